@@ -1,0 +1,72 @@
+"""Every error this project raises on purpose.
+
+    CrawlerError
+    ├── ConfigurationError      stops the run at its start; names the file and the key
+    │   ├── SeedError           a seed file is broken
+    │   └── UnknownSource       no seed file has this name
+    ├── StoreError
+    │   ├── DatabaseUnreachable no connection; says what to check
+    │   └── EmbeddedServerError the embedded PostgreSQL did not start or stop
+    └── PageError               one page is given up with a reason; the crawl goes on
+        ├── FeedError           a feed or sitemap that is none
+        └── ExtractionError     the worker crashed, hung or ran out of memory
+
+A docstring is the default message.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class CrawlerError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.getdoc(type(self)))
+
+
+class ConfigurationError(CrawlerError):
+    """A setting or a file is wrong."""
+
+
+class SeedError(ConfigurationError):
+    """A seed file is broken."""
+
+
+class UnknownSource(ConfigurationError):
+    """There is no such source; `scrapy list` shows them."""
+
+
+class StoreError(CrawlerError):
+    """The database refused."""
+
+
+class DatabaseUnreachable(StoreError):
+    """The database cannot be reached; check DATABASE_URL and that the server is up."""
+
+
+class EmbeddedServerError(StoreError):
+    """The embedded PostgreSQL did not start; its log is in the data directory."""
+
+
+class PageError(CrawlerError):
+    """The page is given up."""
+
+    reason = "page_error"
+
+
+class FeedError(PageError):
+    """The answer is neither a feed nor a sitemap."""
+
+    reason = "not_a_feed"
+
+
+class ExtractionError(PageError):
+    """Extraction failed."""
+
+    reason = "extraction_failed"
+
+    def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or type(self).reason

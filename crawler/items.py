@@ -1,0 +1,142 @@
+"""The values that travel through the house, in the order in which they appear: frozen and keyword-only.
+
+Instants are aware datetimes; a field that is not known is None or empty, never a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc"]
+BlockKind = Literal["paragraph", "heading", "quote", "list", "table", "caption", "code"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A discovered URL, not fetched yet, with what the feed or sitemap said of it.
+
+    `title`, `published_at`, `modified_at` and `guid` are hints: evidence for the extraction, never the truth.
+    """
+
+    url: str
+    source: str
+    found_in: FoundIn
+    found_at: str | None = None  # URL of the feed, sitemap or listing
+    title: str | None = None
+    published_at: datetime | None = None
+    modified_at: datetime | None = None
+    guid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """What was fetched, as it came (after content decoding)."""
+
+    url: str  # after redirects
+    requested_url: str
+    source: str
+    status: int
+    headers: dict[str, str]
+    html: bytes
+    fetched_at: datetime
+    candidate: Candidate | None = None
+    url_id: int | None = None  # the frontier's row
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """A paragraph-level piece of a page, in document order.
+
+    kept: part of the body. Otherwise `reason` is the kind of boilerplate (`support`, `caption`, …) and `rule` the id of
+    what dropped it.
+    """
+
+    kind: BlockKind
+    text: str
+    kept: bool
+    reason: str | None = None
+    rule: str | None = None
+    level: int | None = None  # of a heading, 1 to 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """A picture of the article."""
+
+    url: str
+    caption: str | None = None
+    credit: str | None = None
+    alt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extraction:
+    """What a page says. `body` is the kept blocks joined by newlines, so body and blocks cannot disagree."""
+
+    headline: str | None = None
+    authors: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    published_raw: str | None = None  # as the page has it
+    published_zone_assumed: bool = False  # the page named no zone; UTC was taken
+    modified_at: datetime | None = None
+    modified_raw: str | None = None
+    language: str | None = None  # BCP 47
+    section: str | None = None
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    canonical_url: str | None = None
+    images: tuple[Image, ...] = ()
+    is_accessible_for_free: bool | None = None  # the publisher's claim
+    site_name: str | None = None
+    blocks: tuple[Block, ...] = ()
+    evidence: dict[str, str] = field(default_factory=dict)  # field -> where its value came from
+
+    @property
+    def body(self) -> str:
+        return "\n".join(block.text for block in self.blocks if block.kept)
+
+    @property
+    def dropped(self) -> tuple[Block, ...]:
+        return tuple(block for block in self.blocks if not block.kept)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Article:
+    """The normalised record, ready to be stored. Field names are schema.org's NewsArticle's in snake_case where it has one."""
+
+    source: str
+    url: str
+    canonical_url: str
+    headline: str | None
+    body: str
+    authors: tuple[str, ...]
+    published_at: datetime | None
+    published_raw: str | None
+    published_zone_assumed: bool
+    modified_at: datetime | None
+    modified_raw: str | None
+    language: str | None
+    section: str | None
+    tags: tuple[str, ...]
+    description: str | None
+    images: tuple[Image, ...]
+    is_accessible_for_free: bool | None
+    blocks: tuple[Block, ...]
+    evidence: dict[str, str]
+
+
+@dataclass(kw_only=True, slots=True)
+class Record:
+    """What goes through the item pipelines: a page and what has been made of it so far.
+
+    Each pipeline fills one field and passes it on. `rejected` is the reason why a page is not an article.
+    """
+
+    page: Page
+    extraction: Extraction | None = None
+    article: Article | None = None
+    rejected: str | None = None
+    rejected_detail: str | None = None
+    stored: Any = None  # store.articles.Outcome
