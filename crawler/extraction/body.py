@@ -1,0 +1,119 @@
+"""The only place that knows trafilatura: parsing a page, and asking which of its text is the article."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+
+from lxml.etree import _Element as Element
+from trafilatura import bare_extraction
+from trafilatura.utils import load_html
+
+from crawler.extraction.segment import Piece
+
+# It logs every page that has no text; we store that as the page's outcome.
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+logging.getLogger("htmldate").setLevel(logging.CRITICAL)
+
+_OUTPUT_BLOCKS = frozenset(("p", "head", "quote", "item", "row", "ab", "code", "cell"))
+_NOT_ALNUM = re.compile(r"[\W_]+")
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
+SEARCH_WINDOW = 60  # blocks; an unmatched line is looked for near the last match before anywhere else
+
+
+def parse(html: bytes) -> Element | None:
+    """The page's tree, or None for what is not HTML. Bytes are UTF-8 if they can be, else what the page declares."""
+    text = decode(html.replace(b"\0", b""))
+    return None if not text.strip() else load_html(text)
+
+
+def decode(html: bytes) -> str:
+    """UTF-8 when the bytes allow it: the header and meta of real sites are wrong more often than their bytes."""
+    try:
+        return html.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        declared = _CHARSET.search(html[:4096])
+    if declared and declared[1].lower() not in (b"utf-8", b"utf8"):
+        try:
+            return html.decode(declared[1].decode("ascii"), "replace")
+        except LookupError:
+            pass
+    text = html.decode("utf-8", "replace")
+    # A few broken bytes in a UTF-8 page stay a few broken characters; with many it was no UTF-8.
+    return text if text.count("\ufffd") * 50 < len(text) else html.decode("cp1252", "replace")
+
+
+def article_lines(tree: Element, url: str | None) -> list[str]:
+    """The article's text as trafilatura sees it, a line for each block. The tree is left as it was."""
+    document = bare_extraction(tree, url=url, with_metadata=False, include_comments=False, include_tables=True)
+    if document is None or document.body is None:
+        return []
+    return list(_lines(document.body))
+
+
+def _lines(body: Element) -> Iterator[str]:
+    for element in body.iter(*_OUTPUT_BLOCKS):
+        own = [element.text or ""]
+        for child in element.iterdescendants():
+            if child.tag in _OUTPUT_BLOCKS or _inside_block(child, element):
+                own.append((child.tail or "") if child.getparent() is element else "")
+            else:
+                own += [child.text or "", " " if child.tag == "lb" else "", child.tail or ""]
+        line = "".join(own).strip()
+        if line:
+            yield line
+        if element.tail and element.tail.strip():
+            yield element.tail.strip()
+
+
+def _inside_block(child: Element, element: Element) -> bool:
+    parent = child.getparent()
+    while parent is not None and parent is not element:
+        if parent.tag in _OUTPUT_BLOCKS:
+            return True
+        parent = parent.getparent()
+    return False
+
+
+def _key(text: str) -> str:
+    return _NOT_ALNUM.sub("", text).casefold()
+
+
+def mark_kept(pieces: list[Piece], lines: Iterable[str]) -> None:
+    """Map the voter's lines onto the blocks by text and position: what is found is kept.
+
+    An equal block after the last match comes first, then any equal one; a line that is no block's equal keeps the
+    blocks that it contains or that contain it (a paragraph split by `<br>`, two cells that became one line).
+    """
+    keys = [_key(piece.text) for piece in pieces]
+    where: dict[str, list[int]] = {}
+    for index, key in enumerate(keys):
+        if key and not pieces[index].reason:
+            where.setdefault(key, []).append(index)
+    last = -1
+    for key in filter(None, map(_key, lines)):
+        equal = [i for i in where.get(key, ()) if not pieces[i].kept]
+        if equal:
+            last = next((i for i in equal if i > last), equal[0])
+            pieces[last].kept = True
+        elif key not in where:
+            last = _keep_parts(pieces, keys, key, last)
+
+
+def _keep_parts(pieces: list[Piece], keys: list[str], line: str, last: int) -> int:
+    near = range(max(0, last - SEARCH_WINDOW), min(len(pieces), last + SEARCH_WINDOW))
+    for window in (near, range(len(pieces))):
+        found = [i for i in window if keys[i] and not pieces[i].reason and _overlap(keys[i], line)]
+        if found:
+            for i in found:
+                pieces[i].kept = True
+            return found[-1]
+    return last
+
+
+def _overlap(block: str, line: str) -> bool:
+    """One holds the other, and what is held is long enough not to be a coincidence."""
+    if block in line:
+        return len(block) >= 12 or len(block) * 2 >= len(line)
+    return line in block and len(line) * 2 >= len(block)

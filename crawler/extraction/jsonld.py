@@ -1,0 +1,105 @@
+"""The schema.org records in a page, read leniently: publishers break JSON in every way there is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lxml.etree import _Element as Element
+
+Node = dict[str, Any]
+ARTICLE_TYPES = frozenset(
+    "NewsArticle Article ReportageNewsArticle AnalysisNewsArticle OpinionNewsArticle ReviewNewsArticle BackgroundNewsArticle "
+    "AskPublicNewsArticle LiveBlogPosting BlogPosting SocialMediaPosting TechArticle ScholarlyArticle Report "
+    "AdvertiserContentArticle SatiricalArticle MedicalScholarlyArticle Review".split()
+)
+MAX_NODES = 2_000  # a page with more is a catalogue; what comes later is not its article
+_WRAPPING = re.compile(r"^\s*(?://)?\s*(?:<!\[CDATA\[|<!--)|(?://)?\s*(?:\]\]>|-->)\s*;?\s*$")
+_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_CONTROL = re.compile(r"[\x00-\x1f]+")
+
+
+def nodes(tree: Element) -> list[Node]:
+    """Every object of every JSON-LD script, outer ones first."""
+    found: list[Node] = []
+    for script in tree.iterfind(".//script[@type]"):
+        if "ld+json" in (script.get("type") or "").lower() and script.text:
+            found += _flat(_loads(script.text))
+            if len(found) >= MAX_NODES:
+                break
+    return found[:MAX_NODES]
+
+
+def _loads(text: str) -> Any:
+    text = _WRAPPING.sub("", text).strip().rstrip(";")
+    for attempt in (text, _CONTROL.sub(" ", _TRAILING_COMMA.sub(r"\1", text))):
+        try:
+            return json.loads(attempt, strict=False)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _flat(value: Any) -> Iterator[Node]:
+    waiting = [value]
+    seen = 0
+    while waiting and seen < MAX_NODES:
+        current = waiting.pop(0)
+        if isinstance(current, list):
+            waiting = current + waiting
+        elif isinstance(current, dict):
+            seen += 1
+            yield current
+            for key in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item"):
+                if isinstance(current.get(key), (dict, list)):
+                    waiting.append(current[key])
+
+
+def types(node: Node) -> set[str]:
+    named = node.get("@type")
+    names = named if isinstance(named, list) else [named]
+    return {str(name).rpartition("/")[2] for name in names if name}
+
+
+def article(found: list[Node], url: str | None) -> Node:
+    """The record of the page's own article: one that names the page's URL, else the one that says most."""
+    articles = [node for node in found if types(node) & ARTICLE_TYPES]
+    if not articles:
+        return {}
+
+    def worth(node: Node) -> tuple[bool, int]:
+        own = url is not None and any(url == text(node.get(key)) for key in ("url", "@id", "mainEntityOfPage"))
+        return own, sum(bool(node.get(key)) for key in ("headline", "datePublished", "author", "articleBody", "image"))
+
+    return max(articles, key=worth)
+
+
+def text(value: Any) -> str | None:
+    """The first plain string of a value: itself, its name, its @value, its @id or url."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list):
+        return next((found for found in map(text, value) if found), None)
+    if isinstance(value, dict):
+        for key in ("name", "@value", "url", "@id"):
+            if found := text(value.get(key)):
+                return found
+    return None
+
+
+def texts(value: Any) -> list[str]:
+    """All plain strings of a value, in order."""
+    values = value if isinstance(value, list) else [value]
+    return [found for found in map(text, values) if found]
+
+
+def claim(found: list[Node]) -> bool | None:
+    """`isAccessibleForFree` of any record: a claim of the publisher, True, False or not made."""
+    for node in found:
+        if types(node) & (ARTICLE_TYPES | {"WebPage", "CreativeWork"}) and "isAccessibleForFree" in node:
+            said = str(text(node["isAccessibleForFree"]) or node["isAccessibleForFree"]).lower().rpartition("/")[2]
+            if said in ("true", "false", "1", "0"):
+                return said in ("true", "1")
+    return None

@@ -1,0 +1,114 @@
+"""Articles in, once each: new, updated with the earlier version kept, or unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from crawler.items import Article
+from crawler.store import models
+
+Outcome = Literal["new", "updated", "unchanged"]
+
+# What a reader would call another version. Anything else (the ledger, the evidence) is refreshed without a revision.
+CONTENT = ("headline", "body", "authors", "published_at", "is_accessible_for_free")
+COLUMNS = (
+    "source url canonical_url headline body authors published_at published_raw published_zone_assumed modified_at modified_raw "
+    "language section tags description images is_accessible_for_free blocks evidence"
+).split()
+Row = Mapping[Any, Any]
+Saved = tuple[int, Outcome]
+
+
+def save(connection: Connection, articles: Sequence[Article]) -> list[Saved]:
+    """Store articles by canonical URL and return (id, outcome) of each, in order. Saving one twice changes nothing.
+
+    Two of one batch that share a canonical URL are saved one after the other, as they would be in two batches.
+    """
+    saved: dict[int, Saved] = {}
+    waiting = list(range(len(articles)))
+    while waiting:
+        first: dict[str, int] = {}
+        for index in waiting:
+            first.setdefault(articles[index].canonical_url, index)
+        saved |= _save_distinct(connection, {index: articles[index] for index in first.values()})
+        waiting = [index for index in waiting if index not in saved]
+    return [saved[index] for index in range(len(articles))]
+
+
+def _save_distinct(connection: Connection, articles: Mapping[int, Article]) -> dict[int, Saved]:
+    stored = _stored(connection, [article.canonical_url for article in articles.values()])
+    fresh = {i: row_of(article) for i, article in articles.items() if article.canonical_url not in stored}
+    saved = _insert(connection, fresh)
+    for index, article in articles.items():
+        if article.canonical_url in stored:
+            saved[index] = _update(connection, stored[article.canonical_url], row_of(article))
+    return saved
+
+
+def _stored(connection: Connection, urls: Sequence[str]) -> dict[str, Row]:
+    table = models.Article.__table__
+    statement = select(table).where(models.Article.canonical_url.in_(urls)).order_by(models.Article.id).with_for_update()
+    return {row["canonical_url"]: row for row in connection.execute(statement).mappings()}
+
+
+def _insert(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[int, Saved]:
+    """Insert what nobody else has inserted meanwhile; the others are left out, and the caller comes back to them."""
+    if not rows:
+        return {}
+    by_url = {row["canonical_url"]: index for index, row in rows.items()}
+    statement = (
+        upsert(models.Article)
+        .values([rows[index] for index in sorted(rows)])
+        .on_conflict_do_nothing(index_elements=["canonical_url"])
+        .returning(models.Article.id, models.Article.canonical_url)
+    )
+    return {by_url[url]: (article_id, "new") for article_id, url in connection.execute(statement).tuples()}
+
+
+def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
+    # The same article through another of its URLs: the first URL stays, so that nothing flips to and fro.
+    new = {**new, "url": old["url"], "source": old["source"]}
+    differing = [name for name in new if new[name] != old[name]]
+    if not differing:
+        return old["id"], "unchanged"
+    changed = [name for name in differing if name in CONTENT]
+    values: dict[str, Any] = {name: new[name] for name in differing}
+    if changed:
+        connection.execute(insert(models.Revision).values(revision_of(old, changed)))
+        values |= {"revision": old["revision"] + 1, "updated_at": func.now()}
+    connection.execute(update(models.Article).where(models.Article.id == old["id"]).values(values))
+    return old["id"], "updated" if changed else "unchanged"
+
+
+def row_of(article: Article) -> dict[str, Any]:
+    """The columns of an article."""
+    row = {name: getattr(article, name) for name in COLUMNS}
+    row["authors"], row["tags"] = list(article.authors), list(article.tags)
+    row["images"] = [asdict(image) for image in article.images]
+    row["blocks"] = [_sparse(asdict(block)) for block in article.blocks]
+    row["word_count"] = len(article.body.split())
+    return row
+
+
+def _sparse(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def revision_of(old: Row, changed: list[str]) -> dict[str, Any]:
+    """The row that keeps a version which is about to be replaced."""
+    content = {name: old[name] for name in COLUMNS if name not in ("headline", "body")}
+    return {
+        "article_id": old["id"],
+        "revision": old["revision"],
+        "headline": old["headline"],
+        "body": old["body"],
+        "content": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in content.items()},
+        "changed": changed,
+        "stored_at": old["updated_at"],
+    }

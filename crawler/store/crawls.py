@@ -1,0 +1,101 @@
+"""A row for each run, however it ends, and the lock that tells whether a run is still alive.
+
+A crawl's process holds the session advisory lock (CRAWL_LOCK, id) on one connection. Whoever starts later takes the lock
+of every row that says `running`: those it gets belong to processes that died, whose leases go back to the queue. So
+nothing waits for a lease to time out after a kill -9, and no clock is involved.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from crawler import __version__
+from crawler.sources import Source
+from crawler.store import models
+
+CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
+
+
+def begin(connection: Connection, spider: str, sources: Iterable[Source], arguments: dict[str, Any]) -> int:
+    """Insert the row of a new run and lock it on this connection; returns its id."""
+    chosen = list(sources)
+    save_sources(connection, chosen)
+    statement = insert(models.Crawl).values(
+        spider=spider,
+        sources=[source.id for source in chosen],
+        arguments=arguments,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=__version__,
+    )
+    crawl_id = int(connection.execute(statement.returning(models.Crawl.id)).scalar_one())
+    lock(connection, crawl_id)
+    return crawl_id
+
+
+def lock(connection: Connection, crawl_id: int) -> None:
+    """Hold the run's lock for as long as the connection lives; again after a reconnection."""
+    connection.execute(text("SELECT pg_advisory_lock(:key, :id)"), {"key": CRAWL_LOCK, "id": crawl_id})
+
+
+def save_sources(connection: Connection, sources: Iterable[Source]) -> None:
+    for source in sources:
+        values = {
+            "name": source.name,
+            "homepage": str(source.homepage),
+            "language": source.language,
+            "country": source.country,
+            "seed": source.model_dump(mode="json", exclude_defaults=True),
+        }
+        statement = upsert(models.Source).values(id=source.id, **values)
+        changed = {**values, "loaded_at": func.now()}
+        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+
+def bury_dead(connection: Connection) -> list[int]:
+    """Mark runs whose process is gone as killed and give back what they had leased; returns their ids."""
+    running = connection.execute(select(models.Crawl.id).where(models.Crawl.outcome == "running")).scalars().all()
+    dead = [
+        crawl_id
+        for crawl_id in running
+        if connection.execute(
+            text("SELECT pg_try_advisory_xact_lock(:key, :id)"), {"key": CRAWL_LOCK, "id": crawl_id}
+        ).scalar_one()
+    ]
+    if dead:
+        connection.execute(
+            update(models.Crawl)
+            .where(models.Crawl.id.in_(dead), models.Crawl.outcome == "running")
+            .values(outcome="killed", reason="its process is gone", finished_at=func.now())
+        )
+        give_back(connection, dead)
+    return dead
+
+
+def give_back(connection: Connection, crawl_ids: Iterable[int]) -> int:
+    """Queue again what these runs leased and did not finish; an interrupted fetch is no attempt."""
+    statement = (
+        update(models.Url)
+        .where(models.Url.state == "leased", models.Url.lease_crawl.in_(list(crawl_ids)))
+        .values(state="queued", lease_crawl=None, attempts=func.greatest(models.Url.attempts - 1, 0))
+    )
+    return connection.execute(statement).rowcount
+
+
+def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats: dict[str, Any]) -> None:
+    """Close the row of a run."""
+    give_back(connection, [crawl_id])
+    sources = select(func.unnest(models.Crawl.sources)).where(models.Crawl.id == crawl_id)
+    connection.execute(
+        update(models.Crawl)
+        .where(models.Crawl.id == crawl_id)
+        .values(outcome=outcome, reason=reason, stats=stats, finished_at=func.now())
+    )
+    if outcome == "finished":
+        connection.execute(update(models.Source).where(models.Source.id.in_(sources)).values(crawled_at=func.now()))

@@ -1,0 +1,117 @@
+"""From settings to a database that is up and has today's tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+
+from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
+from crawler.store.embedded import EmbeddedServer
+
+MIGRATION_LOCK = 7_305_112  # of pg_advisory_xact_lock: processes that start together migrate once
+CONNECT_TIMEOUT = 10  # seconds
+
+
+class Database:
+    """A server, embedded or not, and an engine on it. A context manager: leaving it gives the server back."""
+
+    def __init__(self, url: str, server: EmbeddedServer | None = None) -> None:
+        self.url = url
+        self._server = server
+        self.engine: Engine = create_engine(
+            driver_url(url),
+            pool_pre_ping=True,
+            pool_size=4,
+            max_overflow=4,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT, "application_name": "news-crawler"},
+        )
+
+    def close(self) -> None:
+        self.engine.dispose()
+        if self._server:
+            self._server.release()
+            self._server = None
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def driver_url(url: str) -> URL:
+    """postgresql://, postgres:// and postgresql+psycopg:// are the same to us; other databases are refused."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError("DATABASE_URL is no URL; write postgresql://user:password@host:5432/database") from None
+    if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ConfigurationError(f"DATABASE_URL names {parsed.drivername!r}; only postgresql:// works here")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def open_database(database_url: str | None, data_dir: Path, *, migrated: bool = True) -> Database:
+    """Connect to DATABASE_URL, or start the embedded server in `data_dir`, and bring the tables up to date.
+
+    Raises ConfigurationError, DatabaseUnreachable or EmbeddedServerError with one line that says what to do.
+    """
+    server = None if database_url else EmbeddedServer(data_dir)
+    database = Database(database_url or server.acquire(), server)  # type: ignore[union-attr]
+    try:
+        check(database)
+        if migrated:
+            migrate(database.engine)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def check(database: Database) -> None:
+    """One round trip. Raises DatabaseUnreachable."""
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except OperationalError as error:
+        shown = database.engine.url.render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0]
+        raise DatabaseUnreachable(f"cannot reach {shown}: {reason}. Check DATABASE_URL and that the server is up.") from None
+
+
+def migration_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    return config
+
+
+def migrate(engine: Engine) -> tuple[str | None, str]:
+    """Bring the tables up to date and return the versions before and after; at most one process does it at a time."""
+    config = migration_config()
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head()
+    assert head is not None
+    try:
+        with engine.begin() as connection:
+            if (current := _version(connection)) == head:
+                return current, head
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            before = _version(connection)
+            if before is not None and before not in {revision.revision for revision in script.walk_revisions()}:
+                raise StoreError(f"the database has schema {before}, which is newer than this program ({head}): upgrade it")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            return before, head
+    except SQLAlchemyError as error:
+        raise StoreError(f"the tables could not be brought up to date: {str(error).splitlines()[0]}") from error
+
+
+def _version(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

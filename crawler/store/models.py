@@ -1,0 +1,175 @@
+"""The tables. Instants are `timestamptz`; a page's bytes are kept apart from what was made of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+URL_STATES = ("queued", "leased", "fetched", "unchanged", "gone", "forbidden", "failed", "excluded")
+CRAWL_OUTCOMES = ("running", "finished", "shutdown", "failed", "killed")
+
+Instant = DateTime(timezone=True)
+NOW = text("now()")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Source(Base):
+    """The seed as it was last loaded."""
+
+    __tablename__ = "sources"
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    homepage: Mapped[str] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(Text)
+    country: Mapped[str | None] = mapped_column(Text)
+    seed: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    loaded_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    crawled_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Crawl(Base):
+    """One run. It is alive while its process holds the advisory lock of its id (see crawls.py)."""
+
+    __tablename__ = "crawls"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    spider: Mapped[str] = mapped_column(Text)
+    sources: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    outcome: Mapped[str] = mapped_column(Text, server_default="running")
+    reason: Mapped[str | None] = mapped_column(Text)
+    stats: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    __table_args__ = (CheckConstraint(_one_of("outcome", CRAWL_OUTCOMES), name="outcome"),)
+
+
+class Url(Base):
+    """The frontier: every URL that was ever found, what became of it and why."""
+
+    __tablename__ = "urls"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    url: Mapped[str] = mapped_column(Text, unique=True)
+    source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"))
+    state: Mapped[str] = mapped_column(Text, server_default="queued")
+    reason: Mapped[str | None] = mapped_column(Text)
+    found_in: Mapped[str] = mapped_column(Text)
+    hints: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    lease_crawl: Mapped[int | None] = mapped_column(BigInteger)
+    not_before: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    found_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    fetched_at: Mapped[datetime | None] = mapped_column(Instant)
+    etag: Mapped[str | None] = mapped_column(Text)
+    last_modified: Mapped[str | None] = mapped_column(Text)
+    html_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    article_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("articles.id"))
+    __table_args__ = (
+        CheckConstraint(_one_of("state", URL_STATES), name="state"),
+        Index("ix_urls_due", "source", "not_before", "id", postgresql_where=text("state = 'queued'")),
+        Index("ix_urls_leased", "lease_crawl", postgresql_where=text("state = 'leased'")),
+        Index(None, "article_id"),
+    )
+
+
+class Page(Base):
+    """What was fetched, as it came: zstd, a row for each version of the bytes. Partitioned by month."""
+
+    __tablename__ = "pages"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    fetched_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    url_id: Mapped[int] = mapped_column(BigInteger)
+    crawl_id: Mapped[int | None] = mapped_column(BigInteger)
+    url: Mapped[str] = mapped_column(Text)
+    status: Mapped[int] = mapped_column(Integer)
+    headers: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    html_zstd: Mapped[bytes] = mapped_column(LargeBinary)
+    html_bytes: Mapped[int] = mapped_column(Integer)
+    outcome: Mapped[str] = mapped_column(Text)
+    detail: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        Index(None, "url_id", "fetched_at"),
+        {"postgresql_partition_by": "RANGE (fetched_at)"},
+    )
+
+
+class Article(Base):
+    """The current version of an article; earlier ones are in `revisions`."""
+
+    __tablename__ = "articles"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"))
+    url: Mapped[str] = mapped_column(Text)
+    canonical_url: Mapped[str] = mapped_column(Text, unique=True)
+    headline: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    authors: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    published_at: Mapped[datetime | None] = mapped_column(Instant)
+    published_raw: Mapped[str | None] = mapped_column(Text)
+    published_zone_assumed: Mapped[bool] = mapped_column(Boolean)
+    modified_at: Mapped[datetime | None] = mapped_column(Instant)
+    modified_raw: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(Text)
+    section: Mapped[str | None] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    description: Mapped[str | None] = mapped_column(Text)
+    images: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    is_accessible_for_free: Mapped[bool | None] = mapped_column(Boolean)
+    blocks: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    evidence: Mapped[dict[str, str]] = mapped_column(JSONB)
+    word_count: Mapped[int] = mapped_column(Integer)
+    revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    stored_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    updated_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    __table_args__ = (Index(None, "source", "published_at"), Index(None, "published_at"))
+
+
+class Revision(Base):
+    """An earlier version of an article whose content changed: all of it, and what was changed by the next version."""
+
+    __tablename__ = "revisions"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    article_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("articles.id", ondelete="CASCADE"))
+    revision: Mapped[int] = mapped_column(Integer)
+    headline: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    changed: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    stored_at: Mapped[datetime] = mapped_column(Instant)
+    replaced_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    __table_args__ = (Index(None, "article_id", "revision", unique=True),)
