@@ -96,6 +96,8 @@ def _netloc(parts: SplitResult) -> str | None:
 @lru_cache(maxsize=4_096)
 def _ascii_host(host: str) -> str | None:
     """Raises ValueError for an IPv6 address that is none."""
+    if "%" in host:  # an escape, or the zone of a link-local address
+        return None
     if ":" in host:
         return f"[{ipaddress.IPv6Address(host)}]"
     try:

@@ -114,7 +114,8 @@ def test_what_is_no_date(raw: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("month", "name"), enumerate(["janv.", "février", "März", "abril", "maggio", "juin", "juillet", "août"], start=1)
+    ("month", "name"),
+    list(enumerate(("janv.", "février", "März", "abril", "maggio", "juin", "juillet", "août"), start=1)),
 )
 def test_months_in_other_languages(month: int, name: str) -> None:
     found = parse_instant(f"5 {name} 2025", now=NOW)

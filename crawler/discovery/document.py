@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 CHUNK = 256 * 1024  # bytes
+_STEP = 1024
 
 _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -29,7 +30,7 @@ _ROOT = re.compile(r"<(?:[\w.-]{1,40}:)?(urlset|sitemapindex|rss|rdf|feed|channe
 
 def text_chunks(body: bytes, max_bytes: int) -> Iterator[str]:
     """Decode `body`, plain or gzip, in pieces and without characters that XML forbids; at most `max_bytes` unpacked."""
-    chunks = _limited(_gunzipped(body) if body.startswith(b"\x1f\x8b") else _sliced(body), max_bytes)
+    chunks = _limited(_gathered(_gunzipped(body)) if body.startswith(b"\x1f\x8b") else _sliced(body), max_bytes)
     head = next(chunks, b"")
     decode = codecs.getincrementaldecoder(_encoding(head))(errors="replace").decode
     yield _NO_XML.sub("", decode(head))
@@ -54,15 +55,32 @@ def _sliced(body: bytes) -> Iterator[bytes]:
 
 
 def _gunzipped(body: bytes) -> Iterator[bytes]:
-    """What can be unpacked; a truncated or broken file gives what was there."""
+    """What can be unpacked, of all members; a truncated or broken file gives what was there.
+
+    It goes in by small steps: on an error zlib keeps the whole step's output for itself.
+    """
     unpacker = zlib.decompressobj(wbits=31)
-    try:
-        while body and not unpacker.eof:
-            yield unpacker.decompress(body, CHUNK)
-            body = unpacker.unconsumed_tail
-        yield unpacker.flush()
-    except zlib.error:
-        return
+    for start in range(0, len(body), _STEP):
+        step = body[start : start + _STEP]
+        while step:
+            try:
+                yield unpacker.decompress(step, CHUNK)
+            except zlib.error:
+                return
+            if unpacker.eof:
+                step, unpacker = unpacker.unused_data, zlib.decompressobj(wbits=31)
+            else:
+                step = unpacker.unconsumed_tail
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    pending = bytearray()
+    for piece in pieces:
+        pending += piece
+        if len(pending) >= CHUNK:
+            yield bytes(pending)
+            pending.clear()
+    yield bytes(pending)
 
 
 def _limited(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

@@ -75,8 +75,7 @@ def _results(
 ) -> Iterator[Candidate | SubSitemap]:
     selection = Selection(source, now)
     for entry in islice(entries, MAX_URLS):
-        # Escaped twice is a common mistake.
-        loc = canonical_url((entry.loc or "").replace("&amp;", "&"), url)
+        loc = canonical_url(_unescaped(entry.loc or ""), url)
         if loc is None:
             continue
         if entry.is_index:
@@ -93,7 +92,7 @@ def _candidate(entry: _Entry, loc: str, url: str, source: str, now: datetime | N
         source=source,
         found_in="sitemap",
         found_at=url,
-        title=one_line(html.unescape(entry.title or "")),
+        title=one_line(html.unescape(html.unescape(entry.title or ""))),
         published_at=_instant(entry.publication_date, now),
         modified_at=_instant(entry.lastmod, now),
     )
@@ -128,8 +127,10 @@ _FIELDS = {
     ("news", "title"): "title",
     ("news", "publication_date"): "publication_date",
 }
-_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)")
-_LONGEST_REFERENCE = 10
+# libxml2 drops references once it has met an error, and cannot know those of HTML: it gets to see none, and what it
+# returns is unescaped here. Stands for `&`; a noncharacter, so no text uses it.
+_AMPERSAND = "\ufdd0"
+_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _MAX_TEXT = 10_000
 
 
@@ -157,7 +158,7 @@ class _Target:
     def end(self, tag: str) -> None:
         field = _FIELDS.get((self._path[-2], self._path[-1])) if len(self._path) > 1 else None
         if field and self._entry and self._text is not None and getattr(self._entry, field) is None:
-            setattr(self._entry, field, "".join(self._text)[:_MAX_TEXT].strip())
+            setattr(self._entry, field, "".join(self._text)[:_MAX_TEXT].replace(_AMPERSAND, "&").strip())
         self._text = None
         if self._path and self._path.pop() in ("url", "sitemap"):
             self._finish()
@@ -176,9 +177,9 @@ def _xml_entries(chunks: Iterable[str]) -> Iterator[_Entry]:
     parser = etree.XMLParser(
         target=target, encoding="utf-8", recover=True, resolve_entities=False, no_network=True, huge_tree=False
     )
-    for chunk in _escaped(chunks):
+    for chunk in chunks:
         try:
-            parser.feed(chunk.encode())
+            parser.feed(chunk.replace("&", _AMPERSAND).encode())
         except etree.XMLSyntaxError:  # beyond recovery: what came before counts
             break
         yield from target.done
@@ -186,16 +187,11 @@ def _xml_entries(chunks: Iterable[str]) -> Iterator[_Entry]:
     yield from target.done
 
 
-def _escaped(chunks: Iterable[str]) -> Iterator[str]:
-    """Escape `&` where it begins no reference of XML's own, or recovery would drop what follows it in a query."""
-    rest = ""
-    for chunk in chunks:
-        chunk = rest + chunk
-        cut = chunk.rfind("&", len(chunk) - _LONGEST_REFERENCE) if len(chunk) > _LONGEST_REFERENCE else -1
-        chunk, rest = (chunk[:cut], chunk[cut:]) if cut >= 0 else (chunk, "")
-        yield _BARE_AMPERSAND.sub("&amp;", chunk)
-    if rest:
-        yield _BARE_AMPERSAND.sub("&amp;", rest)
+def _unescaped(loc: str) -> str:
+    """Only what has its semicolon: `&copy=3` is a parameter. Twice, since escaping twice is a common mistake."""
+    for _ in range(2):
+        loc = _REFERENCE.sub(lambda match: html.unescape(match[0]), loc)
+    return loc
 
 
 def _local(tag: str) -> str:

@@ -24,7 +24,6 @@ from scrapy.core.downloader import Downloader, Slot
 from scrapy.exceptions import IgnoreRequest
 from scrapy.utils.asyncio import call_later
 from scrapy.utils.httpobj import urlparse_cached
-from twisted.python.failure import Failure
 
 from crawler.errors import PageError
 
@@ -147,7 +146,7 @@ class PoliteDownloader(Downloader):
 
 
 def retry_after(value: bytes | None, *, now: datetime) -> float:
-    """Seconds from now that a Retry-After header asks for, as a number or a date; 0 if there is none or it is broken."""
+    """Seconds from now that a Retry-After header asks for, as a number or a date; 0 if none or broken."""
     text = (value or b"").decode("latin-1").strip()
     if text.isascii() and text.isdigit():
         return float(text)

@@ -60,6 +60,7 @@ from typing import Any
 
 from crawler.errors import EmbeddedServerError
 
+BYTES_NEEDED = 100_000_000  # of free disk; a new cluster takes 60 MB
 CACHE = Path("/var/cache/news-crawler")
 DATABASE = "news"
 LOG_BYTES = 10_000_000
@@ -221,9 +222,7 @@ class EmbeddedServer:
                 return self._url()
             if "create any TCP/IP sockets" not in complaint:  # else somebody was faster: take another port
                 break
-        raise EmbeddedServerError(
-            f"the embedded PostgreSQL in {self.data_dir} did not start: {complaint}; see {self._log}"
-        )
+        raise self._failed("did not start", complaint or "")
 
     def _create_cluster(self) -> None:
         """Run initdb beside pgdata and rename, so that pgdata is whole or absent."""
@@ -244,8 +243,7 @@ class EmbeddedServer:
             )
         if done.returncode:
             shutil.rmtree(new, ignore_errors=True)
-            complaint = _complaint(done.stderr)
-            raise EmbeddedServerError(f"no cluster could be created in {self.data_dir}: {complaint}")
+            raise self._failed("could not be created", _complaint(done.stderr))
         new.rename(self._pgdata)
 
     def _start(self, lock: int) -> str | None:
@@ -365,6 +363,16 @@ class EmbeddedServer:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
+
+    def _failed(self, what: str, complaint: str) -> EmbeddedServerError:
+        free = shutil.disk_usage(self.data_dir).free
+        if free < BYTES_NEEDED:  # the complaints about a full disk are many and vague
+            advice = f"the disk has only {free // 1_000_000} MB left: free some space"
+        elif "effective user ID" in complaint:
+            advice = "give this user a line in /etc/passwd"
+        else:
+            advice = f"see {self._log}"
+        return EmbeddedServerError(f"the embedded PostgreSQL in {self.data_dir} {what}: {complaint}; {advice}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -1,0 +1,74 @@
+"""Extraction in worker processes: a page that hangs or kills its worker costs that page and nothing else.
+
+pebble, not ProcessPoolExecutor: on a worker's segfault the latter fails every submitted job, and it cannot end a loop that
+is stuck in C code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import multiprocessing
+import resource
+import signal
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from pebble import ProcessExpired, ProcessPool
+
+from crawler.errors import ExtractionError
+from crawler.extraction import extract
+from crawler.items import Extraction
+from crawler.sources import Source
+
+MEBIBYTE = 1 << 20
+PR_SET_PDEATHSIG = 1
+TASKS_PER_WORKER = 2_000  # then a fresh one: trafilatura's and lxml's caches grow
+
+
+class ExtractionPool:
+    """`workers` processes; `timeout` in seconds and `memory_mb` (address space) limit each page."""
+
+    def __init__(self, workers: int, timeout: float, memory_mb: int) -> None:
+        self.timeout = timeout
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["crawler.extraction"])
+        self._pool = ProcessPool(
+            max_workers=workers,
+            max_tasks=TASKS_PER_WORKER,
+            initializer=_limit,
+            initargs=[memory_mb],
+            context=context,
+        )
+
+    async def extract(self, html: bytes, url: str, source: Source | None) -> Extraction:
+        """Raises ExtractionError with the reason extraction_timeout, _memory, _crashed or _failed."""
+        future: Future[Extraction] = self._pool.schedule(_extract, args=[html, url, source], timeout=self.timeout)
+        try:
+            return await asyncio.wrap_future(future)
+        except (TimeoutError, FutureTimeout):
+            raise ExtractionError(f"no result after {self.timeout:g} s", reason="extraction_timeout") from None
+        except ProcessExpired as error:
+            raise ExtractionError(f"the worker died: {error}", reason="extraction_crashed") from None
+        except MemoryError:
+            raise ExtractionError("the worker ran out of memory", reason="extraction_memory") from None
+        except Exception as error:  # whatever a library raises on one page must not end the crawl
+            raise ExtractionError(f"{type(error).__name__}: {error}"[:500]) from error
+
+    def close(self) -> None:
+        """End the workers, also those that are busy."""
+        self._pool.stop()
+        self._pool.join()
+
+
+def _extract(html: bytes, url: str, source: Source | None) -> Extraction:
+    return extract(html, url, source=source)
+
+
+def _limit(memory_mb: int) -> None:
+    """In each worker: no more memory than this, no part in Ctrl-C, and no life after the crawl's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_mb * MEBIBYTE, memory_mb * MEBIBYTE))
+    with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere pebble's pipe tells
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""From a page to a stored article, in the order in which settings.py lists them: thin adapters around pure functions."""

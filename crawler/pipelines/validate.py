@@ -1,0 +1,30 @@
+"""Is it an article? If not, the reason; the page is archived all the same."""
+
+from __future__ import annotations
+
+from crawler.items import Article, Record
+
+MIN_BODY = 20  # characters: a live ticker's shortest news is longer
+MIN_UNDATED_BODY = 250  # characters a page needs when nothing else says that it is an article
+
+
+class ValidatePipeline:
+    """Sets `Record.rejected` and takes the article away from what is none."""
+
+    def process_item(self, record: Record) -> Record:
+        if record.article is not None:
+            record.rejected = reason_against(record.article)
+            if record.rejected:
+                record.article = None
+        return record
+
+
+def reason_against(article: Article) -> str | None:
+    """`no_body`, `no_headline`, `not_an_article`, or None for an article."""
+    if len(article.body) < MIN_BODY:
+        return "no_body"
+    if article.headline is None:
+        return "no_headline"
+    if article.published_at is None and len(article.body) < MIN_UNDATED_BODY:
+        return "not_an_article"
+    return None

@@ -1,0 +1,47 @@
+"""A spider per seed file: `scrapy crawl bbc` needs no Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scrapy import Request, Spider
+from scrapy.interfaces import ISpiderLoader
+from scrapy.settings import BaseSettings
+from zope.interface import implementer
+
+from crawler.errors import CrawlerError
+from crawler.sources import source_names
+from crawler.spiders.news import NewsSpider
+from crawler.spiders.page import PageSpider
+
+GENERAL: dict[str, type[Spider]] = {"news": NewsSpider, "page": PageSpider}
+
+
+@implementer(ISpiderLoader)
+class SeedSpiderLoader:
+    """Lists the sources; loads those, `news` and `page`. A seed is read only when its spider runs."""
+
+    def __init__(self, seeds_dir: Path) -> None:
+        self.seeds_dir = seeds_dir
+
+    @classmethod
+    def from_settings(cls, settings: BaseSettings) -> SeedSpiderLoader:
+        return cls(Path(settings["SEEDS_DIR"]))
+
+    def list(self) -> list[str]:
+        return source_names(self.seeds_dir)
+
+    def load(self, spider_name: str) -> type[Spider]:
+        """Raises KeyError for an unknown name, as Scrapy expects."""
+        if spider_name in GENERAL:
+            return GENERAL[spider_name]
+        try:
+            known = spider_name in source_names(self.seeds_dir)
+        except CrawlerError:
+            known = False
+        if not known:
+            raise KeyError(f"no source {spider_name!r}; `scrapy list` shows those of {self.seeds_dir}")
+        return type(f"{spider_name.title().replace('_', '')}Spider", (NewsSpider,), {"name": spider_name})
+
+    def find_by_request(self, request: Request) -> list[str]:
+        return ["page"]

@@ -1,0 +1,236 @@
+"""Sources in, pages out: feeds and sitemaps to the frontier, due URLs from the frontier to the pipelines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self, cast
+
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from crawler import tally
+from crawler.discovery.homepage import feeds_and_sitemaps, sitemaps_from_robots
+from crawler.discovery.sitemap import SubSitemap, parse_sitemap
+from crawler.errors import CrawlerError, FeedError, SeedError
+from crawler.items import Candidate, Page, Record
+from crawler.sources import Source
+from crawler.spiders import fetches
+from crawler.spiders.selection import chosen_sources
+from crawler.store.frontier import Due, Visit
+from crawler.store.session import CrawlStore
+from crawler.store.writer import Entry
+
+BATCH = 1_000  # candidates written at a time
+MAX_SITEMAPS = 500  # files of one source in one run
+DISCOVERY_PRIORITY = 10
+IDLE_WAIT = 1.0  # seconds
+
+
+class NewsSpider(Spider):
+    """`scrapy crawl news` crawls every enabled source, `-a sources=a,b` some, `scrapy crawl <source>` one.
+
+    `-a archives=1` also walks the sitemaps that list a source's whole archive.
+    """
+
+    name = "news"
+    store: CrawlStore | None = None  # given by extensions.crawl_log when the spider opens
+
+    def __init__(self, *, chosen: Sequence[Source] = (), archives: str = "", recheck_after: float = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.chosen = {source.id: source for source in chosen}
+        self.archives = archives.lower() in ("1", "true", "yes")
+        self.recheck_after = recheck_after
+        self.arguments = kwargs
+        self.pending = 0  # feeds and sitemaps that are not read yet
+        self.sitemaps: Counter[str] = Counter()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        chosen, broken = chosen_sources(Path(crawler.settings["SEEDS_DIR"]), cls.name, kwargs.get("sources"))
+        recheck_after = crawler.settings.getfloat("RECHECK_AFTER")
+        spider = cast(Self, super().from_crawler(crawler, *args, chosen=chosen, recheck_after=recheck_after, **kwargs))
+        spider.report_broken(broken)
+        return spider
+
+    def report_broken(self, broken: Iterable[SeedError]) -> None:
+        for error in broken:
+            self.logger.error("left out: %s", error)
+            tally.count(self.crawler.stats, "failed", "broken_seed")
+
+    # -- the run ------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> AsyncIterator[Any]:
+        """First what announces articles, then articles as they become due; ends when neither is left.
+
+        URLs are leased a few at a time, so that memory does not grow with the frontier.
+        """
+        if self.store is None:
+            return
+        async for request in self.first_requests():
+            yield request
+        while self.store.failure is None:
+            due = await self.store.take(self.room())
+            for one in due:
+                yield self.article_request(one)
+            if not due:
+                if not self.pending and not self.store.in_flight:
+                    return
+                await self.store.wait(IDLE_WAIT)
+        self.logger.error("%s", self.store.failure)
+        await self.crawler.engine.close_spider_async(reason="database_unreachable")  # type: ignore[union-attr]
+
+    async def first_requests(self) -> AsyncIterator[Request]:
+        for source in self.chosen.values():
+            for request in self.discovery_requests(source):
+                yield request
+
+    def room(self) -> dict[str, int]:
+        """How many more URLs of each source may be leased: enough to keep its slot busy, refilled by halves."""
+        assert self.store is not None
+        settings = self.crawler.settings
+        each = 4 * settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
+        most = 4 * settings.getint("CONCURRENT_REQUESTS")
+        in_flight = Counter(self.store.in_flight.values())
+        free = most - sum(in_flight.values())
+        room: dict[str, int] = {}
+        for source in self.chosen:
+            wanted = min(each - in_flight[source], free)
+            if wanted * 2 >= each:
+                room[source] = wanted
+                free -= wanted
+        return room
+
+    # -- discovery ----------------------------------------------------------------------------------------------------
+
+    def discovery_requests(self, source: Source) -> Iterator[Request]:
+        given = [*source.feeds, *source.sitemaps, *(source.archives if self.archives else ())]
+        for url in given:
+            yield self.discovery_request(str(url), source, self.parse_listing)
+        if not given:
+            homepage = str(source.homepage)
+            yield self.discovery_request(homepage, source, self.parse_homepage)
+            yield self.discovery_request(fetches.robots_url(homepage), source, self.parse_robots)
+
+    def discovery_request(self, url: str, source: Source, callback: Callable[..., Any]) -> Request:
+        self.pending += 1
+        return Request(
+            url,
+            callback=callback,
+            errback=self.lost_discovery,
+            cb_kwargs={"source": source},
+            priority=DISCOVERY_PRIORITY,
+            dont_filter=True,
+        )
+
+    async def parse_homepage(self, response: Response, source: Source) -> AsyncIterator[Request]:
+        for url in feeds_and_sitemaps(response.body, response.url):
+            yield self.discovery_request(url, source, self.parse_listing)
+        self.settled()
+
+    async def parse_robots(self, response: Response, source: Source) -> AsyncIterator[Request]:
+        for url in sitemaps_from_robots(response.body, response.url):
+            yield self.discovery_request(url, source, self.parse_listing)
+        self.settled()
+
+    async def parse_listing(self, response: Response, source: Source) -> AsyncIterator[Request]:
+        """A feed or a sitemap, whichever it turns out to be."""
+        try:
+            async for found in self.read_listing(response, source):
+                yield found
+        except FeedError as error:
+            self.logger.warning("%s: %s is no feed or sitemap: %s", source.id, response.url, error)
+            tally.count(self.crawler.stats, source.id, "feed_errors")
+        except CrawlerError as error:
+            self.logger.error("%s: %s", source.id, error)
+        finally:
+            self.settled()
+
+    async def read_listing(self, response: Response, source: Source) -> AsyncIterator[Request]:
+        found = parse_sitemap(response.body, url=response.url, source=source)
+        while batch := await asyncio.to_thread(lambda: list(islice(found, BATCH))):
+            candidates = [one for one in batch if isinstance(one, Candidate)]
+            await self.add(source, candidates)
+            for one in batch:
+                if isinstance(one, SubSitemap) and self.may_descend(source, one):
+                    yield self.discovery_request(one.url, source, self.parse_listing)
+
+    def may_descend(self, source: Source, sitemap: SubSitemap) -> bool:
+        self.sitemaps[source.id] += 1
+        if self.sitemaps[source.id] == MAX_SITEMAPS + 1:
+            self.logger.warning("%s: only the first %d sitemaps are read; see `archives` in the README", source.id, MAX_SITEMAPS)
+        return self.sitemaps[source.id] <= MAX_SITEMAPS
+
+    async def add(self, source: Source, candidates: Sequence[Candidate]) -> None:
+        if candidates and self.store is not None:
+            added = await self.store.add(source.id, candidates, self.recheck_after)
+            tally.count(self.crawler.stats, source.id, "found", added.new + added.due + added.known)
+            tally.count(self.crawler.stats, source.id, "known", added.known)
+
+    async def lost_discovery(self, failure: Failure) -> None:
+        request = cast(Request, failure.request)  # type: ignore[attr-defined]
+        lost = fetches.lost(failure)
+        source: Source = request.cb_kwargs["source"]
+        self.logger.warning("%s: %s could not be read: %s", source.id, request.url, lost.detail)
+        tally.count(self.crawler.stats, source.id, "feed_errors")
+        self.settled()
+
+    def settled(self) -> None:
+        self.pending -= 1
+        if self.store is not None:
+            self.store.changed.set()
+
+    # -- articles -----------------------------------------------------------------------------------------------------
+
+    def article_request(self, due: Due) -> Request:
+        return Request(
+            due.candidate.url,
+            callback=self.parse_article,
+            errback=self.lost_article,
+            cb_kwargs={"due": due},
+            headers=fetches.conditional_headers(due.etag, due.last_modified),
+            meta={"handle_httpstatus_list": fetches.HANDLED_STATUSES},
+            dont_filter=True,
+        )
+
+    async def parse_article(self, response: Response, due: Due) -> AsyncIterator[Record]:
+        lost = fetches.judged(response)
+        if lost is not None:
+            await self.visited(due, lost)
+            return
+        tally.count(self.crawler.stats, due.candidate.source, "fetched")
+        yield Record(
+            page=Page(
+                url=response.url,
+                requested_url=due.candidate.url,
+                source=due.candidate.source,
+                status=response.status,
+                headers=fetches.kept_headers(response),
+                html=response.body,
+                fetched_at=datetime.now(UTC),
+                candidate=due.candidate,
+                url_id=due.url_id,
+            )
+        )
+
+    async def lost_article(self, failure: Failure) -> None:
+        request = cast(Request, failure.request)  # type: ignore[attr-defined]
+        await self.visited(request.cb_kwargs["due"], fetches.lost(failure))
+
+    async def visited(self, due: Due, lost: fetches.Lost) -> None:
+        """Record a fetch that gave no page."""
+        assert self.store is not None
+        if lost.state == "unchanged":
+            tally.count(self.crawler.stats, due.candidate.source, "unchanged")
+        else:
+            tally.count(self.crawler.stats, due.candidate.source, "failed")
+            tally.count(self.crawler.stats, "failed", lost.reason)
+            self.logger.info("%s: %s (%s)", due.candidate.url, lost.reason, lost.detail)
+        visit = Visit(url_id=due.url_id, state=lost.state, reason=lost.reason, retry=lost.retry)
+        await self.store.store(Entry(visit=visit))

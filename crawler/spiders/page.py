@@ -1,0 +1,48 @@
+"""One page, asked for by hand: `scrapy crawl page -a url=https://...`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Self, cast
+
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+
+from crawler.errors import ConfigurationError
+from crawler.items import Candidate
+from crawler.sources import adhoc_source
+from crawler.spiders.news import NewsSpider
+from crawler.urls import canonical_url
+
+
+class PageSpider(NewsSpider):
+    """Fetches one address, whether it is known or not, and stores its article. Robots and politeness hold here too."""
+
+    name = "page"
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        url = address(kwargs.get("url"))
+        spider = cast(Self, Spider.from_crawler.__func__(cls, crawler, chosen=[adhoc_source(url)], **kwargs))  # type: ignore[attr-defined]
+        spider.address = url
+        return spider
+
+    address: str = ""
+
+    async def first_requests(self) -> AsyncIterator[Request]:
+        assert self.store is not None
+        (source,) = self.chosen.values()
+        due = await self.store.lease(source, Candidate(url=self.address, source=source.id, found_in="ad_hoc"))
+        self.chosen = {}  # what else this source has waiting is not for this run
+        if due is None:
+            self.logger.warning("%s is being fetched by another crawl", self.address)
+        else:
+            yield self.article_request(due).replace(headers={})
+
+
+def address(url: object) -> str:
+    """Raises ConfigurationError for what is no http(s) address."""
+    found = canonical_url(url) if isinstance(url, str) else None
+    if found is None:
+        raise ConfigurationError("give the page's address: scrapy crawl page -a url=https://example.com/article")
+    return found

@@ -1,0 +1,26 @@
+"""Which sources a spider's name and arguments ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crawler.errors import ConfigurationError, SeedError
+from crawler.sources import Source, find_source, load_sources
+
+
+def chosen_sources(seeds_dir: Path, spider: str, sources: str | None = None) -> tuple[list[Source], list[SeedError]]:
+    """The sources to crawl, and the broken seeds that are left out (only of `news` without `sources=`).
+
+    Raises UnknownSource, SeedError for a source asked for by name, ConfigurationError when there is nothing to crawl.
+    """
+    if spider != "news":
+        return [find_source(seeds_dir, spider)], []
+    if sources:
+        names = [name.strip() for name in sources.split(",") if name.strip()]
+        return [find_source(seeds_dir, name) for name in dict.fromkeys(names)], []
+    found, broken = load_sources(seeds_dir)
+    enabled = [source for source in found.values() if source.enabled]
+    if not enabled:
+        reason = f"; {len(broken)} are broken, the first: {broken[0]}" if broken else ""
+        raise ConfigurationError(f"no enabled source in {seeds_dir}{reason}")
+    return enabled, broken

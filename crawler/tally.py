@@ -1,0 +1,43 @@
+"""The names under which a crawl counts, in one place: the progress display, the closing table and `crawls.stats` read them.
+
+    news/<source>/<what>      what became of the source's URLs: one of WHAT
+    news/rejected/<reason>    pages that are no articles
+    news/failed/<reason>      URLs that could not be fetched
+    news/dropped/<kind>       blocks of stored articles that are not the article
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+WHAT = ("found", "known", "fetched", "stored", "updated", "unchanged", "rejected", "failed", "feed_errors")
+
+
+class Stats(Protocol):
+    """What is used of Scrapy's stats collector."""
+
+    def inc_value(self, key: str, count: int = 1) -> None: ...
+
+
+def count(stats: Stats | None, group: str, what: str, number: int = 1) -> None:
+    """Add to `news/<group>/<what>`; group is a source or `rejected`, `failed`, `dropped`."""
+    if stats is not None and number:
+        stats.inc_value(f"news/{group}/{what}", count=number)
+
+
+def by_source(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """source -> what -> number."""
+    found: dict[str, dict[str, int]] = {}
+    for key, value in stats.items():
+        parts = key.split("/")
+        if len(parts) == 3 and parts[0] == "news" and parts[1] not in ("rejected", "failed", "dropped"):
+            found.setdefault(parts[1], {})[parts[2]] = value
+    return found
+
+
+def reasons(stats: Mapping[str, Any], group: str) -> dict[str, int]:
+    """reason -> number for `rejected`, `failed` or `dropped`, the most frequent first."""
+    prefix = f"news/{group}/"
+    found = {key.removeprefix(prefix): value for key, value in stats.items() if key.startswith(prefix)}
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
