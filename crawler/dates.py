@@ -14,8 +14,6 @@ from zoneinfo import ZoneInfo
 
 from dateutil import parser as dateutil_parser
 
-from crawler.text import one_line
-
 MAX_LENGTH = 100
 FIRST_YEAR = 1990
 AHEAD = timedelta(days=2)  # an embargo or a clock that is wrong, no more
@@ -40,8 +38,8 @@ def parse_instant(raw: str | None, *, default_zone: tzinfo = UTC, now: datetime 
 
     `now` is aware; the present by default. Raises nothing.
     """
-    text = one_line(html.unescape(raw)) if raw and len(raw) <= 3 * MAX_LENGTH else None
-    if text is None or raw is None or len(text) > MAX_LENGTH:
+    text = _one_line(raw) if raw and len(raw) <= 3 * MAX_LENGTH else ""
+    if raw is None or not 0 < len(text) <= MAX_LENGTH or not text.isprintable():
         return None
     try:
         found = _epoch(text) or _match(text, default_zone) or _last_resort(text, default_zone)
@@ -60,6 +58,11 @@ class _Found:
     local: datetime  # aware if `zone`
     zone: bool
     day_only: bool = False
+
+
+def _one_line(raw: str) -> str:
+    """Without the invisible marks that some browsers put around the parts of a date."""
+    return " ".join("".join(char for char in html.unescape(raw) if unicodedata.category(char) != "Cf").split())
 
 
 # --- numbers -------------------------------------------------------------------------------------------------------

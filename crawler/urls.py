@@ -30,6 +30,7 @@ TRACKING = frozenset(
 )
 # fmt: on
 
+_ABSOLUTE = ("http://", "https://")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})|%")
@@ -77,7 +78,7 @@ def _split(url: str | None, base: str | None) -> SplitResult | None:
         return None
     url = re.sub("[\t\r\n]", "", url.strip(_EDGES))
     try:
-        parts = urlsplit(urljoin(base, url) if base else url)
+        parts = urlsplit(url if base is None or url.startswith(_ABSOLUTE) else urljoin(base, url))
     except ValueError:  # a bracket that opens no IPv6 address, a host that NFKC would change
         return None
     return parts if url and parts.scheme in _DEFAULT_PORTS else None

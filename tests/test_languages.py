@@ -47,7 +47,8 @@ def test_spellings_of_a_tag(raw: str, tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [None, "", " ", "-", "xx", "zz", "und", "mul", "utf-8", "none", "{{lang}}", "e", "klingon", "en us", "en--us"]
+    "raw",
+    [None, "", " ", "-", "xx", "zz", "und", "mul", "utf-8", "none", "{{lang}}", "e", "klingon", "en us", "en--us"],
 )
 def test_garbage_is_no_language(raw: str | None) -> None:
     assert language_tag(raw) is None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 10_000
 MAX_BYTES = 10 * 1024 * 1024
 MAX_TAGS = 400_000  # feedparser needs up to 30 µs for one
+_CHARACTER = re.compile(r"&#([0-9]+|[xX][0-9a-fA-F]+);?")
 _FEED_ROOTS = frozenset({"rss", "rdf", "feed", "channel"})
 
 
@@ -78,14 +79,28 @@ def _xml_entries(text: str, url: str) -> Iterator[_Entry]:
     if root is None or root[0] not in _FEED_ROOTS:
         what = "an HTML page" if root and root[0] == "html" else excerpt(text)
         raise FeedError(f"{url}: {what} instead of a feed")
-    parsed = feedparser.parse(
-        _bounded(text[root[1] :]).encode(),  # bytes: it would take a string for an address or a file's name
-        response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    parsed = _parsed(_bounded(text[root[1] :]), url)
     is_atom = parsed.get("version", "").startswith("atom")
     return (_xml_entry(entry, is_atom) for entry in parsed.entries)
+
+
+def _parsed(xml: str, url: str) -> Any:
+    try:
+        return feedparser.parse(
+            _CHARACTER.sub(_possible, xml).encode(),  # bytes: it would take a string for an address or a file's name
+            response_headers={"content-type": "application/xml; charset=utf-8"},  # no base: it would resolve guids, too
+            resolve_relative_uris=False,
+            sanitize_html=False,
+        )
+    except Exception as error:  # its loose parser raises what its own bugs are, so there is no list
+        raise FeedError(f"{url}: a feed that cannot be read ({type(error).__name__})") from error
+
+
+def _possible(match: re.Match[str]) -> str:
+    """A reference to a surrogate or beyond Unicode makes feedparser give up the whole feed."""
+    number = match[1][:9]
+    code = int(number[1:], 16) if number[0] in "xX" else int(number)
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF else match[0]
 
 
 def _bounded(text: str) -> str:
@@ -100,15 +115,19 @@ def _xml_entry(entry: dict[str, Any], is_atom: bool) -> _Entry:
         published = published or updated  # dc:date
     guid = _string(dict.get(entry, "id"))
     link = _string(dict.get(entry, "feedburner_origlink")) or _string(dict.get(entry, "link"))
-    if link is None and guid and guid.startswith(("http://", "https://")):
-        link = guid
+    if link == guid:  # by default any guid claims to be a link
+        link = None
     return {
-        "link": link,
+        "link": link or _permalink(guid),
         "guid": guid,
         "title": _string(dict.get(entry, "title")),
         "published": published,
         "updated": updated,
     }
+
+
+def _permalink(guid: str | None) -> str | None:
+    return guid if guid and guid.startswith(("http://", "https://")) else None
 
 
 # --- JSON Feed -----------------------------------------------------------------------------------------------------
@@ -127,11 +146,8 @@ def _json_entries(text: str, url: str) -> Iterator[_Entry]:
 
 def _json_entry(item: dict[str, Any]) -> _Entry:
     guid = _string(item.get("id"))
-    link = _string(item.get("url"))
-    if link is None and guid and guid.startswith(("http://", "https://")):
-        link = guid
     return {
-        "link": link,
+        "link": _string(item.get("url")) or _permalink(guid),
         "guid": guid,
         "title": _string(item.get("title")),
         "published": _string(item.get("date_published")),

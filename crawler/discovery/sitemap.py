@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from lxml import etree
 
@@ -110,10 +110,14 @@ def _lines(chunks: Iterable[str]) -> Iterator[_Entry]:
     rest = ""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split("\n")
-        yield from (_Entry(loc=line) for line in lines if line.strip())
+        yield from (_Entry(loc=line) for line in lines if _is_absolute(line))
         rest = rest[: 2 * URL_LENGTH]  # a file without line breaks is no list of URLs
-    if rest.strip():
+    if _is_absolute(rest):
         yield _Entry(loc=rest)
+
+
+def _is_absolute(line: str) -> bool:
+    return line.lstrip()[:8].lower().startswith(("http://", "https://"))
 
 
 # --- XML -----------------------------------------------------------------------------------------------------------
@@ -143,7 +147,7 @@ class _Target:
         self._entry: _Entry | None = None
         self._text: list[str] | None = None
 
-    def start(self, tag: str, attributes: object) -> None:
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = _local(tag)
         self._path.append(name)
         if name in ("url", "sitemap"):
@@ -175,7 +179,12 @@ class _Target:
 def _xml_entries(chunks: Iterable[str]) -> Iterator[_Entry]:
     target = _Target()
     parser = etree.XMLParser(
-        target=target, encoding="utf-8", recover=True, resolve_entities=False, no_network=True, huge_tree=False
+        target=cast("Any", target),
+        encoding="utf-8",
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
     )
     for chunk in chunks:
         try:

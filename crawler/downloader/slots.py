@@ -28,7 +28,7 @@ from scrapy.utils.httpobj import urlparse_cached
 from crawler.errors import PageError
 
 if TYPE_CHECKING:
-    from scrapy import Request, Spider
+    from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.internet.defer import Deferred
@@ -70,8 +70,6 @@ class PoliteDownloader(Downloader):
     def set_least_delay(self, key: str, seconds: float) -> None:
         """Keep at least so many seconds between two requests to a host, whatever jitter and AutoThrottle say."""
         self._least_delay[key] = seconds
-        if key in self.slots:
-            self.slots[key].delay = max(self.slots[key].delay, seconds)
 
     @contextmanager
     def parked(self) -> Iterator[None]:
@@ -90,11 +88,6 @@ class PoliteDownloader(Downloader):
     def get_slot_key(self, request: Request) -> str:
         return (urlparse_cached(request).hostname or "").rstrip(".")
 
-    def _get_slot(self, request: Request, spider: Spider | None = None) -> tuple[str, Slot]:
-        key, slot = super()._get_slot(request)
-        slot.delay = max(slot.delay, self._least_delay.get(key, 0.0))
-        return key, slot
-
     async def _enqueue_request(self, request: Request) -> Response:
         if pause := request.meta.pop(PAUSE, 0.0):
             await self._pause(pause)
@@ -112,12 +105,13 @@ class PoliteDownloader(Downloader):
         if not slot.queue:
             return
         key = slot.queue[0][0].meta[self.DOWNLOAD_SLOT]
-        now = monotonic()
+        now, least_delay = monotonic(), self._least_delay.get(key, 0.0)
+        slot.delay = max(slot.delay, least_delay)  # only a slot with a delay sends one request at a time
         held = self._held_until.get(key, 0.0) - now
         if held > self.retry_after_max:
             _give_up(slot, GivenUp(f"{key} asks for a pause of {held:.0f} s, longer than RETRY_AFTER_MAX"))
         elif slot.latercall is None:
-            wait = max(held, slot.lastseen + self._least_delay.get(key, 0.0) - now)
+            wait = max(held, slot.lastseen + least_delay - now)
             if wait > 0:
                 slot.latercall = call_later(wait, self._latercall, slot)
             else:

@@ -26,6 +26,8 @@ __all__ = ["extract"]
 MIN_LEDGER_WORDS = 8  # what no voter chose and is shorter is menus and buttons, not a paragraph anyone could miss
 MAX_LEDGER_LINKS = 0.5  # share of link text above which the same holds
 MAX_DROPPED = 400  # blocks kept in the ledger of one page
+SHORT_ARTICLE = 600  # characters; below, the voter's answer is often the whole page
+LABEL_WORDS = 7  # a byline, a date line, a label
 LINK_FARM = 2_000  # link-only blocks; a page with more keeps trafilatura busy for 20 s and longer
 
 
@@ -71,9 +73,7 @@ def extract(html: bytes, url: str | None = None, *, source: Source | None = None
 def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None) -> None:
     titles = {_key(title) for title in fields.titles}
     for piece in pieces:
-        if piece.hidden:
-            piece.drop("hidden", "hidden")
-        elif piece.level == 1 or (piece.words > 2 and _key(piece.text) in titles):
+        if piece.level == 1 or (piece.words > 2 and _key(piece.text) in titles):
             piece.drop("headline", "headline-repeated")
         elif piece.kind == "caption" or ("figure" in piece.tags and piece.kind == "paragraph" and piece.words < 80):
             piece.drop("caption", "figure-caption")
@@ -90,14 +90,39 @@ def _drop_link_farm(pieces: list[Piece]) -> None:
     farm = [piece for piece in pieces if not piece.reason and piece.link_density > 0.9]
     if len(farm) > LINK_FARM:
         for piece in farm:
-            piece.drop("related", "link-farm")
+            piece.drop("link-farm", "link-farm")
 
 
 def _keep(pieces: list[Piece], tree: Element, url: str | None) -> None:
     mark_kept(pieces, article_lines(tree, url))
+    _keep_one_container(pieces)
     for piece in pieces:
         if not piece.kept and not piece.reason:
             piece.reason, piece.rule = "outside", "trafilatura"
+
+
+def _keep_one_container(pieces: list[Piece]) -> None:
+    """On a short article the voter falls back to everything that has text. Keep what stands where the most prose stands."""
+    kept = [piece for piece in pieces if piece.kept]
+    if not kept or sum(len(piece.text) for piece in kept) > SHORT_ARTICLE:
+        return
+    main = max(kept, key=lambda piece: len(piece.text) * (1 - piece.link_density))
+    box = main.element.getparent()
+    # A paragraph may have a wrapper of its own; then the box is one further out.
+    while box is not None and box.tag not in ("body", "article", "main") and _prose_in(box, kept) < 2:
+        box = box.getparent()
+    for piece in kept:
+        elsewhere = piece.element.getparent() is not main.element.getparent()
+        if (elsewhere and (piece.words <= LABEL_WORDS or piece.link_density > 0.5)) or not _within(piece, box):
+            piece.drop("outside", "short-article")
+
+
+def _within(piece: Piece, box: Element | None) -> bool:
+    return box is None or box in piece.element.iterancestors()
+
+
+def _prose_in(box: Element, kept: list[Piece]) -> int:
+    return sum(piece.link_density < 0.5 and piece.words > LABEL_WORDS and _within(piece, box) for piece in kept)
 
 
 def _ledger(pieces: list[Piece]) -> list[Block]:
@@ -106,8 +131,7 @@ def _ledger(pieces: list[Piece]) -> list[Block]:
     dropped = 0
     for piece in pieces:
         if not piece.kept:
-            outside = piece.reason in ("outside", "hidden")
-            if outside and (piece.words < MIN_LEDGER_WORDS or piece.link_density > MAX_LEDGER_LINKS):
+            if piece.reason in ("outside", "link-farm") and (piece.words < MIN_LEDGER_WORDS or piece.link_density > MAX_LEDGER_LINKS):
                 continue
             dropped += 1
             if dropped > MAX_DROPPED:

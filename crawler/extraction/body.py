@@ -19,6 +19,7 @@ logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 _OUTPUT_BLOCKS = frozenset(("p", "head", "quote", "item", "row", "ab", "code", "cell"))
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
+SHINGLE = 8  # characters
 SEARCH_WINDOW = 60  # blocks; an unmatched line is looked for near the last match before anywhere else
 
 
@@ -91,13 +92,14 @@ def mark_kept(pieces: list[Piece], lines: Iterable[str]) -> None:
     for index, key in enumerate(keys):
         if key and not pieces[index].reason:
             where.setdefault(key, []).append(index)
+    dropped = {key for key, piece in zip(keys, pieces, strict=True) if piece.reason}
     last = -1
     for key in filter(None, map(_key, lines)):
         equal = [i for i in where.get(key, ()) if not pieces[i].kept]
         if equal:
             last = next((i for i in equal if i > last), equal[0])
             pieces[last].kept = True
-        elif key not in where:
+        elif key not in where and key not in dropped:
             last = _keep_parts(pieces, keys, key, last)
 
 
@@ -113,7 +115,16 @@ def _keep_parts(pieces: list[Piece], keys: list[str], line: str, last: int) -> i
 
 
 def _overlap(block: str, line: str) -> bool:
-    """One holds the other, and what is held is long enough not to be a coincidence."""
+    """One holds the other, or they share most of their shingles: ruby, footnotes and tooltips differ between the two."""
     if block in line:
         return len(block) >= 12 or len(block) * 2 >= len(line)
-    return line in block and len(line) * 2 >= len(block)
+    if line in block:
+        return len(line) * 2 >= len(block)
+    if not 0.5 < len(block) / len(line) < 2 or len(line) < 2 * SHINGLE:
+        return False
+    ours, theirs = _shingles(block), _shingles(line)
+    return len(ours & theirs) * 2 >= min(len(ours), len(theirs))
+
+
+def _shingles(key: str) -> set[str]:
+    return {key[at : at + SHINGLE] for at in range(0, len(key) - SHINGLE + 1)}

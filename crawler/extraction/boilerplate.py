@@ -12,9 +12,9 @@ measured to delete content (16 of 51), which is why blocks and runs are judged, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -24,9 +24,12 @@ from lxml.etree import _Element as Element
 from crawler.extraction.segment import Piece
 
 SIGNALS = ("ask", "we", "you", "money", "journalism", "gate")
+CUT = frozenset(("support", "paywall", "newsletter", "consent", "link-farm"))
 LABEL_WORDS = 7  # a label or button is at most this long
 _QUOTES = re.compile(r"[\"“”„«»‟❝❞]|(?<!\w)'(?=\w)")
 _SPACES = re.compile(r"\s+")
+_TOKEN = re.compile(r"[$£€]|\w+(?:['-]\w+)*\$?")
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _FOLD = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "\u00a0": " ", "…": "..."})
 
 
@@ -60,28 +63,34 @@ class Rule:
     keeps: tuple[str, ...] = ()
 
     def matches(self, text: str, words: int, site: str = "") -> bool:
+        """Whether a folded text of so many words is this rule's; `site` is the folded name of the publication."""
         if self.max_words is not None and words > self.max_words:
             return False
-        tests: list[Callable[[], bool]] = []
-        if self.equals:
-            tests.append(lambda: text.strip(" .:!?»›→…-") in self._filled(self.equals, site))
-        if self.starts_with:
-            tests.append(lambda: text.startswith(tuple(self._filled(self.starts_with, site))))
-        if self.contains:
-            tests.append(lambda: any(part in text for part in self._filled(self.contains, site)))
-        if self.regex:
-            pattern = self.regex
-            tests.append(lambda: bool(_compiled(pattern).search(text)))
-        return bool(tests) and all(test() for test in tests)
+        if self.equals and text.strip(" .:!?»›→…-") not in self._equals:
+            return False
+        if self.starts_with and not any(_starts(text, part) for part in _filled(self.starts_with, site)):
+            return False
+        if self.contains and not any(part in text for part in _filled(self.contains, site)):
+            return False
+        return self._regex is None or bool(self._regex.search(text))
 
-    @staticmethod
-    def _filled(parts: Iterable[str], site: str) -> list[str]:
-        return [part.replace("{site}", site) for part in parts if site or "{site}" not in part]
+    @cached_property
+    def _equals(self) -> frozenset[str]:
+        return frozenset(self.equals)
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str] | None:
+        return re.compile(self.regex) if self.regex else None
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _filled(parts: tuple[str, ...], site: str) -> tuple[str, ...]:
+    return tuple(part.replace("{site}", site) for part in parts if site or "{site}" not in part)
+
+
+def _starts(text: str, part: str) -> bool:
+    """At a word's end: "The Example Post" does not start "the example postponed"."""
+    return text.startswith(part) and not text[len(part) : len(part) + 1].isalnum()
 
 
 def _loaded(name: str) -> Any:
@@ -98,28 +107,53 @@ def rules() -> tuple[Rule, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Lexicon:
+    """The words of all languages for one signal, sorted by how they are looked up: a text is read once."""
+
+    words: frozenset[str]
+    stems: tuple[str, ...]
+    phrases: dict[str, tuple[str, ...]]  # first word -> phrases
+    scripts: tuple[str, ...]  # of languages that put no spaces between words
+
+    def found_in(self, tokens: frozenset[str], text: str, dense: bool) -> bool:
+        if not self.words.isdisjoint(tokens) or any(token.startswith(self.stems) for token in tokens):
+            return True
+        spaced = f" {text} "
+        for first in self.phrases.keys() & tokens:
+            if any(f" {phrase} " in spaced for phrase in self.phrases[first]):
+                return True
+        return dense and any(part in text for part in self.scripts)
+
+
 @cache
-def signals() -> dict[str, re.Pattern[str]]:
-    """signal -> one pattern over all languages; words match at their boundaries ("spende" is in "suspended")."""
+def lexicon() -> dict[str, Lexicon]:
+    """signal -> its words. They match at their boundaries ("spende" is in "suspended"); `*` stands for any ending."""
     languages: dict[str, dict[str, list[str]]] = _loaded("appeals.yaml")
-    found: dict[str, re.Pattern[str]] = {}
-    for signal in SIGNALS:
-        parts = [part for words in languages.values() for part in words.get(signal, ())]
-        found[signal] = re.compile("|".join(_bounded(part) for part in sorted(parts, key=len, reverse=True)))
-    return found
+    return {name: _indexed([part for words in languages.values() for part in words.get(name, ())]) for name in SIGNALS}
 
 
-def _bounded(part: str) -> str:
-    """`*` at the end stands for any ending; scripts without spaces have no boundaries."""
-    if re.search(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", part):
-        return re.escape(part)
-    stem = part.removesuffix("*")
-    return rf"(?<!\w){re.escape(stem)}" + (r"\w*" if part.endswith("*") else r"(?!\w)")
+def _indexed(parts: list[str]) -> Lexicon:
+    dense = [part for part in parts if _DENSE.search(part)]
+    spaced = [part for part in parts if part not in dense]
+    phrases: dict[str, tuple[str, ...]] = {}
+    for part in (part for part in spaced if " " in part):
+        first = part.split()[0]
+        phrases[first] = (*phrases.get(first, ()), part)
+    return Lexicon(
+        words=frozenset(part for part in spaced if " " not in part and not part.endswith("*")),
+        stems=tuple(part[:-1] for part in spaced if " " not in part and part.endswith("*")),
+        phrases=phrases,
+        scripts=tuple(dense),
+    )
 
 
+@lru_cache(maxsize=64)  # the run grows over blocks that were judged just before
 def appeal_signals(text: str) -> frozenset[str]:
     """Which of the six signals a folded text sends."""
-    return frozenset(name for name, pattern in signals().items() if pattern.search(text))
+    words = _TOKEN.findall(text)
+    tokens, joined, dense = frozenset(words), " ".join(words), bool(_DENSE.search(text))
+    return frozenset(name for name, words_of in lexicon().items() if words_of.found_in(tokens, joined, dense))
 
 
 def is_quoted(text: str) -> bool:
@@ -134,9 +168,10 @@ def is_quoted(text: str) -> bool:
 def is_appeal(text: str) -> bool:
     """The core of a run: the publication speaks to its reader, asks, and names money, its journalism or a gate."""
     found = appeal_signals(folded(text))
-    if "ask" not in found or is_quoted(text):
+    if "ask" not in found or not found & {"we", "journalism"} or is_quoted(text):
         return False
-    return len(found & {"we", "you"}) >= 1 and len(found) >= 3 and bool(found & {"money", "journalism", "gate"})
+    # A shop's "you can sign up for $5 a month" speaks to the reader too, but not as a publication.
+    return len(found) >= 3 and bool(found & {"we", "you"}) and bool(found & {"money", "journalism", "gate"})
 
 
 def _is_sentence(piece: Piece) -> bool:
@@ -145,8 +180,6 @@ def _is_sentence(piece: Piece) -> bool:
 
 def _grows_over(piece: Piece, same_container: bool) -> bool:
     """Whether a run takes in a neighbour: a further sentence of the letter, or a label of it."""
-    if piece.hidden:
-        return False
     found = appeal_signals(folded(piece.text))
     if is_quoted(piece.text):
         return False
@@ -184,7 +217,7 @@ def drop_appeals(pieces: Sequence[Piece], headline: str | None = None) -> None:
     cores = {
         i
         for i, piece in enumerate(pieces)
-        if not piece.reason and 6 <= piece.words <= 220 and folded(piece.text) != title and is_appeal(piece.text)
+        if not piece.reason and 6 <= piece.words <= 220 and piece.link_density < 0.9 and folded(piece.text) != title and is_appeal(piece.text)
     }
     for core in sorted(cores):
         if not pieces[core].reason:
@@ -230,15 +263,18 @@ def _same_box(one: Element, other: Element, forward: bool) -> bool:
 
 
 def cut(pieces: Sequence[Piece]) -> None:
-    """Take dropped blocks out of the tree, so that no voter is misled by them. An element goes when all its blocks do."""
+    """Take appeals and prompts out of the tree, so that no voter is misled by them: an element goes when all its blocks do.
+
+    Captions, labels and the headline stay: they are landmarks by which a voter finds the article.
+    """
     kept_elements: set[Element] = set()
     for piece in pieces:
-        if not piece.reason:
+        if piece.reason not in CUT:
             kept_elements.add(piece.element)
             kept_elements.update(piece.element.iterancestors())
     for piece in pieces:
         element = piece.element
-        if piece.reason and element not in kept_elements:
+        if piece.reason in CUT and element not in kept_elements:
             parent = element.getparent()
             if parent is not None and element.tag != "body":
                 _remove(element, parent)

@@ -27,7 +27,6 @@ INLINE = frozenset(
 TABLE_ROWS = frozenset(("tr",))
 CELLS = frozenset(("td", "th"))
 _HEADING = re.compile(r"h[1-6]\Z")
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -40,7 +39,6 @@ class Piece:
     level: int | None = None
     link_chars: int = 0
     tags: frozenset[str] = frozenset()  # tags of the element and all around it
-    hidden: bool = False
     reason: str | None = None
     rule: str | None = None
     kept: bool = False
@@ -75,7 +73,6 @@ class _Frame:
     tags: frozenset[str] = frozenset()
     kind: BlockKind = "paragraph"
     level: int | None = None
-    hidden: bool = False
 
 
 class _Walk:
@@ -100,7 +97,7 @@ class _Walk:
         text = one_line("".join(self.parts)) if self.parts else None
         if text:
             element, frame = self.stack[-1]
-            yield Piece(frame.kind, text, element, frame.level, self.link_chars, frame.tags, frame.hidden)
+            yield Piece(frame.kind, text, element, frame.level, self.link_chars, frame.tags)
         self.parts, self.link_chars, self.breaks = [], 0, 0
 
     def pieces(self) -> Iterator[Piece]:
@@ -131,7 +128,7 @@ class _Walk:
             self.parts.append(" ")  # the cells of a row are one block
         else:
             yield from self.flush()
-            self.stack.append((element, _inside(self.stack[-1][1], element, tag)))
+            self.stack.append((element, _inside(self.stack[-1][1], tag)))
         self.add(element.text)
 
     def close(self, element: Element, tag: str) -> Iterator[Piece]:
@@ -145,13 +142,8 @@ class _Walk:
                 self.stack.pop()
 
 
-def _inside(around: _Frame, element: Element, tag: str) -> _Frame:
+def _inside(around: _Frame, tag: str) -> _Frame:
     tags = around.tags if tag in around.tags else around.tags | {tag}
-    hidden = (
-        around.hidden
-        or element.get("hidden") is not None
-        or bool(_HIDDEN_STYLE.search(element.get("style") or ""))
-    )
     kind, level = around.kind, None
     if _HEADING.match(tag):
         kind, level = "heading", int(tag[1])
@@ -165,7 +157,7 @@ def _inside(around: _Frame, element: Element, tag: str) -> _Frame:
         kind = "caption"
     elif tag == "pre":
         kind = "code"
-    return _Frame(tags, kind, level, hidden)
+    return _Frame(tags, kind, level)
 
 
 def segment(tree: Element) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""One real crawl in a process of its own: a job comes in on stdin as JSON, what became of each URL goes out on stdout."""
+"""A real crawl in a process of its own: a job comes in as JSON on stdin, what became of each URL goes out on stdout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class HopMiddleware:
 
 class SubjectSpider(Spider):
     name = "subject"
-    handle_httpstatus_all = True
     job: dict[str, Any]
     outcomes: dict[str, str]
 
@@ -46,7 +45,8 @@ class SubjectSpider(Spider):
 
     def fail(self, failure: Failure) -> None:
         error = failure.value
-        asked = failure.request.cb_kwargs["asked"]
+        request: Request = failure.request  # type: ignore[attr-defined]  # Scrapy puts it there
+        asked = request.cb_kwargs["asked"]
         self.outcomes[asked] = f"{type(error).__name__}: {getattr(error, 'reason', '')}: {error}"
 
 
