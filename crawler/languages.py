@@ -19,11 +19,11 @@ ISO_639_1 = frozenset(_ISO_639_1.split())
 
 # Codes that were withdrawn, and three-letter codes of languages that have a two-letter one.
 _CANONICAL = {
-    **{"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro"},
-    **{"eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt"},
-    **{"rus": "ru", "ukr": "uk", "pol": "pl", "nld": "nl", "dut": "nl", "swe": "sv", "nor": "no", "dan": "da"},
-    **{"fin": "fi", "tur": "tr", "ara": "ar", "heb": "he", "hin": "hi", "jpn": "ja", "kor": "ko", "zho": "zh"},
-    **{"chi": "zh", "cmn": "zh", "ell": "el", "gre": "el", "ces": "cs", "cze": "cs", "vie": "vi", "ind": "id"},
+    "iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro",
+    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt",
+    "rus": "ru", "ukr": "uk", "pol": "pl", "nld": "nl", "dut": "nl", "swe": "sv", "nor": "no", "dan": "da",
+    "fin": "fi", "tur": "tr", "ara": "ar", "heb": "he", "hin": "hi", "jpn": "ja", "kor": "ko", "zho": "zh",
+    "chi": "zh", "cmn": "zh", "ell": "el", "gre": "el", "ces": "cs", "cze": "cs", "vie": "vi", "ind": "id",
 }
 
 _NAMES = {

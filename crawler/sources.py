@@ -2,9 +2,9 @@
 
 `python -m crawler.sources [DIR]` checks every seed and exits with 1 when one is broken.
 
-2026-11: the example in design.md starts with "Support the Herald" and keeps "Support the Herald received, a study says".
-So `starts_with` and `contains`, which leave the rest of a block open, spare a block that attributes what it says to
-somebody; `equals` and `regex` are taken at their word.
+2026-11: a rule that starts with "Support the Herald" has to keep "Support the Herald received ..., a study says": an
+article about the appeal. So `starts_with` and `contains`, which leave the rest of a block open, spare a block that
+attributes what it says to somebody; `equals` and `regex` are taken at their word.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?")
 _CRON_FIELDS = {"minute": (0, 59), "hour": (0, 23), "day of month": (1, 31), "month": (1, 12), "day of week": (0, 7)}
 _FOLD = str.maketrans("\u2018\u2019\u201c\u201d\u201e", '\'\'"""')  # curly quotation marks
 _ATTRIBUTION = re.compile(
-    r"\b(said|says|told|according to|sagte?n?|sagt|erklärte|laut|zufolge|selon|a déclaré|dijo|dice|según|afirmó|"
+    r"\b(?:said|says|told|according to|sagte?n?|erklärte|laut|zufolge|selon|a déclaré|dijo|dice|según|afirmó|"
     r"ha detto|secondo|disse|segundo|zei|zegt|volgens|sade|säger|enligt|сказала?|заявила?|сообщила?|powiedział)\b"
 )
 
@@ -260,7 +260,7 @@ class Source(_Model):
             raise ValueError(f"{value!r} must have the five fields of cron: {', '.join(_CRON_FIELDS)}")
         for field, (name, (low, high)) in zip(fields, _CRON_FIELDS.items(), strict=False):
             if not all(_is_cron_part(part, low, high) for part in field.split(",")):
-                raise ValueError(f"{value!r}: {field!r} is not a {name}, which is {low} to {high} or *")
+                raise ValueError(f"{value!r}: {field!r} is not a valid {name} ({low} to {high}, or *)")
         return value
 
     @field_validator("boilerplate")

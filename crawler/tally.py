@@ -1,9 +1,9 @@
 """The names under which a crawl counts, in one place: the progress display, the closing table and `crawls.stats` read them.
 
-    news/<source>/<what>      what became of the source's URLs: one of WHAT
-    news/rejected/<reason>    pages that are no articles
-    news/failed/<reason>      URLs that could not be fetched
-    news/dropped/<kind>       blocks of stored articles that are not the article
+news/<source>/<what>      what became of the source's URLs: one of WHAT
+news/rejected/<reason>    pages that are no articles
+news/failed/<reason>      URLs that could not be fetched
+news/dropped/<kind>       blocks of stored articles that are not the article
 """
 
 from __future__ import annotations

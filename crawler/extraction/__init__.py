@@ -131,12 +131,21 @@ def _ledger(pieces: list[Piece]) -> list[Block]:
     dropped = 0
     for piece in pieces:
         if not piece.kept:
-            if piece.reason in ("outside", "link-farm") and (piece.words < MIN_LEDGER_WORDS or piece.link_density > MAX_LEDGER_LINKS):
+            if piece.reason in ("outside", "link-farm") and (
+                piece.words < MIN_LEDGER_WORDS or piece.link_density > MAX_LEDGER_LINKS
+            ):
                 continue
             dropped += 1
             if dropped > MAX_DROPPED:
                 continue
         blocks.append(
-            Block(kind=piece.kind, text=piece.text, kept=piece.kept, reason=piece.reason, rule=piece.rule, level=piece.level)
+            Block(
+                kind=piece.kind,
+                text=piece.text,
+                kept=piece.kept,
+                reason=piece.reason,
+                rule=piece.rule,
+                level=piece.level,
+            )
         )
     return blocks

@@ -127,4 +127,4 @@ def _overlap(block: str, line: str) -> bool:
 
 
 def _shingles(key: str) -> set[str]:
-    return {key[at : at + SHINGLE] for at in range(0, len(key) - SHINGLE + 1)}
+    return {key[at : at + SHINGLE] for at in range(len(key) - SHINGLE + 1)}

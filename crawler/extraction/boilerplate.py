@@ -217,7 +217,11 @@ def drop_appeals(pieces: Sequence[Piece], headline: str | None = None) -> None:
     cores = {
         i
         for i, piece in enumerate(pieces)
-        if not piece.reason and 6 <= piece.words <= 220 and piece.link_density < 0.9 and folded(piece.text) != title and is_appeal(piece.text)
+        if not piece.reason
+        and 6 <= piece.words <= 220
+        and piece.link_density < 0.9
+        and folded(piece.text) != title
+        and is_appeal(piece.text)
     }
     for core in sorted(cores):
         if not pieces[core].reason:

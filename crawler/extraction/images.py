@@ -74,7 +74,9 @@ def _caption(figure: Element) -> tuple[str | None, str | None]:
     box = next(figure.iter("figcaption"), None)
     if box is None:
         return None, None
-    credits = [e for e in box.iterdescendants() if isinstance(e.tag, str) and _CREDIT_CLASS.search(e.get("class") or "")]
+    credits = [
+        e for e in box.iterdescendants() if isinstance(e.tag, str) and _CREDIT_CLASS.search(e.get("class") or "")
+    ]
     credit = one_line(" ".join(map(str, credits[-1].itertext()))) if credits else None
     whole = one_line(" ".join(map(str, box.itertext())))
     if credit and whole:

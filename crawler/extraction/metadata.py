@@ -20,16 +20,9 @@ from crawler.languages import language_tag
 from crawler.text import one_line
 from crawler.urls import canonical_url
 
-PUBLISHED = (
-    "article:published_time og:article:published_time datepublished date.published publishdate publish-date publish_date "
-    "article.published pubdate sailthru.date parsely-pub-date dc.date.issued dcterms.created dc.date.created dcterms.date "
-    "dc.date date og:published_time last-published article_date_original cxenseparse:recs:publishtime originalpublicationdate"
-).split()
-MODIFIED = (
-    "article:modified_time og:article:modified_time og:updated_time datemodified last-modified dcterms.modified "
-    "dc.date.modified article:modified lastmod modified_date"
-).split()
-AUTHOR = "author article:author dc.creator dcterms.creator parsely-author sailthru.author article.author byl citation_author".split()
+PUBLISHED = ["article:published_time", "og:article:published_time", "datepublished", "date.published", "publishdate", "publish-date", "publish_date", "article.published", "pubdate", "sailthru.date", "parsely-pub-date", "dc.date.issued", "dcterms.created", "dc.date.created", "dcterms.date", "dc.date", "date", "og:published_time", "last-published", "article_date_original", "cxenseparse:recs:publishtime", "originalpublicationdate"]
+MODIFIED = ["article:modified_time", "og:article:modified_time", "og:updated_time", "datemodified", "last-modified", "dcterms.modified", "dc.date.modified", "article:modified", "lastmod", "modified_date"]
+AUTHOR = ["author", "article:author", "dc.creator", "dcterms.creator", "parsely-author", "sailthru.author", "article.author", "byl", "citation_author"]
 MIN_LANGUAGE_SAMPLE = 200  # characters; below this a guess from the text is worse than none
 _SUFFIX = re.compile(r"\s+[|–—•·»:-]{1,2}\s+")
 _BY = re.compile(
@@ -38,7 +31,9 @@ _BY = re.compile(
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"\s*(?:;|\||\s+(?:and|und|et|y|e|en|og|och|и|та|&)\s+)\s*", re.IGNORECASE)
-_NO_PERSON = re.compile(r"https?:|www\.|@|/|\d{3}|^(?:admin|editor|staff|redaktion|redacción|rédaction|unknown|null|none)$", re.IGNORECASE)
+_NO_PERSON = re.compile(
+    r"https?:|www\.|@|/|\d{3}|^(?:admin|editor|staff|redaktion|redacción|rédaction|unknown|null|none)$", re.IGNORECASE
+)
 Evidence = dict[str, str]
 
 
@@ -69,7 +64,9 @@ class Head:
         self.tree, self.url = tree, url
         self.meta: dict[str, list[str]] = {}
         for element in tree.iter("meta"):
-            name = element.get("property") or element.get("name") or element.get("itemprop") or element.get("http-equiv")
+            name = (
+                element.get("property") or element.get("name") or element.get("itemprop") or element.get("http-equiv")
+            )
             content = one_line(element.get("content"))
             if name and content:
                 self.meta.setdefault(name.strip().lower(), []).append(content)
@@ -105,7 +102,8 @@ def read(tree: Element, url: str | None) -> Fields:
         language=_language(head, evidence),
         section=plain(head.first("article:section", "section", "parsely-section")) or head.jsonld("articleSection"),
         tags=_tags(head),
-        description=plain(head.first("og:description", "description", "twitter:description")) or head.jsonld("description"),
+        description=plain(head.first("og:description", "description", "twitter:description"))
+        or head.jsonld("description"),
         canonical_url=_canonical(head, evidence),
         site_name=site,
         picture_urls=tuple(_picture_urls(head)),
@@ -120,13 +118,20 @@ def read(tree: Element, url: str | None) -> Fields:
 
 def _titles(head: Head, site: str | None) -> Iterator[tuple[str, str]]:
     """(where, title), the most trusted first."""
-    ones = [text for h1 in head.tree.iter("h1") if (text := one_line("".join(map(str, h1.itertext())))) and len(text) > 3]
+    ones = [
+        text for h1 in head.tree.iter("h1") if (text := one_line("".join(map(str, h1.itertext())))) and len(text) > 3
+    ]
     given = [
         ("jsonld:headline", head.jsonld("headline", "name")),
         *(("h1", one) for one in ones[:3]),
         ("og:title", plain(head.first("og:title"))),
         ("twitter:title", plain(head.first("twitter:title"))),
-        ("title", one_line("".join(map(str, title.itertext()))) if (title := head.tree.find(".//head/title")) is not None else None),
+        (
+            "title",
+            one_line("".join(map(str, title.itertext())))
+            if (title := head.tree.find(".//head/title")) is not None
+            else None,
+        ),
     ]
     names = [name for name in (site, urlsplit(head.url or "").hostname) if name]
     for where, title in given:
@@ -172,7 +177,9 @@ def _headline(titles: list[tuple[str, str]], evidence: Evidence) -> str | None:
 def _instant(head: Head, evidence: Evidence, field: str, keys: tuple[str, ...], metas: Iterable[str]) -> Instant | None:
     """JSON-LD, then meta; a full instant beats a bare day that stands before it."""
     day: tuple[str, Instant] | None = None
-    given = [(f"jsonld:{key}", head.jsonld(key)) for key in keys] + [(f"meta:{name}", head.first(name)) for name in metas]
+    given = [(f"jsonld:{key}", head.jsonld(key)) for key in keys] + [
+        (f"meta:{name}", head.first(name)) for name in metas
+    ]
     for where, raw in given:
         found = parse_instant(raw) if raw else None
         if found and not found.day_only:
@@ -198,7 +205,9 @@ def _visible_instant(tree: Element, evidence: Evidence) -> Instant | None:
 
 def _day(tree: Element, url: str | None, evidence: Evidence) -> Instant | None:
     try:
-        found = parse_instant(find_date(tree, url=url, original_date=True, extensive_search=False, outputformat="%Y-%m-%d"))  # type: ignore[arg-type]
+        found = parse_instant(
+            find_date(tree, url=url, original_date=True, extensive_search=False, outputformat="%Y-%m-%d")
+        )  # type: ignore[arg-type]
     except (ValueError, TypeError, AttributeError):
         return None
     if found:
@@ -210,7 +219,9 @@ def _day(tree: Element, url: str | None, evidence: Evidence) -> Instant | None:
 
 
 def _authors(head: Head, site: str | None, evidence: Evidence) -> tuple[str, ...]:
-    given: list[tuple[str, list[str]]] = [("jsonld:author", _names(head.record.get("author") or head.record.get("creator")))]
+    given: list[tuple[str, list[str]]] = [
+        ("jsonld:author", _names(head.record.get("author") or head.record.get("creator")))
+    ]
     given += [(f"meta:{name}", head.meta.get(name, [])) for name in AUTHOR]
     for path in (".//*[@itemprop='author']", ".//a[@rel='author']"):
         given.append((path[3:], ["".join(map(str, e.itertext())) for e in list(head.tree.iterfind(path))[:5]]))
@@ -224,7 +235,9 @@ def _authors(head: Head, site: str | None, evidence: Evidence) -> tuple[str, ...
 
 def _names(value: Any) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    people_only = [v for v in values if not (isinstance(v, dict) and jsonld.types(v) & {"Organization", "NewsMediaOrganization"})]
+    people_only = [
+        v for v in values if not (isinstance(v, dict) and jsonld.types(v) & {"Organization", "NewsMediaOrganization"})
+    ]
     return [name for v in people_only for name in jsonld.texts(v.get("name") if isinstance(v, dict) else v)]
 
 
@@ -242,7 +255,10 @@ def people(raw: str, site: str | None) -> Iterator[str]:
 def _language(head: Head, evidence: Evidence) -> str | None:
     root = head.tree if head.tree.tag == "html" else head.tree.getroottree().getroot()
     given = (
-        ("html:lang", root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or root.get("xml:lang")),
+        (
+            "html:lang",
+            root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or root.get("xml:lang"),
+        ),
         ("jsonld:inLanguage", head.jsonld("inLanguage")),
         ("meta:content-language", head.first("content-language", "dc.language", "language")),
         ("og:locale", head.first("og:locale")),

@@ -17,12 +17,10 @@ from crawler.items import BlockKind
 from crawler.text import one_line
 
 SKIPPED = frozenset(
-    "script style template svg math noscript iframe object embed video audio canvas map select option textarea input "
-    "datalist head title meta link".split()
+    ["script", "style", "template", "svg", "math", "noscript", "iframe", "object", "embed", "video", "audio", "canvas", "map", "select", "option", "textarea", "input", "datalist", "head", "title", "meta", "link"]
 )
 INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q rp rt ruby s samp small span "
-    "strike strong sub sup time tt u var wbr nobr picture source".split()
+    ["a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "nobr", "picture", "source"]
 )
 TABLE_ROWS = frozenset(("tr",))
 CELLS = frozenset(("td", "th"))

@@ -15,12 +15,12 @@ from scrapy.exceptions import (
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
+from crawler.errors import PageError
+
 GONE = frozenset((404, 410))
 FORBIDDEN = frozenset((401, 402, 403, 407, 451))
 HANDLED_STATUSES = [204, 304, *range(400, 600)]  # all but redirects, which Scrapy follows
-KEPT_HEADERS = (
-    "content-type content-language content-encoding etag last-modified date x-robots-tag tdm-reservation tdm-policy link cache-control"
-).split()
+KEPT_HEADERS = ["content-type", "content-language", "content-encoding", "etag", "last-modified", "date", "x-robots-tag", "tdm-reservation", "tdm-policy", "link", "cache-control"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,11 @@ def lost(failure: Failure) -> Lost:
     """What a download error means for the URL."""
     error = failure.value
     name, detail = type(error).__name__, (str(error) or type(error).__name__).splitlines()[0][:300]
-    if name == "BlockedAddress":
-        return Lost("excluded", "blocked_address", detail)
+    if isinstance(error, PageError):
+        final = error.reason in ("robots_forbidden", "blocked_address")
+        return Lost("excluded" if final else "failed", error.reason, detail, retry=not final)
     if isinstance(error, IgnoreRequest):
-        if "robots.txt" in detail:
-            return Lost("excluded", "robots", detail)
-        return Lost("failed", "ignored", detail, retry="retry" in detail.lower())
+        return Lost("failed", "ignored", detail)
     if isinstance(error, DownloadCancelledError):
         return Lost("excluded", "too_large", detail)
     if isinstance(error, DownloadTimeoutError) or "Timeout" in name:

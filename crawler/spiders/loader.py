@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scrapy import Request, Spider
-from scrapy.interfaces import ISpiderLoader
 from scrapy.settings import BaseSettings
-from zope.interface import implementer
 
 from crawler.errors import CrawlerError
 from crawler.sources import source_names
@@ -17,9 +15,8 @@ from crawler.spiders.page import PageSpider
 GENERAL: dict[str, type[Spider]] = {"news": NewsSpider, "page": PageSpider}
 
 
-@implementer(ISpiderLoader)
 class SeedSpiderLoader:
-    """Lists the sources; loads those, `news` and `page`. A seed is read only when its spider runs."""
+    """Scrapy's SpiderLoaderProtocol. Lists the sources; loads those, `news` and `page`. A seed is read only when its spider runs."""
 
     def __init__(self, seeds_dir: Path) -> None:
         self.seeds_dir = seeds_dir

@@ -42,7 +42,9 @@ class NewsSpider(Spider):
     name = "news"
     store: CrawlStore | None = None  # given by extensions.crawl_log when the spider opens
 
-    def __init__(self, *, chosen: Sequence[Source] = (), archives: str = "", recheck_after: float = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, *, chosen: Sequence[Source] = (), archives: str = "", recheck_after: float = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.chosen = {source.id: source for source in chosen}
         self.archives = archives.lower() in ("1", "true", "yes")
@@ -50,6 +52,7 @@ class NewsSpider(Spider):
         self.arguments = kwargs
         self.pending = 0  # feeds and sitemaps that are not read yet
         self.sitemaps: Counter[str] = Counter()
+        self.seen: set[int] = set()  # hashes of what was announced: feeds and sitemaps overlap
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -164,10 +167,14 @@ class NewsSpider(Spider):
     def may_descend(self, source: Source, sitemap: SubSitemap) -> bool:
         self.sitemaps[source.id] += 1
         if self.sitemaps[source.id] == MAX_SITEMAPS + 1:
-            self.logger.warning("%s: only the first %d sitemaps are read; see `archives` in the README", source.id, MAX_SITEMAPS)
+            self.logger.warning(
+                "%s: only the first %d sitemaps are read; see `archives` in the README", source.id, MAX_SITEMAPS
+            )
         return self.sitemaps[source.id] <= MAX_SITEMAPS
 
     async def add(self, source: Source, candidates: Sequence[Candidate]) -> None:
+        candidates = [one for one in candidates if hash(one.url) not in self.seen]
+        self.seen.update(hash(one.url) for one in candidates)
         if candidates and self.store is not None:
             added = await self.store.add(source.id, candidates, self.recheck_after)
             tally.count(self.crawler.stats, source.id, "found", added.new + added.due + added.known)

@@ -17,10 +17,7 @@ Outcome = Literal["new", "updated", "unchanged"]
 
 # What a reader would call another version. Anything else (the ledger, the evidence) is refreshed without a revision.
 CONTENT = ("headline", "body", "authors", "published_at", "is_accessible_for_free")
-COLUMNS = (
-    "source url canonical_url headline body authors published_at published_raw published_zone_assumed modified_at modified_raw "
-    "language section tags description images is_accessible_for_free blocks evidence"
-).split()
+COLUMNS = ["source", "url", "canonical_url", "headline", "body", "authors", "published_at", "published_raw", "published_zone_assumed", "modified_at", "modified_raw", "language", "section", "tags", "description", "images", "is_accessible_for_free", "blocks", "evidence"]
 Row = Mapping[Any, Any]
 Saved = tuple[int, Outcome]
 
@@ -53,7 +50,9 @@ def _save_distinct(connection: Connection, articles: Mapping[int, Article]) -> d
 
 def _stored(connection: Connection, urls: Sequence[str]) -> dict[str, Row]:
     table = models.Article.__table__
-    statement = select(table).where(models.Article.canonical_url.in_(urls)).order_by(models.Article.id).with_for_update()
+    statement = (
+        select(table).where(models.Article.canonical_url.in_(urls)).order_by(models.Article.id).with_for_update()
+    )
     return {row["canonical_url"]: row for row in connection.execute(statement).mappings()}
 
 
@@ -108,7 +107,9 @@ def revision_of(old: Row, changed: list[str]) -> dict[str, Any]:
         "revision": old["revision"],
         "headline": old["headline"],
         "body": old["body"],
-        "content": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in content.items()},
+        "content": {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in content.items()
+        },
         "changed": changed,
         "stored_at": old["updated_at"],
     }

@@ -43,7 +43,9 @@ class Database:
     def __enter__(self) -> Database:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -52,7 +54,9 @@ def driver_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise ConfigurationError("DATABASE_URL is no URL; write postgresql://user:password@host:5432/database") from None
+        raise ConfigurationError(
+            "DATABASE_URL is no URL; write postgresql://user:password@host:5432/database"
+        ) from None
     if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise ConfigurationError(f"DATABASE_URL names {parsed.drivername!r}; only postgresql:// works here")
     return parsed.set(drivername="postgresql+psycopg")
@@ -83,7 +87,9 @@ def check(database: Database) -> None:
     except OperationalError as error:
         shown = database.engine.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
-        raise DatabaseUnreachable(f"cannot reach {shown}: {reason}. Check DATABASE_URL and that the server is up.") from None
+        raise DatabaseUnreachable(
+            f"cannot reach {shown}: {reason}. Check DATABASE_URL and that the server is up."
+        ) from None
 
 
 def migration_config() -> Config:
@@ -105,7 +111,9 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             before = _version(connection)
             if before is not None and before not in {revision.revision for revision in script.walk_revisions()}:
-                raise StoreError(f"the database has schema {before}, which is newer than this program ({head}): upgrade it")
+                raise StoreError(
+                    f"the database has schema {before}, which is newer than this program ({head}): upgrade it"
+                )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             return before, head

@@ -90,6 +90,7 @@ _EXISTS = text("SELECT to_regclass(:name)")
 def latest(connection: Connection, url_id: int) -> bytes | None:
     """The newest stored bytes of a URL."""
     statement = select(models.Page.html_zstd).where(models.Page.url_id == url_id)
-    row: Row[tuple[bytes]] | None = connection.execute(statement.order_by(models.Page.fetched_at.desc()).limit(1)).first()
+    row: Row[tuple[bytes]] | None = connection.execute(
+        statement.order_by(models.Page.fetched_at.desc()).limit(1)
+    ).first()
     return decompress(row[0]) if row else None
-

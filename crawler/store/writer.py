@@ -67,8 +67,12 @@ def patiently(action: Callable[[], T], patience: float, stop: threading.Event | 
                 raise
             waited = time.monotonic() - started
             if waited >= patience or (stop and stop.is_set()):
-                raise DatabaseUnreachable(f"the database has been away for {waited:.0f} s; run the crawl again later") from error
-            logger.warning("the database is away, waiting (%.0f of %.0f s): %s", waited, patience, str(error).splitlines()[0])
+                raise DatabaseUnreachable(
+                    f"the database has been away for {waited:.0f} s; run the crawl again later"
+                ) from error
+            logger.warning(
+                "the database is away, waiting (%.0f of %.0f s): %s", waited, patience, str(error).splitlines()[0]
+            )
         (stop or threading.Event()).wait(pause)
         pause = min(pause * 2, MAX_PAUSE)
 

@@ -1,0 +1,1 @@
+"""`scrapy <command>`: what Scrapy's own commands do not have."""

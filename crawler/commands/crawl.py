@@ -1,0 +1,57 @@
+"""`scrapy crawl`, checked before it starts: a wrong name or a database that is away gives one line, not a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scrapy.commands import crawl
+from scrapy.exceptions import UsageError
+
+from crawler.errors import CrawlerError
+from crawler.spiders.page import address
+from crawler.spiders.selection import chosen_sources
+from crawler.store.engine import open_database
+
+
+class Command(crawl.Command):
+    """Scrapy's command with our checks around it."""
+
+    def syntax(self) -> str:
+        return "[options] <source | news | page>"
+
+    def short_desc(self) -> str:
+        return "Crawl a source, all sources (news), some (news -a sources=a,b), or one page (page -a url=...)"
+
+    def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
+        if len(args) != 1:
+            raise UsageError(
+                "name one source, or `news` for all, or `page -a url=...`; `scrapy list` shows the sources"
+            )
+        try:
+            self.check(args[0], opts.spargs)
+            assert self.settings is not None
+            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])):
+                self.crawl(args[0], opts.spargs)
+        except CrawlerError as error:
+            print(f"scrapy crawl: {error}", file=sys.stderr)
+            self.exitcode = 1
+
+    def check(self, name: str, arguments: dict[str, str]) -> None:
+        """Raises ConfigurationError for what cannot be crawled."""
+        assert self.settings is not None
+        if name == "page":
+            address(arguments.get("url"))
+        else:
+            chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
+
+    def crawl(self, name: str, arguments: dict[str, str]) -> None:
+        assert self.crawler_process is not None
+        crawler = self.crawler_process.create_crawler(name)
+        self.crawler_process.crawl(crawler, **arguments)
+        self.crawler_process.start()
+        finished = crawler.stats is not None and crawler.stats.get_value("finish_reason") == "finished"
+        if not finished or crawler.stats is None or crawler.stats.get_value("news/failed/database"):
+            self.exitcode = 1

@@ -1,0 +1,99 @@
+"""`scrapy db`: the database by hand."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from crawler.errors import CrawlerError
+from crawler.store import keeper
+from crawler.store.embedded import EmbeddedServer, binary
+from crawler.store.engine import driver_url, migrate, open_database
+
+ACTIONS = {
+    "url": "print the database's URL for psql and BI tools (an embedded server stays up until unused for 10 minutes)",
+    "migrate": "bring the tables up to date",
+    "psql": "open psql on it; what follows is given to psql",
+    "status": "tell whether the embedded server runs",
+    "stop": "stop the embedded server",
+}
+
+
+class Command(ScrapyCommand):
+    """One action a call."""
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+
+    def syntax(self) -> str:
+        return f"<{' | '.join(ACTIONS)}> [psql options]"
+
+    def short_desc(self) -> str:
+        return "The database: its URL, migrations, psql, stop"
+
+    def long_desc(self) -> str:
+        return "\n".join(
+            ["The database that crawls write to.", "", *(f"  {name:<8} {text}" for name, text in ACTIONS.items())]
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+
+    def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
+        if not args or args[0] not in ACTIONS:
+            raise UsageError(f"say what to do: scrapy db {' | '.join(ACTIONS)}")
+        if len(args) > 1 and args[0] != "psql":
+            raise UsageError(f"scrapy db {args[0]} takes no arguments")
+        assert self.settings is not None
+        self.database_url: str | None = self.settings["DATABASE_URL"] or None
+        self.data_dir = Path(self.settings["CRAWLER_DATA_DIR"])
+        try:
+            self.exitcode = getattr(self, args[0])(list(args[1:])) or 0
+        except CrawlerError as error:
+            print(f"scrapy db {args[0]}: {error}", file=sys.stderr)
+            self.exitcode = 1
+
+    def url(self, _: list[str]) -> None:
+        if self.database_url:
+            print(plain_url(self.database_url))
+            return
+        with open_database(None, self.data_dir) as database:
+            keeper.start(self.data_dir)
+            print(database.url)
+
+    def migrate(self, _: list[str]) -> None:
+        with open_database(self.database_url, self.data_dir, migrated=False) as database:
+            before, after = migrate(database.engine)
+        print(f"at {after} already" if before == after else f"migrated from {before or 'nothing'} to {after}")
+
+    def psql(self, options: list[str]) -> int:
+        with open_database(self.database_url, self.data_dir) as database:
+            return subprocess.call([binary("psql"), plain_url(database.url), *options])
+
+    def status(self, _: list[str]) -> int:
+        if self.database_url:
+            print(f"DATABASE_URL is set: {driver_url(self.database_url).render_as_string(hide_password=True)}")
+            return 0
+        url = EmbeddedServer(self.data_dir).status()
+        print(f"running: {url}" if url else f"not running (data in {self.data_dir})")
+        return 0 if url else 3
+
+    def stop(self, _: list[str]) -> int:
+        if self.database_url:
+            raise UsageError("DATABASE_URL is set: that server is not ours to stop")
+        print("stopped" if EmbeddedServer(self.data_dir).stop() else "it was not running")
+        return 0
+
+
+def plain_url(url: str) -> str:
+    """As libpq writes it, without SQLAlchemy's driver name."""
+    return driver_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,0 +1,43 @@
+"""One line per event: Scrapy's own formatter prints whole items, and ours hold a page's bytes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from scrapy import Spider
+from scrapy.http import Response
+from scrapy.logformatter import LogFormatter, LogFormatterResult
+from twisted.python.failure import Failure
+
+from crawler.items import Record
+
+
+class ShortLogFormatter(LogFormatter):
+    """Names an item by its address."""
+
+    def scraped(
+        self, item: Any, response: Response | Failure | None, spider: Spider | None = None
+    ) -> LogFormatterResult:
+        return _line(logging.DEBUG, "stored: %(url)s", item, "")
+
+    def dropped(
+        self, item: Any, exception: BaseException, response: Response | Failure | None, spider: Spider | None = None
+    ) -> LogFormatterResult:
+        return _line(logging.INFO, "no article (%(detail)s): %(url)s", item, str(exception))
+
+    def item_error(
+        self, item: Any, exception: BaseException, response: Response | Failure | None, spider: Spider | None = None
+    ) -> LogFormatterResult:
+        return _line(logging.ERROR, "%(url)s: %(detail)s", item, f"{type(exception).__name__}: {exception}")
+
+
+def _line(level: int, message: str, item: Any, detail: str) -> LogFormatterResult:
+    url = (
+        item.page.url
+        if isinstance(item, Record)
+        else item.get("url")
+        if isinstance(item, dict)
+        else type(item).__name__
+    )
+    return {"level": level, "msg": message, "args": {"url": url, "detail": detail}}

@@ -1,0 +1,82 @@
+"""Every knob, flat: Scrapy reads this module. The only reader of the environment.
+
+Each of the project's own settings can be given as an environment variable of its name or by `-s NAME=VALUE`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from urllib.request import getproxies
+
+from crawler import __version__
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+ON_TERMINAL = sys.stderr.isatty()
+
+# -- ours ---------------------------------------------------------------------------------------------------------
+ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "0")  # fetch from private and loopback addresses too
+CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
+CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
+CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
+DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went away
+DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: the embedded server
+EXTRACTION_MEMORY_MB = 2048  # address space of a worker
+EXTRACTION_TIMEOUT = 30  # seconds a page may take
+EXTRACTION_WORKERS = int(os.environ.get("EXTRACTION_WORKERS") or os.cpu_count() or 1)
+RECHECK_AFTER = 3600  # seconds until a stored article that is still announced is asked for again (conditionally)
+RETRY_AFTER_MAX = 600  # seconds; a host that wants a longer pause is left for this run
+RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, with jitter
+RETRY_BACKOFF_MAX = 60.0
+SEEDS_DIR = os.environ.get("SEEDS_DIR", str(PROJECT_DIR / "seeds"))
+# The user's own proxy may be private. Without its credentials: settings are logged.
+TRUSTED_PROXIES = [url.rpartition("@")[2] for scheme, url in getproxies().items() if scheme != "no"]
+
+# -- Scrapy's -----------------------------------------------------------------------------------------------------
+ADDONS: dict[str, int] = {}
+AUTOTHROTTLE_ENABLED = True
+AUTOTHROTTLE_START_DELAY = 1.0
+AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
+BOT_NAME = "news-crawler"
+COMMANDS_MODULE = "crawler.commands"
+CONCURRENT_REQUESTS = 32
+CONCURRENT_REQUESTS_PER_DOMAIN = 2
+COOKIES_ENABLED = False
+DEFAULT_REQUEST_HEADERS = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5"}
+DOWNLOADER = "crawler.downloader.slots.PoliteDownloader"
+DOWNLOADER_MIDDLEWARES = {
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "crawler.downloader.guard.AddressGuard": 760,
+    "crawler.downloader.robots.RobotsMiddleware": 100,
+    "crawler.downloader.retry.BackoffRetryMiddleware": 550,
+}
+DOWNLOAD_DELAY = 1.0
+DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
+DOWNLOAD_MAXSIZE = 10 * 1024 * 1024
+DOWNLOAD_TIMEOUT = 30
+DOWNLOAD_WARNSIZE = 0
+EXTENSIONS = {
+    "scrapy.extensions.logstats.LogStats": None,  # ours counts articles
+    "crawler.extensions.crawl_log.CrawlLog": 100,
+    "crawler.extensions.progress.Progress": 200,
+}
+ITEM_PIPELINES = {
+    "crawler.pipelines.extract.ExtractPipeline": 100,
+    "crawler.pipelines.normalise.NormalisePipeline": 200,
+    "crawler.pipelines.validate.ValidatePipeline": 300,
+    "crawler.pipelines.store.StorePipeline": 400,
+}
+LOG_FORMATTER = "crawler.extensions.log_format.ShortLogFormatter"
+LOG_LEVEL = "WARNING" if ON_TERMINAL else "INFO"  # a terminal shows the progress display instead
+REDIRECT_MAX_TIMES = 5
+REFERER_ENABLED = False
+REMOTE_CONTROL_ENABLED = False
+RETRY_TIMES = 2
+ROBOTSTXT_OBEY = True
+SPIDER_LOADER_CLASS = "crawler.spiders.loader.SeedSpiderLoader"
+SPIDER_MODULES: list[str] = []
+TELNETCONSOLE_ENABLED = False
+TWISTED_DNS_RESOLVER = "crawler.downloader.resolver.PublicResolver"
+USER_AGENT = f"news-crawler/{__version__}" + (f" (+{CRAWLER_CONTACT})" if CRAWLER_CONTACT else "")
