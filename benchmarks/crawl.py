@@ -1,0 +1,174 @@
+"""How fast is a whole crawl, against trafilatura alone?
+
+    python -m benchmarks.crawl [--pages 2000] [--workers 2]
+    python -m benchmarks.crawl --newsweb DIR --data DIR ...     real pages, served by that local web
+
+The same pages in one run: first bare trafilatura over pages in memory in so many processes (the most that anybody can
+reach), then `scrapy crawl` of a local server into a fresh embedded PostgreSQL. Printed: pages a second of both, their
+ratio, and the peak memory (VmHWM) of the crawl's main process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+from trafilatura import bare_extraction
+
+from crawler.store.engine import open_database
+from crawler.store.pages import decompress
+
+PROJECT = Path(__file__).resolve().parent.parent
+UNHURRIED = {  # no politeness: the server is ours
+    "AUTOTHROTTLE_ENABLED": "0",
+    "CONCURRENT_REQUESTS_PER_DOMAIN": "16",
+    "CRAWL_DELAY_MAX": "0",
+    "DOWNLOAD_DELAY": "0",
+    "LOG_LEVEL": "ERROR",
+}
+
+
+@contextmanager
+def synthetic(pages: int, seeds: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The tests' newspaper with generated articles; yields its URL and the crawl's environment."""
+    command = [sys.executable, "-m", "tests.site", "--port", "0", "--many", str(pages), "--seeds", str(seeds)]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip(), {}
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def newsweb(
+    folder: Path, data: list[Path], multiply: int, port: int, seeds: Path
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """A local web of saved pages, reached as a proxy."""
+    command = [
+        sys.executable,
+        "-m",
+        "newsweb",
+        "--data",
+        *map(str, data),
+        "--port",
+        str(port),
+        "--multiply",
+        str(multiply),
+    ]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            for host in json.loads(_patiently(f"{url}/_newsweb/sites")):
+                seed = f"name: {host}\nhomepage: http://{host}/\nsitemaps: [http://{host}/sitemap.xml]\n"
+                seed += "articles: {deny: [/(about|contact|login|newsletter|privacy|jobs)$]}\n"
+                (seeds / f"{host.replace('.', '_').replace('-', '_')}.yaml").write_text(seed)
+            yield url, {"http_proxy": url}
+        finally:
+            server.terminate()
+
+
+def _patiently(url: str) -> bytes:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(100):
+        try:
+            return bytes(opener.open(url).read())
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"{url} does not answer")
+
+
+def crawl(environment: dict[str, str], data_dir: Path, workers: int) -> tuple[float, int]:
+    """Seconds and the main process's peak memory in MB of one crawl."""
+    options = [part for name, value in UNHURRIED.items() for part in ("-s", f"{name}={value}")]
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "scrapy", "crawl", "news", "-s", f"EXTRACTION_WORKERS={workers}", *options]
+    with subprocess.Popen(command, cwd=PROJECT, env=os.environ | environment) as process:
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, _peak_kb(process.pid))
+            time.sleep(0.2)
+    if process.returncode:
+        raise SystemExit("the crawl failed")
+    return time.perf_counter() - started, peak // 1024
+
+
+def _peak_kb(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
+def stored_pages(data_dir: Path, most: int) -> tuple[list[bytes], int]:
+    """The bytes that were crawled (so that both sides see the same pages), and how many articles were stored."""
+    with open_database(None, data_dir) as database, database.engine.connect() as connection:
+        articles = connection.execute(text("SELECT count(*) FROM articles")).scalar_one()
+        rows = connection.execute(text("SELECT html_zstd FROM pages ORDER BY id LIMIT :most"), {"most": most})
+        return [decompress(row[0]) for row in rows], articles
+
+
+def baseline(html: bytes) -> None:
+    """What a user of trafilatura alone runs: body and metadata."""
+    bare_extraction(html, with_metadata=True)
+
+
+def bare(pages: list[bytes], workers: int) -> float:
+    """Seconds that trafilatura alone takes in so many processes, their start not counted."""
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        pool.map(baseline, pages[:workers])
+        started = time.perf_counter()
+        pool.map(baseline, pages, chunksize=8)
+        return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pages", type=int, default=2000, help="generated articles (without --newsweb)")
+    parser.add_argument("--workers", type=int, default=2, help="extraction processes on both sides")
+    parser.add_argument("--newsweb", type=Path, help="folder that holds the package newsweb")
+    parser.add_argument("--data", type=Path, nargs="+", default=[], help="its data folders")
+    parser.add_argument("--multiply", type=int, default=10, help="variants of each of its articles")
+    parser.add_argument("--port", type=int, default=48765)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        seeds, data_dir = Path(folder, "seeds"), Path(folder, "data")
+        seeds.mkdir()
+        served = (
+            newsweb(options.newsweb, options.data, options.multiply, options.port, seeds)
+            if options.newsweb
+            else synthetic(options.pages, seeds)
+        )
+        with served as (_, extra):
+            environment = {
+                "ALLOW_PRIVATE_NETWORKS": "1",
+                "CRAWLER_DATA_DIR": str(data_dir),
+                "DATABASE_URL": "",
+                "SEEDS_DIR": str(seeds),
+                **extra,
+            }
+            seconds, peak = crawl(environment, data_dir, options.workers)
+        pages, articles = stored_pages(data_dir, 20_000)
+        alone = bare(pages, options.workers)
+    ours, theirs = len(pages) / seconds, len(pages) / alone
+    size = sum(map(len, pages)) / max(1, len(pages)) / 1024
+    print(f"{len(pages)} pages ({size:.0f} KB on average), {articles} articles, {options.workers} workers")
+    print(f"bare trafilatura: {alone:.1f} s, {theirs:.1f} pages/s")
+    print(f"full crawl into PostgreSQL: {seconds:.1f} s, {ours:.1f} pages/s (start and end of the process included)")
+    print(f"ratio: {ours / theirs:.2f}   peak memory of the main process: {peak} MB")
+
+
+if __name__ == "__main__":
+    main()
