@@ -52,21 +52,11 @@ def synthetic(pages: int, seeds: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 @contextmanager
-def newsweb(
-    folder: Path, data: list[Path], multiply: int, port: int, seeds: Path
-) -> Iterator[tuple[str, dict[str, str]]]:
+def newsweb(options: argparse.Namespace, seeds: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A local web of saved pages, reached as a proxy."""
-    command = [
-        sys.executable,
-        "-m",
-        "newsweb",
-        "--data",
-        *map(str, data),
-        "--port",
-        str(port),
-        "--multiply",
-        str(multiply),
-    ]
+    port, folder = options.port, options.newsweb
+    command = [sys.executable, "-m", "newsweb", "--data", *map(str, options.data)]
+    command += ["--port", str(port), "--multiply", str(options.multiply)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
         url = f"http://127.0.0.1:{port}"
         try:
@@ -146,11 +136,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         seeds, data_dir = Path(folder, "seeds"), Path(folder, "data")
         seeds.mkdir()
-        served = (
-            newsweb(options.newsweb, options.data, options.multiply, options.port, seeds)
-            if options.newsweb
-            else synthetic(options.pages, seeds)
-        )
+        served = newsweb(options, seeds) if options.newsweb else synthetic(options.pages, seeds)
         with served as (_, extra):
             environment = {
                 "ALLOW_PRIVATE_NETWORKS": "1",

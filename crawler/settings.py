@@ -40,6 +40,7 @@ AUTOTHROTTLE_START_DELAY = 1.0
 AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 BOT_NAME = "news-crawler"
 COMMANDS_MODULE = "crawler.commands"
+CONCURRENT_ITEMS = 1  # a response gives one item, and Scrapy starts this many tasks for each response
 CONCURRENT_REQUESTS = 32
 CONCURRENT_REQUESTS_PER_DOMAIN = 2
 COOKIES_ENABLED = False
@@ -70,6 +71,7 @@ ITEM_PIPELINES = {
 }
 LOG_FORMATTER = "crawler.extensions.log_format.ShortLogFormatter"
 LOG_LEVEL = "WARNING" if ON_TERMINAL else "INFO"  # a terminal shows the progress display instead
+METAREFRESH_ENABLED = False  # news pages reload themselves; that is no redirect
 REDIRECT_MAX_TIMES = 5
 REFERER_ENABLED = False
 REMOTE_CONTROL_ENABLED = False

@@ -33,11 +33,5 @@ class ShortLogFormatter(LogFormatter):
 
 
 def _line(level: int, message: str, item: Any, detail: str) -> LogFormatterResult:
-    url = (
-        item.page.url
-        if isinstance(item, Record)
-        else item.get("url")
-        if isinstance(item, dict)
-        else type(item).__name__
-    )
+    url = item.page.url if isinstance(item, Record) else getattr(item, "url", type(item).__name__)
     return {"level": level, "msg": message, "args": {"url": url, "detail": detail}}

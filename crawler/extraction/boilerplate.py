@@ -24,7 +24,7 @@ from lxml.etree import _Element as Element
 from crawler.extraction.segment import Piece
 
 SIGNALS = ("ask", "we", "you", "money", "journalism", "gate")
-CUT = frozenset(("support", "paywall", "newsletter", "consent", "link-farm"))
+CUT = frozenset(("support", "paywall", "newsletter", "consent", "link-farm", "headline", "caption", "related", "share", "byline", "legal"))
 LABEL_WORDS = 7  # a label or button is at most this long
 _QUOTES = re.compile(r"[\"“”„«»‟❝❞]|(?<!\w)'(?=\w)")
 _SPACES = re.compile(r"\s+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from crawler.items import Article, Block, Extraction, Image, Page, Record
+from crawler.items import Article, Extraction, Image, Page, Record
 from crawler.languages import language_tag
 from crawler.text import json_safe, one_line
 from crawler.urls import canonical_url, host_of, same_site
@@ -40,7 +40,7 @@ def article_of(page: Page, extraction: Extraction) -> Article:
         url=url,
         canonical_url=trusted_canonical(url, extraction.canonical_url),
         headline=headline,
-        body=_lines(extraction.body),
+        body=extraction.body,  # its blocks are clean already: segment() made each of them by one_line()
         authors=_texts(extraction.authors),
         published_at=published,
         published_raw=one_line(extraction.published_raw),
@@ -53,7 +53,7 @@ def article_of(page: Page, extraction: Extraction) -> Article:
         description=one_line(extraction.description),
         images=tuple(map(_image, extraction.images)),
         is_accessible_for_free=extraction.is_accessible_for_free,
-        blocks=tuple(map(_block, extraction.blocks)),
+        blocks=extraction.blocks,
         evidence=json_safe(evidence),
     )
 
@@ -76,23 +76,8 @@ def trusted_canonical(url: str, claimed: str | None) -> str:
     return claim
 
 
-def _lines(text: str) -> str:
-    return "\n".join(line for line in map(one_line, text.split("\n")) if line)
-
-
 def _texts(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in map(one_line, values) if text))
-
-
-def _block(block: Block) -> Block:
-    return Block(
-        kind=block.kind,
-        text=one_line(block.text) or "",
-        kept=block.kept,
-        reason=block.reason,
-        rule=block.rule,
-        level=block.level,
-    )
 
 
 def _image(image: Image) -> Image:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any, Self
+from typing import Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from crawler import tally
-from crawler.items import Record
+from crawler.items import Article, Record
 from crawler.store.frontier import Visit
 from crawler.store.pages import Archived, sha256
 from crawler.store.session import CrawlStore
@@ -19,7 +18,7 @@ COUNTED = {"new": "stored", "updated": "updated", "unchanged": "unchanged"}
 
 
 class StorePipeline:
-    """Returns the stored article as a dict, which is what `-o` exports; drops what is no article after storing why."""
+    """Passes the stored article on, which is what `-o` exports; drops what is no article after storing why."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -28,13 +27,13 @@ class StorePipeline:
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
-    async def process_item(self, record: Record) -> dict[str, Any]:
+    async def process_item(self, record: Record) -> Article:
         store: CrawlStore = self.crawler.spider.store  # type: ignore[union-attr]
         stored = await store.store(entry_of(record))
         self.count(record, stored)
         if record.article is None or stored.error:
             raise DropItem(record.rejected or "store_refused")
-        return asdict(record.article)
+        return record.article
 
     def count(self, record: Record, stored: Stored) -> None:
         stats, source = self.crawler.stats, record.page.source

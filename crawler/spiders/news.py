@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -79,7 +80,7 @@ class NewsSpider(Spider):
         async for request in self.first_requests():
             yield request
         while self.store.failure is None:
-            due = await self.store.take(self.room())
+            due = await self.store.take(*self.room())
             for one in due:
                 yield self.article_request(one)
             if not due:
@@ -94,21 +95,16 @@ class NewsSpider(Spider):
             for request in self.discovery_requests(source):
                 yield request
 
-    def room(self) -> dict[str, int]:
-        """How many more URLs of each source may be leased: enough to keep its slot busy, refilled by halves."""
+    def room(self) -> tuple[dict[str, int], int]:
+        """How many more URLs may be leased, of each source and in all: enough to keep every slot busy, refilled by halves."""
         assert self.store is not None
         settings = self.crawler.settings
         each = 4 * settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
-        most = 4 * settings.getint("CONCURRENT_REQUESTS")
+        free = 8 * settings.getint("CONCURRENT_REQUESTS") - len(self.store.in_flight)
         in_flight = Counter(self.store.in_flight.values())
-        free = most - sum(in_flight.values())
-        room: dict[str, int] = {}
-        for source in self.chosen:
-            wanted = min(each - in_flight[source], free)
-            if wanted * 2 >= each:
-                room[source] = wanted
-                free -= wanted
-        return room
+        hungry = [source for source in self.chosen if 2 * in_flight[source] <= each]
+        share = max(2, ceil(free / max(1, len(hungry))))
+        return {source: min(each - in_flight[source], share) for source in hungry}, free
 
     # -- discovery ----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,27 @@ Outcome = Literal["new", "updated", "unchanged"]
 
 # What a reader would call another version. Anything else (the ledger, the evidence) is refreshed without a revision.
 CONTENT = ("headline", "body", "authors", "published_at", "is_accessible_for_free")
-COLUMNS = ["source", "url", "canonical_url", "headline", "body", "authors", "published_at", "published_raw", "published_zone_assumed", "modified_at", "modified_raw", "language", "section", "tags", "description", "images", "is_accessible_for_free", "blocks", "evidence"]
+COLUMNS = [
+    "source",
+    "url",
+    "canonical_url",
+    "headline",
+    "body",
+    "authors",
+    "published_at",
+    "published_raw",
+    "published_zone_assumed",
+    "modified_at",
+    "modified_raw",
+    "language",
+    "section",
+    "tags",
+    "description",
+    "images",
+    "is_accessible_for_free",
+    "blocks",
+    "evidence",
+]
 Row = Mapping[Any, Any]
 Saved = tuple[int, Outcome]
 
@@ -51,7 +71,10 @@ def _save_distinct(connection: Connection, articles: Mapping[int, Article]) -> d
 def _stored(connection: Connection, urls: Sequence[str]) -> dict[str, Row]:
     table = models.Article.__table__
     statement = (
-        select(table).where(models.Article.canonical_url.in_(urls)).order_by(models.Article.id).with_for_update()
+        select(table)
+        .where(models.Article.canonical_url.in_(urls))
+        .order_by(models.Article.id)
+        .with_for_update(key_share=True)
     )
     return {row["canonical_url"]: row for row in connection.execute(statement).mappings()}
 
@@ -63,11 +86,11 @@ def _insert(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[
     by_url = {row["canonical_url"]: index for index, row in rows.items()}
     statement = (
         upsert(models.Article)
-        .values([rows[index] for index in sorted(rows)])
         .on_conflict_do_nothing(index_elements=["canonical_url"])
         .returning(models.Article.id, models.Article.canonical_url)
     )
-    return {by_url[url]: (article_id, "new") for article_id, url in connection.execute(statement).tuples()}
+    in_order = [rows[by_url[url]] for url in sorted(by_url)]  # as every other writer: no deadlock
+    return {by_url[url]: (article_id, "new") for article_id, url in connection.execute(statement, in_order).tuples()}
 
 
 def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:

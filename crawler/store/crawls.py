@@ -1,23 +1,25 @@
 """A row for each run, however it ends, and the lock that tells whether a run is still alive.
 
-A crawl's process holds the session advisory lock (CRAWL_LOCK, id) on one connection. Whoever starts later takes the lock
-of every row that says `running`: those it gets belong to processes that died, whose leases go back to the queue. So
-nothing waits for a lease to time out after a kill -9, and no clock is involved.
+A crawl's process holds the session advisory lock (CRAWL_LOCK, id) on one connection (guard.py). Whoever starts later
+takes the lock of every row that says `running`: those it gets belong to processes that died, whose leases go back to the
+queue. So nothing waits for a lease to time out after a kill -9, and no clock is involved.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import CompoundSelect, Connection, func, insert, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler import __version__
 from crawler.sources import Source
 from crawler.store import models
+from crawler.text import json_safe
 
 CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
 
@@ -39,13 +41,27 @@ def begin(connection: Connection, spider: str, sources: Iterable[Source], argume
     return crawl_id
 
 
-def lock(connection: Connection, crawl_id: int) -> None:
-    """Hold the run's lock for as long as the connection lives; again after a reconnection."""
-    connection.execute(text("SELECT pg_advisory_lock(:key, :id)"), {"key": CRAWL_LOCK, "id": crawl_id})
+def lock(connection: Connection, crawl_id: int) -> bool:
+    """Hold the run's lock for as long as the connection lives.
+
+    False when another connection holds it: that of this run which the server has not seen end yet, or a burial.
+    """
+    statement = text("SELECT pg_try_advisory_lock(:key, :id)")
+    return bool(connection.execute(statement, {"key": CRAWL_LOCK, "id": crawl_id}).scalar_one())
+
+
+def revive(connection: Connection, crawl_id: int) -> None:
+    """A run that had lost its lock, was buried and has it again is not dead."""
+    connection.execute(
+        update(models.Crawl)
+        .where(models.Crawl.id == crawl_id, models.Crawl.outcome == "killed")
+        .values(outcome="running", reason=None, finished_at=None)
+    )
 
 
 def save_sources(connection: Connection, sources: Iterable[Source]) -> None:
-    for source in sources:
+    """Insert or refresh them, always in the same order, or runs that start together would deadlock."""
+    for source in sorted(sources, key=lambda source: source.id):
         values = {
             "name": source.name,
             "homepage": str(source.homepage),
@@ -60,10 +76,13 @@ def save_sources(connection: Connection, sources: Iterable[Source]) -> None:
 
 def bury_dead(connection: Connection) -> list[int]:
     """Mark runs whose process is gone as killed and give back what they had leased; returns their ids."""
-    running = connection.execute(select(models.Crawl.id).where(models.Crawl.outcome == "running")).scalars().all()
+    suspects: CompoundSelect[Any] = union(
+        select(models.Crawl.id).where(models.Crawl.outcome == "running"),
+        select(models.Url.lease_crawl).where(models.Url.state == "leased"),
+    )
     dead = [
         crawl_id
-        for crawl_id in running
+        for crawl_id in connection.execute(suspects).scalars().all()
         if connection.execute(
             text("SELECT pg_try_advisory_xact_lock(:key, :id)"), {"key": CRAWL_LOCK, "id": crawl_id}
         ).scalar_one()
@@ -89,7 +108,8 @@ def give_back(connection: Connection, crawl_ids: Iterable[int]) -> int:
 
 
 def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats: dict[str, Any]) -> None:
-    """Close the row of a run."""
+    """Close the row of a run. What JSON cannot hold of `stats` is written as text."""
+    stats = json_safe(json.loads(json.dumps(stats, default=str)))
     give_back(connection, [crawl_id])
     sources = select(func.unnest(models.Crawl.sources)).where(models.Crawl.id == crawl_id)
     connection.execute(

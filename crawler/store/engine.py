@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
 from crawler.store.embedded import EmbeddedServer
@@ -84,9 +84,10 @@ def check(database: Database) -> None:
     try:
         with database.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
-    except OperationalError as error:
-        shown = database.engine.url.render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[0]
+    except DBAPIError as error:
+        url = database.engine.url.difference_update_query(["password", "sslpassword"])
+        shown = url.render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0].rstrip(".")
         raise DatabaseUnreachable(
             f"cannot reach {shown}: {reason}. Check DATABASE_URL and that the server is up."
         ) from None
@@ -94,7 +95,8 @@ def check(database: Database) -> None:
 
 def migration_config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    script_location = str(Path(__file__).with_name("migrations"))
+    config.set_main_option("script_location", script_location.replace("%", "%%"))  # % is configparser's
     return config
 
 

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, RowMapping, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crawler.dates import parse_instant
 from crawler.items import Candidate
+from crawler.text import json_safe
 
 MAX_ATTEMPTS = 5  # after that many failures a URL is looked at again only when its feed gives a newer date
 BACK_OFF = timedelta(minutes=10)  # doubled with each failure
@@ -37,7 +38,8 @@ class Added:
 
 
 # A known URL is looked at again when its feed says that it changed since it was fetched, or once it has rested. What is
-# gone or excluded is not; what failed waits for its own `not_before`.
+# gone or excluded is not; what failed waits for its own `not_before`. Two runs that add the same URLs do not deadlock:
+# new rows go in sorted, and old ones that another has locked are left to it.
 _ADD = text("""
 WITH given AS (
     SELECT DISTINCT ON (url) * FROM jsonb_to_recordset(:rows)
@@ -47,13 +49,15 @@ WITH given AS (
     SELECT url, :source, found_in, hints FROM given
     ON CONFLICT (url) DO NOTHING
     RETURNING id
-), again AS (
-    UPDATE urls SET state = 'queued', hints = given.hints, attempts = 0
-    FROM given
-    WHERE urls.url = given.url
-      AND urls.state IN ('fetched', 'unchanged', 'failed')
+), rested AS MATERIALIZED (
+    SELECT urls.id, given.hints FROM urls JOIN given USING (url)
+    WHERE urls.state IN ('fetched', 'unchanged', 'failed')
       AND (given.modified_at > urls.fetched_at
            OR (urls.state <> 'failed' AND urls.fetched_at <= now() - make_interval(secs => :recheck_after)))
+    FOR UPDATE OF urls SKIP LOCKED
+), again AS (
+    UPDATE urls SET state = 'queued', hints = rested.hints, attempts = 0
+    FROM rested WHERE urls.id = rested.id
     RETURNING urls.id
 )
 SELECT (SELECT count(*) FROM given), (SELECT count(*) FROM added), (SELECT count(*) FROM again)
@@ -66,9 +70,9 @@ ON CONFLICT (url) DO UPDATE SET state = 'leased', lease_crawl = :crawl_id, attem
 RETURNING id, url, source, found_in, hints, etag, last_modified
 """).bindparams(bindparam("hints", type_=JSONB))
 
+# A CTE, since a subquery in FROM may be run more than once and would then lock more than its limit.
 _TAKE = text("""
-UPDATE urls SET state = 'leased', lease_crawl = :crawl_id, attempts = attempts + 1
-FROM (
+WITH chosen AS MATERIALIZED (
     SELECT due.id
     FROM unnest(CAST(:sources AS text[]), CAST(:limits AS int[])) AS wanted(source, n)
     CROSS JOIN LATERAL (
@@ -78,7 +82,11 @@ FROM (
         LIMIT wanted.n
         FOR UPDATE SKIP LOCKED
     ) AS due
-) AS chosen
+    ORDER BY random()
+    LIMIT :most
+)
+UPDATE urls SET state = 'leased', lease_crawl = :crawl_id, attempts = attempts + 1
+FROM chosen
 WHERE urls.id = chosen.id
 RETURNING urls.id, urls.url, urls.source, urls.found_in, urls.hints, urls.etag, urls.last_modified
 """)
@@ -95,7 +103,7 @@ def add(connection: Connection, source: str, candidates: Sequence[Candidate], re
         }
         for candidate in candidates
     ]
-    given = {"rows": rows, "source": source, "recheck_after": recheck_after}
+    given = {"rows": json_safe(rows), "source": source, "recheck_after": recheck_after}
     total, new, due = connection.execute(_ADD, given).one()
     return Added(new=new, due=due, known=total - new - due)
 
@@ -113,13 +121,13 @@ def lease_one(connection: Connection, crawl_id: int, candidate: Candidate) -> Du
     return _due(row) if row else None
 
 
-def take(connection: Connection, crawl_id: int, wanted: Mapping[str, int]) -> list[Due]:
-    """Lease up to so many due URLs of each source."""
-    given = {"crawl_id": crawl_id, "sources": list(wanted), "limits": list(wanted.values())}
+def take(connection: Connection, crawl_id: int, wanted: Mapping[str, int], most: int) -> list[Due]:
+    """Lease up to so many due URLs of each source, and `most` of all: at random, so that no source waits for another."""
+    given = {"crawl_id": crawl_id, "sources": list(wanted), "limits": list(wanted.values()), "most": most}
     return [_due(row) for row in connection.execute(_TAKE, given).mappings()]
 
 
-def _due(row: Mapping[str, Any]) -> Due:
+def _due(row: RowMapping) -> Due:
     hints = row["hints"]
     candidate = Candidate(
         url=row["url"],
@@ -169,7 +177,7 @@ UPDATE urls SET
     lease_crawl = NULL,
     not_before = CASE WHEN :retry THEN now() + :back_off * power(2, least(attempts, 10) - 1) ELSE not_before END,
     attempts = CASE WHEN :retry THEN attempts ELSE 0 END,
-    fetched_at = CASE WHEN :retry THEN fetched_at ELSE now() END,
+    fetched_at = CASE WHEN :retry AND attempts < :max_attempts THEN fetched_at ELSE now() END,
     etag = CASE WHEN :state IN ('fetched', 'unchanged') THEN coalesce(:etag, etag) ELSE etag END,
     last_modified = CASE WHEN :state IN ('fetched', 'unchanged') THEN coalesce(:last_modified, last_modified)
                     ELSE last_modified END,
@@ -183,7 +191,8 @@ def finish(connection: Connection, visits: Sequence[Visit]) -> None:
     """Record how leased URLs ended."""
     if visits:
         extra = {"max_attempts": MAX_ATTEMPTS, "back_off": BACK_OFF}
-        connection.execute(_FINISH, [{**asdict(visit), **extra} for visit in visits])
+        in_order = sorted(visits, key=lambda visit: visit.url_id)  # as every other writer: no deadlock
+        connection.execute(_FINISH, [{**asdict(visit), **extra} for visit in in_order])
 
 
 def waiting(connection: Connection, sources: Sequence[str]) -> dict[str, int]:

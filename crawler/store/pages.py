@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import zstandard
-from sqlalchemy import Connection, Row, insert, select, text
+from sqlalchemy import Connection, insert, select, text
 
 from crawler.items import Page
 from crawler.store import models
@@ -90,7 +90,5 @@ _EXISTS = text("SELECT to_regclass(:name)")
 def latest(connection: Connection, url_id: int) -> bytes | None:
     """The newest stored bytes of a URL."""
     statement = select(models.Page.html_zstd).where(models.Page.url_id == url_id)
-    row: Row[tuple[bytes]] | None = connection.execute(
-        statement.order_by(models.Page.fetched_at.desc()).limit(1)
-    ).first()
-    return decompress(row[0]) if row else None
+    packed = connection.execute(statement.order_by(models.Page.fetched_at.desc()).limit(1)).scalar_one_or_none()
+    return None if packed is None else decompress(packed)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -17,16 +18,19 @@ from crawler.sources import Source
 from crawler.store import crawls, frontier
 from crawler.store.engine import Database
 from crawler.store.frontier import Added, Due
-from crawler.store.writer import Entry, Stored, Writer, patiently
+from crawler.store.guard import Guard
+from crawler.store.patience import patiently
+from crawler.store.writer import Entry, Stored, Writer
 
+WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
 
 
 class CrawlStore:
     """Open it once per run. Its coroutines do their work in threads; the reactor never waits for the database.
 
-    `patience`: seconds to wait for a database that is away. `in_flight`: leased URLs by id with their source, until their
-    entry is committed.
+    `patience`: seconds to wait for a database that is away. `in_flight`: leased URLs by id with their source, until
+    their entry is committed.
     """
 
     def __init__(self, database: Database, patience: float) -> None:
@@ -36,28 +40,24 @@ class CrawlStore:
         self.in_flight: dict[int, str] = {}
         self.changed = asyncio.Event()
         self.failure: str | None = None  # set when the database did not come back
-        self._guard: Connection | None = None
+        self._guard: Guard | None = None
         self._writer: Writer | None = None
+        self._closing = threading.Event()
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="store")
 
     def open(self, spider: str, sources: Sequence[Source], arguments: dict[str, Any]) -> list[int]:
         """Begin the run; returns the ids of earlier runs that had died and were buried."""
-        guard = self.database.engine.connect()
-        with guard.begin():
-            buried = crawls.bury_dead(guard)
-            self.crawl_id = crawls.begin(guard, spider, sources, arguments)
-        self._guard = guard
-        self._writer = Writer(self.database.engine, self.crawl_id, self.patience, self._lock_again)
+        connection = self.database.engine.connect()
+        try:
+            with connection.begin():
+                buried = crawls.bury_dead(connection)
+                self.crawl_id = crawls.begin(connection, spider, sources, arguments)
+        except BaseException:
+            connection.close()
+            raise
+        self._guard = Guard(connection, self.crawl_id)
+        self._writer = Writer(self.database.engine, self.crawl_id, self.patience, self._guard.hold)
         return buried
-
-    def _lock_again(self) -> None:
-        """The lock went with the connection that held it. Called by the writer's thread while it waits."""
-        with contextlib.suppress(SQLAlchemyError):
-            if self._guard is not None:
-                self._guard.invalidate()
-                self._guard.close()
-            self._guard = self.database.engine.connect()
-            with self._guard.begin():
-                crawls.lock(self._guard, self.crawl_id)
 
     # -- frontier -----------------------------------------------------------------------------------------------------
 
@@ -66,9 +66,11 @@ class CrawlStore:
         self.changed.set()
         return added
 
-    async def take(self, wanted: Mapping[str, int]) -> list[Due]:
-        """Lease due URLs: up to so many of each source."""
-        due = await self._work(lambda connection: frontier.take(connection, self.crawl_id, wanted)) if wanted else []
+    async def take(self, wanted: Mapping[str, int], most: int) -> list[Due]:
+        """Lease due URLs: up to so many of each source, `most` in all."""
+        if not wanted or most <= 0:
+            return []
+        due = await self._lease(lambda connection: frontier.take(connection, self.crawl_id, wanted, most))
         self.in_flight |= {one.url_id: one.candidate.source for one in due}
         return due
 
@@ -79,7 +81,7 @@ class CrawlStore:
             crawls.save_sources(connection, [source])
             return frontier.lease_one(connection, self.crawl_id, candidate)
 
-        due = await self._work(work)
+        due = await self._lease(work)
         if due:
             self.in_flight[due.url_id] = due.candidate.source
         return due
@@ -89,7 +91,20 @@ class CrawlStore:
             with self.database.engine.begin() as connection:
                 return work(connection)
 
-        return await asyncio.to_thread(patiently, transaction, self.patience)
+        return await self._in_thread(transaction)
+
+    async def _lease(self, work: Callable[[Connection], T]) -> T:
+        guard = self._guard
+        assert guard is not None
+        return await self._in_thread(lambda: guard.transaction(work))
+
+    async def _in_thread(self, action: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._workers, patiently, action, self.patience, self._closing)
+        except DatabaseUnreachable as error:
+            self._fail(error)
+            raise
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -100,12 +115,18 @@ class CrawlStore:
         try:
             return await asyncio.wrap_future(future)
         except DatabaseUnreachable as error:
-            self.failure = str(error)
-            self._writer.give_up()
+            self._fail(error)
             raise
         finally:
             self.in_flight.pop(entry.visit.url_id, None)
             self.changed.set()
+
+    def _fail(self, error: DatabaseUnreachable) -> None:
+        """It did not come back: nobody else waits as long again."""
+        self.failure = str(error)
+        self._closing.set()
+        if self._writer:
+            self._writer.give_up()
 
     async def wait(self, seconds: float) -> None:
         """Until something was stored or added, at most so long."""
@@ -114,13 +135,16 @@ class CrawlStore:
             await asyncio.wait_for(self.changed.wait(), seconds)
 
     def close(self, outcome: str, reason: str, stats: dict[str, Any]) -> None:
-        """Write what waits, close the run's row, give back what it had leased."""
+        """Write what waits, close the run's row, give back what it had leased.
+
+        A thread cannot be cancelled: leases that one is still taking must be there before they are given back.
+        """
+        self._closing.set()
+        self._workers.shutdown(cancel_futures=True)
         if self._writer:
             self._writer.close()
-        with contextlib.suppress(SQLAlchemyError, DatabaseUnreachable):
-            with self.database.engine.begin() as connection:
-                crawls.end(connection, self.crawl_id, outcome, reason, stats)
         if self._guard is not None:
-            with contextlib.suppress(SQLAlchemyError):
-                self._guard.close()
+            with contextlib.suppress(SQLAlchemyError):  # the next run finds the row and closes it
+                self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
+            self._guard.close()
             self._guard = None

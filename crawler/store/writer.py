@@ -1,7 +1,7 @@
 """Group commit: one thread writes whatever waits, in one transaction, and only then is a page done.
 
-Measured: batches of 100 in one commit wrote 12,277 rows/s, one commit a row 267. There is no timer: a batch is what came in
-while the last one was written. A row that the database refuses is found by halving the batch; the others are stored.
+Measured: batches of 100 in one commit wrote 12,277 rows/s, one commit a row 267. There is no timer: a batch is what came
+in while the last one was written. A row that the database refuses is found by halving the batch; the others are stored.
 """
 
 from __future__ import annotations
@@ -9,23 +9,20 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Article
 from crawler.store import articles, frontier, models, pages
+from crawler.store.patience import patiently
+from crawler.text import json_safe
 
 logger = logging.getLogger(__name__)
 MAX_BATCH = 100
-FIRST_PAUSE, MAX_PAUSE = 0.5, 5.0  # seconds between attempts while the database is away
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,44 +43,12 @@ class Stored:
     error: str | None = None
 
 
-def is_away(error: SQLAlchemyError) -> bool:
-    """Whether the connection failed, as against the statement."""
-    return isinstance(error, (OperationalError, InterfaceError)) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
-
-
-def patiently(action: Callable[[], T], patience: float, stop: threading.Event | None = None) -> T:
-    """Do it, again and again for `patience` seconds while the database is away.
-
-    Raises DatabaseUnreachable when it does not come back.
-    """
-    started, pause = time.monotonic(), FIRST_PAUSE
-    while True:
-        try:
-            return action()
-        except SQLAlchemyError as error:
-            if not is_away(error):
-                raise
-            waited = time.monotonic() - started
-            if waited >= patience or (stop and stop.is_set()):
-                raise DatabaseUnreachable(
-                    f"the database has been away for {waited:.0f} s; run the crawl again later"
-                ) from error
-            logger.warning(
-                "the database is away, waiting (%.0f of %.0f s): %s", waited, patience, str(error).splitlines()[0]
-            )
-        (stop or threading.Event()).wait(pause)
-        pause = min(pause * 2, MAX_PAUSE)
-
-
 def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry]) -> list[Stored]:
     """Write entries in the transaction of `connection`."""
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
     saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted]), strict=True))
     known = _hashes(connection, [entry.visit.url_id for entry in entries])
-    fresh = [e.archived for e in entries if e.archived and known.get(e.visit.url_id) != e.visit.html_sha256]
-    pages.store(connection, fresh, crawl_id)
+    pages.store(connection, [e.archived for e in entries if e.archived and not _is_known(e.visit, known)], crawl_id)
     visits = [
         replace(entry.visit, article_id=saved[index][0]) if index in saved else entry.visit
         for index, entry in enumerate(entries)
@@ -100,17 +65,39 @@ def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes |
     return dict(connection.execute(statement).tuples().all())
 
 
+def _is_known(visit: frontier.Visit, known: Mapping[int, bytes | None]) -> bool:
+    return visit.html_sha256 is not None and known.get(visit.url_id) == visit.html_sha256
+
+
 def quarantined(entry: Entry, error: str) -> Entry:
-    """The entry less what the database refused: the raw page stays, with the error as its outcome."""
-    archived = replace(entry.archived, outcome="store_refused", detail=error) if entry.archived else None
-    return Entry(visit=replace(entry.visit, reason="store_refused"), archived=archived)
+    """The entry less what the database refused: the raw page stays, with the error as its outcome.
+
+    Without ETag and Last-Modified, the next run is given the page again, not a 304.
+    """
+    visit = replace(entry.visit, reason="store_refused", etag=None, last_modified=None)
+    if entry.archived is None:
+        return Entry(visit=visit)
+    page = entry.archived.page
+    page = replace(page, url=json_safe(page.url), headers=json_safe(page.headers))
+    return Entry(visit=visit, archived=pages.Archived(page=page, outcome="store_refused", detail=json_safe(error)))
+
+
+def given_up(entry: Entry) -> Entry:
+    """When not even the page can be stored."""
+    return Entry(visit=frontier.Visit(url_id=entry.visit.url_id, state="failed", reason="store_refused"))
+
+
+Batch = list[tuple[Entry, "Future[Stored]"]]
 
 
 class Writer:
-    """The thread. `submit` may be called from any other; `close` writes what waits and ends it."""
+    """The thread. `submit` may be called from any other; `close` writes what waits and ends it.
 
-    def __init__(self, engine: Engine, crawl_id: int | None, patience: float, reconnected: Callable[[], None]) -> None:
-        self._engine, self._crawl_id, self._patience, self._reconnected = engine, crawl_id, patience, reconnected
+    `hold` is called before each transaction: it makes sure of the run's lock.
+    """
+
+    def __init__(self, engine: Engine, crawl_id: int | None, patience: float, hold: Callable[[], None]) -> None:
+        self._engine, self._crawl_id, self._patience, self._hold = engine, crawl_id, patience, hold
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[Stored]] | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -119,6 +106,7 @@ class Writer:
     def submit(self, entry: Entry) -> Future[Stored]:
         """The future is done once the entry is committed; it raises DatabaseUnreachable when it could not be."""
         future: Future[Stored] = Future()
+        future.set_running_or_notify_cancel()  # what was fetched is written, even if nobody waits for it any more
         self._waiting.put((entry, future))
         return future
 
@@ -139,39 +127,54 @@ class Writer:
             open_ = None not in batch
             self._write([one for one in batch if one is not None])
 
-    def _write(self, batch: list[tuple[Entry, Future[Stored]]]) -> None:
+    def _write(self, batch: Batch) -> None:
+        """Settles every future of the batch by itself: what happens to one half is not told to the other."""
         if not batch:
             return
         try:
-            stored = self._store([entry for entry, _ in batch])
-        except Exception as error:  # handed to whoever waits for the page, who logs it
+            stored = self._transaction([entry for entry, _ in batch])
+        except DatabaseUnreachable as error:
             for _, future in batch:
                 future.set_exception(error)
-            return
-        for (_, future), result in zip(batch, stored, strict=True):
-            future.set_result(result)
+        except Exception as error:  # whatever it is that cannot be stored: the thread and the other rows live on
+            self._refused(batch, str(getattr(error, "orig", None) or error).strip().partition("\n")[0])
+        else:
+            for (_, future), result in zip(batch, stored, strict=True):
+                future.set_result(result)
 
-    def _store(self, entries: list[Entry]) -> list[Stored]:
+    def _refused(self, batch: Batch, message: str) -> None:
+        if len(batch) > 1:
+            half = len(batch) // 2
+            self._write(batch[:half])
+            self._write(batch[half:])
+            return
+        [(entry, future)] = batch
+        logger.error("the database refused %s: %s", _address(entry), message)
         try:
-            return patiently(lambda: self._transaction(entries), self._patience, self._stop)
-        except (SQLAlchemyError, ValueError) as error:
-            message = str(getattr(error, "orig", None) or error).splitlines()[0]
-        if len(entries) > 1:
-            half = len(entries) // 2
-            return self._store(entries[:half]) + self._store(entries[half:])
-        logger.error("the database refused %s: %s", _address(entries[0]), message)
-        patiently(lambda: self._transaction([quarantined(entries[0], message)]), self._patience, self._stop)
-        return [Stored(error=message)]
+            self._quarantine(entry, message)
+        except DatabaseUnreachable as error:
+            future.set_exception(error)
+        else:
+            future.set_result(Stored(error=message))
+
+    def _quarantine(self, entry: Entry, message: str) -> None:
+        for rest in (quarantined(entry, message), given_up(entry)):
+            try:
+                self._transaction([rest])
+            except DatabaseUnreachable:
+                raise
+            except Exception as error:  # as above
+                logger.error("nor is it quarantined: %s", error)
+            else:
+                return
 
     def _transaction(self, entries: list[Entry]) -> list[Stored]:
-        try:
+        def transaction() -> list[Stored]:
+            self._hold()
             with self._engine.begin() as connection:
                 return commit(connection, self._crawl_id, entries)
-        except SQLAlchemyError as error:
-            if is_away(error):
-                self._engine.dispose()
-                self._reconnected()
-            raise
+
+        return patiently(transaction, self._patience, self._stop)
 
 
 def _address(entry: Entry) -> str:
