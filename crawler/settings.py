@@ -79,6 +79,7 @@ RETRY_TIMES = 2
 ROBOTSTXT_OBEY = True
 SPIDER_LOADER_CLASS = "crawler.spiders.loader.SeedSpiderLoader"
 SPIDER_MODULES: list[str] = []
+STATS_DUMP = False  # they are kept in `crawls.stats`
 TELNETCONSOLE_ENABLED = False
 TWISTED_DNS_RESOLVER = "crawler.downloader.resolver.PublicResolver"
 USER_AGENT = f"news-crawler/{__version__}" + (f" (+{CRAWLER_CONTACT})" if CRAWLER_CONTACT else "")
