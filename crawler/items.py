@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc"]
+PageType = Literal["article", "listing"]
 BlockKind = Literal["paragraph", "heading", "quote", "list", "table", "caption", "code"]
 
 
@@ -90,6 +91,7 @@ class Extraction:
     images: tuple[Image, ...] = ()
     is_accessible_for_free: bool | None = None  # the publisher's claim
     site_name: str | None = None
+    page_type: PageType = "article"
     blocks: tuple[Block, ...] = ()
     evidence: dict[str, str] = field(default_factory=dict)  # field -> where its value came from
 
@@ -104,7 +106,7 @@ class Extraction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Article:
-    """The normalised record, ready to be stored. Field names are schema.org's NewsArticle's in snake_case where it has one."""
+    """The normalised record, ready to be stored. Where schema.org's NewsArticle has a field, its name in snake_case."""
 
     source: str
     url: str

@@ -1,4 +1,6 @@
-"""The names under which a crawl counts, in one place: the progress display, the closing table and `crawls.stats` read them.
+"""The names under which a crawl counts, in one place.
+
+The progress display, the closing table and `crawls.stats` read them.
 
 news/<source>/<what>      what became of the source's URLs: one of WHAT
 news/rejected/<reason>    pages that are no articles

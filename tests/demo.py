@@ -1,7 +1,7 @@
 """`make demo`: the main job on a fake newspaper, from the feed to the table.
 
-Everything is real but the newspaper: the spider, the workers, the embedded PostgreSQL in .data/demo. The port is fixed, so that
-a second run finds the same addresses again.
+Everything is real but the newspaper: the spider, the workers, the embedded PostgreSQL in .data/demo. The port is fixed,
+so that a second run finds the same addresses again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ QUICK = ["-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0"]  # the newspa
 
 ARTICLES = """
 SELECT source, language, to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS published, headline,
-       word_count AS words, (SELECT count(*) FROM jsonb_array_elements(blocks) b WHERE NOT (b->>'kept')::boolean) AS dropped
+       word_count AS words,
+       (SELECT count(*) FROM jsonb_array_elements(blocks) b WHERE NOT (b->>'kept')::boolean) AS dropped
 FROM articles ORDER BY published_at DESC, headline
 """
 DROPPED = """

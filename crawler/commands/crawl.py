@@ -11,6 +11,7 @@ from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 
 from crawler.errors import CrawlerError
+from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources
 from crawler.store.engine import open_database
@@ -24,6 +25,12 @@ class Command(crawl.Command):
 
     def short_desc(self) -> str:
         return "Crawl a source, all sources (news), some (news -a sources=a,b), or one page (page -a url=...)"
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        assert self.settings is not None
+        if self.settings["LOG_LEVEL"] != "DEBUG":
+            leave_out_inventory()
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:

@@ -21,13 +21,27 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler.errors import CrawlerError
+from crawler.extensions.log_format import leave_out_inventory
 from crawler.extraction import extract
 from crawler.items import Extraction
 from crawler.spiders import fetches
 
 # A look at one page needs no database and no workers; robots, politeness and the address guard hold all the same.
 LOOK = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "LOG_LEVEL": "ERROR"}
-FIELDS = ["headline", "authors", "published_at", "modified_at", "language", "section", "tags", "description", "canonical_url", "site_name", "is_accessible_for_free"]
+FIELDS = (
+    "headline",
+    "authors",
+    "published_at",
+    "modified_at",
+    "language",
+    "section",
+    "tags",
+    "description",
+    "canonical_url",
+    "site_name",
+    "is_accessible_for_free",
+    "page_type",
+)
 
 
 class Command(ScrapyCommand):
@@ -42,6 +56,10 @@ class Command(ScrapyCommand):
     def short_desc(self) -> str:
         return "Show what extraction makes of a page: fields, kept and dropped blocks with reasons"
 
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        leave_out_inventory()
+
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument(
@@ -54,7 +72,7 @@ class Command(ScrapyCommand):
             raise UsageError("give one file or one http(s) URL")
         try:
             html, url = self.page(args[0], opts.url)
-        except (CrawlerError, OSError) as error:
+        except CrawlerError as error:
             print(f"scrapy extract: {error}", file=sys.stderr)
             self.exitcode = 1
             return
@@ -66,12 +84,15 @@ class Command(ScrapyCommand):
         self.exitcode = 0 if found.body else 2
 
     def page(self, target: str, url: str | None) -> tuple[bytes, str | None]:
-        """The page's bytes and address. Raises OSError or CrawlerError."""
+        """The page's bytes and address. Raises CrawlerError."""
         if target == "-":
             return sys.stdin.buffer.read(), url
         if target.startswith(("http://", "https://")):
             return self.fetched(target)
-        return Path(target).read_bytes(), url
+        try:
+            return Path(target).read_bytes(), url
+        except OSError as error:
+            raise CrawlerError(f"cannot read {target}: {error.strerror}") from None
 
     def fetched(self, url: str) -> tuple[bytes, str]:
         assert self.crawler_process is not None
@@ -124,7 +145,7 @@ def plain(found: Extraction) -> dict[str, Any]:
 
 
 def show(found: Extraction, console: Console) -> None:
-    """Fields, pictures, blocks: kept ones plain, dropped ones struck out of the flow by a mark, a colour and a reason."""
+    """Fields, pictures, blocks: kept ones plain, dropped ones with a mark, a colour and a reason."""
     fields = Table(box=None, pad_edge=False, show_header=False)
     for name in FIELDS:
         value = getattr(found, name)

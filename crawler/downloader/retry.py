@@ -40,4 +40,4 @@ def backoff(attempt: int, *, base: float, longest: float) -> float:
     """
     # min() on the exponent: a float overflows at 2 ** 1024.
     ceiling = min(longest, base * 2.0 ** min(attempt - 1, 64))
-    return ceiling * random.uniform(0.5, 1.0)
+    return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 (spreads load, keeps no secret)

@@ -1,4 +1,7 @@
-"""One line per event: Scrapy's own formatter prints whole items, and ours hold a page's bytes."""
+"""One line per event: Scrapy's own formatter prints whole items, and ours hold a page's bytes.
+
+Versions, settings and lists of middlewares are for who debugs (`-L DEBUG`): 80 lines at the start of every log.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,19 @@ from scrapy.logformatter import LogFormatter, LogFormatterResult
 from twisted.python.failure import Failure
 
 from crawler.items import Record
+
+# What starts a run says at INFO.
+INVENTORY = ("alembic.runtime.migration", "scrapy.addons", "scrapy.crawler", "scrapy.middleware", "scrapy.utils.log")
+
+
+def leave_out_inventory() -> None:
+    """Filters, since Scrapy's configure_logging() resets the levels of its loggers."""
+    for name in INVENTORY:
+        logging.getLogger(name).addFilter(_tells_of_trouble)
+
+
+def _tells_of_trouble(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
 
 
 class ShortLogFormatter(LogFormatter):

@@ -43,12 +43,14 @@ class Progress:
         self.started = time.monotonic()
         self.task: asyncio.Task[None] | None = None
         self.live: Live | None = None
+        self.reason: str | None = None  # why the spider was closed
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         extension = cls(crawler, Console(stderr=True))
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
+        crawler.signals.connect(extension.engine_stopped, signals.engine_stopped)
         return extension
 
     def spider_opened(self, spider: Spider) -> None:
@@ -72,7 +74,13 @@ class Progress:
             self.task.cancel()
         if self.live:
             self.live.stop()
-        for part in closing(self.stats(), self.elapsed(), reason):
+        self.reason = reason
+
+    def engine_stopped(self) -> None:
+        """The closing table comes last: whoever looks at the terminal or the end of the log finds it."""
+        if self.reason is None:
+            return
+        for part in closing(self.stats(), self.elapsed(), self.reason):
             self.console.print(part)
 
     def stats(self) -> dict[str, Any]:

@@ -7,14 +7,17 @@ article, map its answer onto the blocks, and drop what repeats the headline or i
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from lxml.etree import _Element as Element
-
-from crawler.extraction import boilerplate, metadata
-from crawler.extraction.body import article_lines, mark_kept, parse
+from crawler.extraction import metadata, rescue
+from crawler.extraction.appeals import drop_appeals
+from crawler.extraction.body import parse
+from crawler.extraction.boxes import spread
+from crawler.extraction.bylines import drop_bylines
+from crawler.extraction.choice import choose, drop_standfirst, key
 from crawler.extraction.images import images
+from crawler.extraction.pagetype import page_type
+from crawler.extraction.rules import drop_rules
 from crawler.extraction.segment import Piece, segment
 from crawler.items import Block, Extraction
 
@@ -26,8 +29,6 @@ __all__ = ["extract"]
 MIN_LEDGER_WORDS = 8  # what no voter chose and is shorter is menus and buttons, not a paragraph anyone could miss
 MAX_LEDGER_LINKS = 0.5  # share of link text above which the same holds
 MAX_DROPPED = 400  # blocks kept in the ledger of one page
-SHORT_ARTICLE = 600  # characters; below, the voter's answer is often the whole page
-LABEL_WORDS = 7  # a byline, a date line, a label
 LINK_FARM = 2_000  # link-only blocks; a page with more keeps trafilatura busy for 20 s and longer
 
 
@@ -43,9 +44,9 @@ def extract(html: bytes, url: str | None = None, *, source: Source | None = None
     pictures = images(tree, url, fields.picture_urls)
     pieces = segment(tree)
     _drop(pieces, fields, source)
-    _drop_link_farm(pieces)
-    boilerplate.cut(pieces)
-    _keep(pieces, tree, url)
+    choose(pieces, tree, url, again=lambda: parse(html))
+    drop_standfirst(pieces, fields.description)
+    pieces = _rescued(pieces, tree, fields)
     blocks = tuple(_ledger(pieces))
     body = "\n".join(block.text for block in blocks if block.kept)
     language = fields.language or metadata.language_of(body) or (source.language if source else None)
@@ -65,25 +66,40 @@ def extract(html: bytes, url: str | None = None, *, source: Source | None = None
         images=pictures,
         is_accessible_for_free=fields.is_accessible_for_free,
         site_name=fields.site_name,
+        page_type=page_type(tree, pieces, fields.evidence.get("published_at", "")),
         blocks=blocks,
         evidence=fields.evidence,
     )
 
 
 def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None) -> None:
-    titles = {_key(title) for title in fields.titles}
+    titles = {key(title) for title in fields.titles}
     for piece in pieces:
-        if piece.level == 1 or (piece.words > 2 and _key(piece.text) in titles):
+        if piece.level == 1 or (piece.words > 2 and key(piece.text) in titles):
             piece.drop("headline", "headline-repeated")
         elif piece.kind == "caption" or ("figure" in piece.tags and piece.kind == "paragraph" and piece.words < 80):
             piece.drop("caption", "figure-caption")
     site = fields.site_name or (source.name if source else "")
-    boilerplate.drop_rules(pieces, site, source.boilerplate if source else ())
-    boilerplate.drop_appeals(pieces, fields.headline)
+    drop_rules(pieces, site, source.boilerplate if source else ())
+    drop_appeals(pieces, site, fields.headline)
+    drop_bylines(pieces, fields.authors, site)
+    spread(pieces)
+    _drop_link_farm(pieces)
 
 
-def _key(text: str) -> str:
-    return re.sub(r"[\W_]", "", text).casefold()
+def _rescued(pieces: list[Piece], tree: Element, fields: metadata.Fields) -> list[Piece]:
+    """The blocks, or those of the page's data when the tree holds next to no text."""
+    if sum(len(piece.text) for piece in pieces if piece.kept) >= rescue.MIN_TEXT:
+        return pieces
+    found = rescue.pieces(tree)
+    if found is None:
+        return pieces
+    rescued, fields.evidence["body"] = found
+    drop_rules(rescued, fields.site_name or "")
+    drop_appeals(rescued, fields.site_name or "", fields.headline)
+    for piece in rescued:
+        piece.kept = not piece.reason
+    return [piece for piece in pieces if piece.reason != "outside" and not piece.kept] + rescued
 
 
 def _drop_link_farm(pieces: list[Piece]) -> None:
@@ -91,38 +107,6 @@ def _drop_link_farm(pieces: list[Piece]) -> None:
     if len(farm) > LINK_FARM:
         for piece in farm:
             piece.drop("link-farm", "link-farm")
-
-
-def _keep(pieces: list[Piece], tree: Element, url: str | None) -> None:
-    mark_kept(pieces, article_lines(tree, url))
-    _keep_one_container(pieces)
-    for piece in pieces:
-        if not piece.kept and not piece.reason:
-            piece.reason, piece.rule = "outside", "trafilatura"
-
-
-def _keep_one_container(pieces: list[Piece]) -> None:
-    """On a short article the voter falls back to everything that has text. Keep what stands where the most prose stands."""
-    kept = [piece for piece in pieces if piece.kept]
-    if not kept or sum(len(piece.text) for piece in kept) > SHORT_ARTICLE:
-        return
-    main = max(kept, key=lambda piece: len(piece.text) * (1 - piece.link_density))
-    box = main.element.getparent()
-    # A paragraph may have a wrapper of its own; then the box is one further out.
-    while box is not None and box.tag not in ("body", "article", "main") and _prose_in(box, kept) < 2:
-        box = box.getparent()
-    for piece in kept:
-        elsewhere = piece.element.getparent() is not main.element.getparent()
-        if (elsewhere and (piece.words <= LABEL_WORDS or piece.link_density > 0.5)) or not _within(piece, box):
-            piece.drop("outside", "short-article")
-
-
-def _within(piece: Piece, box: Element | None) -> bool:
-    return box is None or box in piece.element.iterancestors()
-
-
-def _prose_in(box: Element, kept: list[Piece]) -> int:
-    return sum(piece.link_density < 0.5 and piece.words > LABEL_WORDS and _within(piece, box) for piece in kept)
 
 
 def _ledger(pieces: list[Piece]) -> list[Block]:

@@ -38,7 +38,7 @@ def decode(html: bytes) -> str:
     if declared and declared[1].lower() not in (b"utf-8", b"utf8"):
         try:
             return html.decode(declared[1].decode("ascii"), "replace")
-        except LookupError:
+        except (LookupError, UnicodeError):  # some codecs of Python are no charsets: "idna", "undefined"
             pass
     text = html.decode("utf-8", "replace")
     # A few broken bytes in a UTF-8 page stay a few broken characters; with many it was no UTF-8.

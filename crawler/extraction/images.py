@@ -12,10 +12,15 @@ from crawler.text import one_line
 from crawler.urls import canonical_url
 
 MAX_IMAGES = 50
+CREDIT_WORDS = 8
 _CREDIT_CLASS = re.compile(r"credit|source|copyright|photographer|attribution|agency|quelle|urheber", re.IGNORECASE)
+_CREDIT_WORD = (
+    r"(?:photo(?:graph)?(?:s|er)?|picture|image|foto|bild|crédit(?: photo)?|credit|fotograf|фото|quelle|source)"
+)
+# "Photo by" needs a sentence's end before it, or "a photo by the sea" would be one; "Photo:" and "©" do not.
 _CREDIT_TAIL = re.compile(
-    r"(?:^|(?<=[.!?»”\")\s]))\s*((?:photo(?:graph)?(?:s|er)?|picture|image|foto|bild|crédit(?: photo)?|credit|fotograf|фото|©|\(c\)|quelle|source)"
-    r"\s*(?:by|von|de|:|/|©|\s)\s*\S.{1,118})$",
+    rf"(?:(?:^|(?<=[.!?»”\")\s]))\s*(?:{_CREDIT_WORD}\s*[:/©]|©|\(c\))|(?:^|(?<=[.!?»”\")]))\s*{_CREDIT_WORD}\s+(?:by|von|de)\s)"
+    r"\s*(?P<credit>\S.{1,118})$",
     re.IGNORECASE,
 )
 _LABEL = re.compile(
@@ -82,7 +87,18 @@ def _caption(figure: Element) -> tuple[str | None, str | None]:
     if credit and whole:
         caption = one_line(whole.replace(credit, " ", 1))
         return caption, _LABEL.sub("", credit)
-    return split_credit(whole)
+    return split_credit(whole) if (apart := _apart(box, whole)) is None else apart
+
+
+def _apart(box: Element, whole: str | None) -> tuple[str, str] | None:
+    """Two elements in a caption whose class names say nothing: the second, if it is short and no sentence, is the credit."""
+    parts = [text for e in box if isinstance(e.tag, str) and (text := one_line("".join(map(str, e.itertext()))))]
+    if len(parts) != 2 or " ".join(parts) != whole:
+        return None
+    caption, credit = parts
+    if len(credit.split()) > CREDIT_WORDS or credit.endswith((".", "!", "?", "…")) or len(credit) >= len(caption):
+        return None
+    return caption, _LABEL.sub("", credit)
 
 
 def split_credit(text: str | None) -> tuple[str | None, str | None]:
@@ -90,4 +106,4 @@ def split_credit(text: str | None) -> tuple[str | None, str | None]:
     match = _CREDIT_TAIL.search(text) if text else None
     if not text or not match:
         return text, None
-    return one_line(text[: match.start()]), _LABEL.sub("", match[1]).strip(" .")
+    return one_line(text[: match.start()]), match["credit"].strip(" .")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as entities
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,9 +21,53 @@ from crawler.languages import language_tag
 from crawler.text import one_line
 from crawler.urls import canonical_url
 
-PUBLISHED = ["article:published_time", "og:article:published_time", "datepublished", "date.published", "publishdate", "publish-date", "publish_date", "article.published", "pubdate", "sailthru.date", "parsely-pub-date", "dc.date.issued", "dcterms.created", "dc.date.created", "dcterms.date", "dc.date", "date", "og:published_time", "last-published", "article_date_original", "cxenseparse:recs:publishtime", "originalpublicationdate"]
-MODIFIED = ["article:modified_time", "og:article:modified_time", "og:updated_time", "datemodified", "last-modified", "dcterms.modified", "dc.date.modified", "article:modified", "lastmod", "modified_date"]
-AUTHOR = ["author", "article:author", "dc.creator", "dcterms.creator", "parsely-author", "sailthru.author", "article.author", "byl", "citation_author"]
+PUBLISHED = [
+    "article:published_time",
+    "og:article:published_time",
+    "datepublished",
+    "date.published",
+    "publishdate",
+    "publish-date",
+    "publish_date",
+    "article.published",
+    "pubdate",
+    "sailthru.date",
+    "parsely-pub-date",
+    "dc.date.issued",
+    "dcterms.created",
+    "dc.date.created",
+    "dcterms.date",
+    "dc.date",
+    "date",
+    "og:published_time",
+    "last-published",
+    "article_date_original",
+    "cxenseparse:recs:publishtime",
+    "originalpublicationdate",
+]
+MODIFIED = [
+    "article:modified_time",
+    "og:article:modified_time",
+    "og:updated_time",
+    "datemodified",
+    "last-modified",
+    "dcterms.modified",
+    "dc.date.modified",
+    "article:modified",
+    "lastmod",
+    "modified_date",
+]
+AUTHOR = [
+    "author",
+    "article:author",
+    "dc.creator",
+    "dcterms.creator",
+    "parsely-author",
+    "sailthru.author",
+    "article.author",
+    "byl",
+    "citation_author",
+]
 MIN_LANGUAGE_SAMPLE = 200  # characters; below this a guess from the text is worse than none
 _SUFFIX = re.compile(r"\s+[|–—•·»:-]{1,2}\s+")
 _BY = re.compile(
@@ -31,9 +76,13 @@ _BY = re.compile(
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"\s*(?:;|\||\s+(?:and|und|et|y|e|en|og|och|и|та|&)\s+)\s*", re.IGNORECASE)
-_NO_PERSON = re.compile(
-    r"https?:|www\.|@|/|\d{3}|^(?:admin|editor|staff|redaktion|redacción|rédaction|unknown|null|none)$", re.IGNORECASE
+_NO_PERSON = re.compile(r"https?:|\(|www\.|@|/|\d{3}|^(?:admin|editor|staff|unknown|null|none)$", re.IGNORECASE)
+_BYLINE_CLASS = re.compile(r"(?:^|[\s_-])(?:author|byline|autor|auteur)(?:s|[_-]?name)?(?:$|\s)", re.IGNORECASE)
+_PERSON = re.compile(
+    r"^[^\W\d_a-z][\w.'’-]*(?: [\w.'’-]+){0,2} [^\W\d_a-z][\w.'’-]+(?:(?:,| and| und| et| y) [^\W\d_a-z][\w.' ’-]+)*$"
 )
+ORGANISATIONS = frozenset(("Organization", "NewsMediaOrganization"))
+MAX_AUTHORS = 20
 Evidence = dict[str, str]
 
 
@@ -160,10 +209,13 @@ def _headline(titles: list[tuple[str, str]], evidence: Evidence) -> str | None:
     keys = [re.sub(r"\W", "", title).casefold() for _, title in titles]
 
     def votes(index: int) -> int:
-        key = keys[index]
-        return sum(key == other or (len(key) > 10 and other.startswith(key)) for other in keys)
+        """Equal titles, and those that go on with a separator and a site's name."""
+        own = titles[index][1]
+        longer = (title[len(own) :] for _, title in titles if len(own) > 10 and title.startswith(own))
+        return keys.count(keys[index]) + sum(bool(_SUFFIX.match(rest)) for rest in longer)
 
-    best = max(range(len(titles)), key=lambda index: (votes(index), -index))
+    printed = [where for where, _ in titles].count("h1") == 1
+    best = max(range(len(titles)), key=lambda i: (votes(i), printed and titles[i][0] == "h1", -i))
     if titles[best][1].endswith(("...", "…")):  # cut for a card; the whole one stands elsewhere
         stem = keys[best]
         best = next((i for i, key in enumerate(keys) if key.startswith(stem) and len(key) > len(stem)), best)
@@ -219,26 +271,39 @@ def _day(tree: Element, url: str | None, evidence: Evidence) -> Instant | None:
 
 
 def _authors(head: Head, site: str | None, evidence: Evidence) -> tuple[str, ...]:
-    given: list[tuple[str, list[str]]] = [
-        ("jsonld:author", _names(head.record.get("author") or head.record.get("creator")))
-    ]
-    given += [(f"meta:{name}", head.meta.get(name, [])) for name in AUTHOR]
-    for path in (".//*[@itemprop='author']", ".//a[@rel='author']"):
-        given.append((path[3:], ["".join(map(str, e.itertext())) for e in list(head.tree.iterfind(path))[:5]]))
-    for where, names in given:
+    """People, by JSON-LD, meta or the printed byline; else the organisation that JSON-LD names as the author."""
+    given = head.record.get("author") or head.record.get("creator")
+    stated = [("jsonld:author", _names(given)), *((f"meta:{name}", head.meta.get(name, [])) for name in AUTHOR)]
+    for where, names in [*stated, *_printed(head.tree)]:
         found = list(dict.fromkeys(name for raw in names for name in people(raw, site)))
         if found:
             evidence["authors"] = where
-            return tuple(found[:20])
-    return ()
+            return tuple(found[:MAX_AUTHORS])
+    organisations = [name for raw in _names(given, organisations=True) if (name := plain(raw)) and "/" not in name]
+    if organisations:
+        evidence["authors"] = "jsonld:author"
+    return tuple(dict.fromkeys(organisations[:MAX_AUTHORS]))
 
 
-def _names(value: Any) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    people_only = [
-        v for v in values if not (isinstance(v, dict) and jsonld.types(v) & {"Organization", "NewsMediaOrganization"})
+def _printed(tree: Element) -> Iterator[tuple[str, list[str]]]:
+    """Bylines in the page itself, the ones that are marked as such first."""
+    for path in (".//*[@itemprop='author']", ".//a[@rel='author']"):
+        yield path[3:], ["".join(map(str, e.itertext())) for e in list(tree.iterfind(path))[:5]]
+    marked = (
+        e for e in tree.iter("a", "span", "p", "div", "li", "address") if _BYLINE_CLASS.search(e.get("class") or "")
+    )
+    texts = (one_line("".join(map(str, e.itertext()))) or "" for e in itertools.islice(marked, 12))
+    yield "byline", list(itertools.islice((text for text in texts if _PERSON.match(_BY.sub("", text))), 1))
+
+
+def _names(value: Any, *, organisations: bool = False) -> list[str]:
+    """The names in an author field: of people (or of what is not said to be anything), or of organisations."""
+    values = [
+        v
+        for v in (value if isinstance(value, list) else [value])
+        if (isinstance(v, dict) and bool(jsonld.types(v) & ORGANISATIONS)) is organisations
     ]
-    return [name for v in people_only for name in jsonld.texts(v.get("name") if isinstance(v, dict) else v)]
+    return [name for v in values for name in jsonld.texts(v.get("name") if isinstance(v, dict) else v)]
 
 
 def people(raw: str, site: str | None) -> Iterator[str]:

@@ -58,7 +58,7 @@ class ExtractionPool:
 
     def close(self) -> None:
         """End the workers, also those that are busy."""
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
 

@@ -17,10 +17,74 @@ from crawler.items import BlockKind
 from crawler.text import one_line
 
 SKIPPED = frozenset(
-    ["script", "style", "template", "svg", "math", "noscript", "iframe", "object", "embed", "video", "audio", "canvas", "map", "select", "option", "textarea", "input", "datalist", "head", "title", "meta", "link"]
+    [
+        "script",
+        "style",
+        "template",
+        "svg",
+        "math",
+        "noscript",
+        "iframe",
+        "object",
+        "embed",
+        "video",
+        "audio",
+        "canvas",
+        "map",
+        "select",
+        "option",
+        "textarea",
+        "input",
+        "datalist",
+        "head",
+        "title",
+        "meta",
+        "link",
+    ]
 )
 INLINE = frozenset(
-    ["a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "nobr", "picture", "source"]
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+        "nobr",
+        "picture",
+        "source",
+    ]
 )
 TABLE_ROWS = frozenset(("tr",))
 CELLS = frozenset(("td", "th"))
@@ -99,10 +163,12 @@ class _Walk:
         self.parts, self.link_chars, self.breaks = [], 0, 0
 
     def pieces(self) -> Iterator[Piece]:
-        walker = iterwalk(self.root, events=("start", "end"))
+        walker = iterwalk(self.root, events=("start", "end", "comment", "pi"))
         for event, element in walker:
             tag = element.tag if isinstance(element.tag, str) else ""
-            if event == "start":
+            if event in ("comment", "pi"):
+                self.add(element.tail)
+            elif event == "start":
                 if element is not self.root and (not tag or tag in SKIPPED):
                     walker.skip_subtree()
                 else:

@@ -1,1 +1,1 @@
-"""From a page to a stored article, in the order in which settings.py lists them: thin adapters around pure functions."""
+"""From a page to a stored article: thin adapters around pure functions, in the order in which settings.py lists them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.items import Article, Record
+from crawler.items import Article, PageType, Record
 
 MIN_BODY = 20  # characters: a live ticker's shortest news is longer
 MIN_UNDATED_BODY = 250  # characters a page needs when nothing else says that it is an article
@@ -12,15 +12,17 @@ class ValidatePipeline:
     """Sets `Record.rejected` and takes the article away from what is none."""
 
     def process_item(self, record: Record) -> Record:
-        if record.article is not None:
-            record.rejected = reason_against(record.article)
+        if record.article is not None and record.extraction is not None:
+            record.rejected = reason_against(record.article, record.extraction.page_type)
             if record.rejected:
                 record.article = None
         return record
 
 
-def reason_against(article: Article) -> str | None:
-    """`no_body`, `no_headline`, `not_an_article`, or None for an article."""
+def reason_against(article: Article, page_type: PageType) -> str | None:
+    """`listing`, `no_body`, `no_headline`, `not_an_article`, or None for an article."""
+    if page_type == "listing":
+        return "listing"
     if len(article.body) < MIN_BODY:
         return "no_body"
     if article.headline is None:

@@ -20,7 +20,19 @@ from crawler.errors import PageError
 GONE = frozenset((404, 410))
 FORBIDDEN = frozenset((401, 402, 403, 407, 451))
 HANDLED_STATUSES = [204, 304, *range(400, 600)]  # all but redirects, which Scrapy follows
-KEPT_HEADERS = ["content-type", "content-language", "content-encoding", "etag", "last-modified", "date", "x-robots-tag", "tdm-reservation", "tdm-policy", "link", "cache-control"]
+KEPT_HEADERS = (
+    "cache-control",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "date",
+    "etag",
+    "last-modified",
+    "link",
+    "tdm-policy",
+    "tdm-reservation",
+    "x-robots-tag",
+)
 
 
 @dataclass(frozen=True, slots=True)

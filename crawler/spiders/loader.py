@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from scrapy import Request, Spider
@@ -16,7 +17,10 @@ GENERAL: dict[str, type[Spider]] = {"news": NewsSpider, "page": PageSpider}
 
 
 class SeedSpiderLoader:
-    """Scrapy's SpiderLoaderProtocol. Lists the sources; loads those, `news` and `page`. A seed is read only when its spider runs."""
+    """Scrapy's SpiderLoaderProtocol: lists the sources; loads those, `news` and `page`.
+
+    A seed is read only when its spider runs.
+    """
 
     def __init__(self, seeds_dir: Path) -> None:
         self.seeds_dir = seeds_dir
@@ -40,5 +44,5 @@ class SeedSpiderLoader:
             raise KeyError(f"no source {spider_name!r}; `scrapy list` shows those of {self.seeds_dir}")
         return type(f"{spider_name.title().replace('_', '')}Spider", (NewsSpider,), {"name": spider_name})
 
-    def find_by_request(self, request: Request) -> list[str]:
+    def find_by_request(self, request: Request) -> Sequence[str]:
         return ["page"]

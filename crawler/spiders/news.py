@@ -59,7 +59,7 @@ class NewsSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         chosen, broken = chosen_sources(Path(crawler.settings["SEEDS_DIR"]), cls.name, kwargs.get("sources"))
         recheck_after = crawler.settings.getfloat("RECHECK_AFTER")
-        spider = cast(Self, super().from_crawler(crawler, *args, chosen=chosen, recheck_after=recheck_after, **kwargs))
+        spider = super().from_crawler(crawler, *args, chosen=chosen, recheck_after=recheck_after, **kwargs)
         spider.report_broken(broken)
         return spider
 
@@ -88,7 +88,7 @@ class NewsSpider(Spider):
                     return
                 await self.store.wait(IDLE_WAIT)
         self.logger.error("%s", self.store.failure)
-        await self.crawler.engine.close_spider_async(reason="database_unreachable")  # type: ignore[union-attr]
+        await self.crawler.engine.close_spider_async(reason="database_unreachable")
 
     async def first_requests(self) -> AsyncIterator[Request]:
         for source in self.chosen.values():
@@ -96,7 +96,7 @@ class NewsSpider(Spider):
                 yield request
 
     def room(self) -> tuple[dict[str, int], int]:
-        """How many more URLs may be leased, of each source and in all: enough to keep every slot busy, refilled by halves."""
+        """How many more URLs may be leased, of each source and in all: every slot busy, refilled by halves."""
         assert self.store is not None
         settings = self.crawler.settings
         each = 4 * settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
@@ -144,7 +144,7 @@ class NewsSpider(Spider):
             async for found in self.read_listing(response, source):
                 yield found
         except FeedError as error:
-            self.logger.warning("%s: %s is no feed or sitemap: %s", source.id, response.url, error)
+            self.logger.warning("%s: %s", source.id, error)  # which names the address
             tally.count(self.crawler.stats, source.id, "feed_errors")
         except CrawlerError as error:
             self.logger.error("%s: %s", source.id, error)

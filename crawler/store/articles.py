@@ -90,7 +90,7 @@ def _insert(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[
         .returning(models.Article.id, models.Article.canonical_url)
     )
     in_order = [rows[by_url[url]] for url in sorted(by_url)]  # as every other writer: no deadlock
-    return {by_url[url]: (article_id, "new") for article_id, url in connection.execute(statement, in_order).tuples()}
+    return {by_url[url]: (article_id, "new") for article_id, url in connection.execute(statement, in_order)}
 
 
 def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:

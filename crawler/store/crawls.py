@@ -1,8 +1,8 @@
 """A row for each run, however it ends, and the lock that tells whether a run is still alive.
 
 A crawl's process holds the session advisory lock (CRAWL_LOCK, id) on one connection (guard.py). Whoever starts later
-takes the lock of every row that says `running`: those it gets belong to processes that died, whose leases go back to the
-queue. So nothing waits for a lease to time out after a kill -9, and no clock is involved.
+takes the lock of every row that says `running`: those it gets belong to processes that died, whose leases go back to
+the queue. So nothing waits for a lease to time out after a kill -9, and no clock is involved.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ WITH given AS (
 ), added AS (
     INSERT INTO urls (url, source, found_in, hints)
     SELECT url, :source, found_in, hints FROM given
+    WHERE NOT EXISTS (SELECT FROM urls WHERE urls.url = given.url) -- a conflict would wait, and use up an id
     ON CONFLICT (url) DO NOTHING
     RETURNING id
 ), rested AS MATERIALIZED (
@@ -122,7 +123,7 @@ def lease_one(connection: Connection, crawl_id: int, candidate: Candidate) -> Du
 
 
 def take(connection: Connection, crawl_id: int, wanted: Mapping[str, int], most: int) -> list[Due]:
-    """Lease up to so many due URLs of each source, and `most` of all: at random, so that no source waits for another."""
+    """Lease up to so many due URLs of each source, and `most` of all: any of them, so that no source has to wait."""
     given = {"crawl_id": crawl_id, "sources": list(wanted), "limits": list(wanted.values()), "most": most}
     return [_due(row) for row in connection.execute(_TAKE, given).mappings()]
 
@@ -193,12 +194,3 @@ def finish(connection: Connection, visits: Sequence[Visit]) -> None:
         extra = {"max_attempts": MAX_ATTEMPTS, "back_off": BACK_OFF}
         in_order = sorted(visits, key=lambda visit: visit.url_id)  # as every other writer: no deadlock
         connection.execute(_FINISH, [{**asdict(visit), **extra} for visit in in_order])
-
-
-def waiting(connection: Connection, sources: Sequence[str]) -> dict[str, int]:
-    """How many URLs of each source are queued and due."""
-    statement = text(
-        "SELECT source, count(*) FROM urls "
-        "WHERE state = 'queued' AND not_before <= now() AND source = ANY(:sources) GROUP BY source"
-    )
-    return dict(connection.execute(statement, {"sources": list(sources)}).tuples().all())

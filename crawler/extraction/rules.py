@@ -1,0 +1,124 @@
+"""Fixed rules that judge one block, kept as data.
+
+A rule (`rules/*.yaml`) has an id, a kind, matchers from a closed set and its own examples of what it drops and keeps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from importlib.resources import files
+from typing import Any, Protocol
+
+import yaml
+
+from crawler.extraction.segment import Piece
+
+_SPACES = re.compile(r"\s+")
+_FOLD = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "\u00a0": " ", "…": "..."})
+# A name takes an article in a sentence: "Support The Example Post", "Unterstützen Sie den Beispiel-Boten".
+_DETERMINERS = ("", "the ", "den ", "die ", "das ", "der ", "le ", "la ", "les ", "el ", "il ", "o ", "a ", "de ")
+
+
+def folded(text: str) -> str:
+    """Lower case, straight quotes, single spaces: what matchers compare."""
+    return _SPACES.sub(" ", text.translate(_FOLD)).strip().casefold()
+
+
+class SourceRule(Protocol):
+    """What a seed's own rule offers; `crawler.sources` has the model."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    def matches(self, text: str) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule of the package. Every matcher that is given has to match; `{site}` stands for the publication's name."""
+
+    id: str
+    kind: str
+    equals: tuple[str, ...] = ()
+    starts_with: tuple[str, ...] = ()
+    contains: tuple[str, ...] = ()
+    regex: str | None = None
+    max_words: int | None = None
+    drops: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+
+    def matches(self, text: str, words: int, site: str = "") -> bool:
+        """Whether a folded text of so many words is this rule's; `site` is the folded name of the publication."""
+        if self.max_words is not None and words > self.max_words:
+            return False
+        if self.equals and text.strip(" .:!?»›→…-") not in self._equals:
+            return False
+        if self.starts_with and not any(_starts(text, part) for part in _filled(self.starts_with, site)):
+            return False
+        if self.contains and not any(part in text for part in _filled(self.contains, site)):
+            return False
+        return self.regex is None or bool(_compiled(self.regex, site if "{site}" in self.regex else "").search(text))
+
+    @cached_property
+    def _equals(self) -> frozenset[str]:
+        return frozenset(self.equals)
+
+
+@lru_cache(maxsize=1_024)
+def _compiled(regex: str, site: str) -> re.Pattern[str]:
+    names = "|".join(map(re.escape, _DETERMINERS))
+    return re.compile(regex.replace("{site}", f"(?:{names}){re.escape(site)}" if site else r"[^\W\w]"))
+
+
+@lru_cache(maxsize=1_024)
+def _filled(parts: tuple[str, ...], site: str) -> tuple[str, ...]:
+    plain = tuple(part for part in parts if "{site}" not in part)
+    named = [part for part in parts if "{site}" in part] if site else []
+    return plain + tuple(part.replace("{site}", the + site) for part in named for the in _DETERMINERS)
+
+
+def _starts(text: str, part: str) -> bool:
+    """At a word's end: "The Example Post" does not start "the example postponed"."""
+    text = text.lstrip("¡¿ ")
+    return text.startswith(part) and not text[len(part) : len(part) + 1].isalnum()
+
+
+def loaded(name: str) -> Any:
+    text = files("crawler.extraction").joinpath("rules", name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The package's rules, in file order; the first that matches names the reason."""
+    return tuple(
+        Rule(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+        for entry in loaded("blocks.yaml")
+    )
+
+
+def drop_rules(pieces: Sequence[Piece], site: str, source_rules: Iterable[SourceRule] = ()) -> None:
+    """Drop every block that a rule matches, the source's own rules first."""
+    own = list(source_rules)
+    place = folded(site)
+    for piece in pieces:
+        if piece.reason:
+            continue
+        for source_rule in own:
+            if source_rule.matches(piece.text):
+                piece.drop(source_rule.kind, source_rule.id)
+                break
+        else:
+            _drop_by_package(piece, place)
+
+
+def _drop_by_package(piece: Piece, site: str) -> None:
+    text = folded(piece.text)
+    for rule in rules():
+        if rule.matches(text, piece.words, site):
+            piece.drop(rule.kind, rule.id)
+            return

@@ -1,0 +1,161 @@
+"""Runs, their lock, and the burial of those that were killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from crawler.store import crawls, frontier
+from crawler.store.engine import Database
+from crawler.store.guard import Guard
+from tests.store.rows import ask, begun, candidates, column
+
+ROOT = Path(__file__).parents[2]
+RUN = """
+import sys
+from crawler.store import frontier
+from crawler.store.engine import Database
+from tests.store.rows import begun, candidates
+connection = Database(sys.argv[1]).engine.connect()
+crawl_id = begun(connection)
+frontier.add(connection, "herald", candidates(range(5)), 3600)
+frontier.take(connection, crawl_id, {"herald": 3}, 3)
+connection.commit()
+print(crawl_id, flush=True)
+sys.stdin.read()
+"""
+LEASED = "SELECT count(*) FROM urls WHERE state = 'leased'"
+
+
+class Run:
+    """A process with a run that has leased three of five URLs."""
+
+    def __init__(self, url: str) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([sys.executable, "-c", RUN, url], cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        assert self.process.stdout
+        self.crawl_id = int(self.process.stdout.readline())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def bury(database: Database) -> list[int]:
+    with database.engine.begin() as connection:
+        return crawls.bury_dead(connection)
+
+
+def gone(database: Database) -> bool:
+    """Whether the server has noticed that the killed process's connection ended."""
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :key"
+    return bool(ask(database, query, key=crawls.CRAWL_LOCK) == 0)
+
+
+def test_only_a_dead_run_is_buried(database: Database, database_url: str) -> None:
+    run = Run(database_url)
+    assert bury(database) == []
+    assert ask(database, LEASED) == 3
+    run.kill()
+    while not gone(database):
+        pass
+    assert bury(database) == [run.crawl_id]
+    assert bury(database) == []
+    assert ask(database, LEASED) == 0
+    assert column(database, "SELECT DISTINCT attempts FROM urls") == [0]  # an interrupted fetch is none
+    with database.engine.connect() as connection:
+        row = connection.execute(text("SELECT outcome, reason, finished_at IS NULL FROM crawls")).one()
+    assert row == ("killed", "its process is gone", False)
+
+
+def test_leases_that_a_closed_run_left_behind_come_back(database: Database) -> None:
+    """As from a thread that was still leasing while its run was closed."""
+    with database.engine.begin() as connection:
+        crawl_id = begun(connection)
+        frontier.add(connection, "herald", candidates([1]), 3600)
+        crawls.end(connection, crawl_id, "finished", "finished", {})
+        frontier.take(connection, crawl_id, {"herald": 1}, 1)
+        connection.execute(text("SELECT pg_advisory_unlock_all()"))
+    assert bury(database) == [crawl_id]
+    assert ask(database, LEASED) == 0
+    assert ask(database, "SELECT outcome FROM crawls") == "finished"
+
+
+def test_the_end_of_a_run(database: Database) -> None:
+    with database.engine.begin() as connection:
+        crawl_id = begun(connection)
+        frontier.add(connection, "herald", candidates([1, 2]), 3600)
+        frontier.take(connection, crawl_id, {"herald": 1}, 1)
+        crawls.end(connection, crawl_id, "finished", "finished", {"pages": 1})
+    assert ask(database, LEASED) == 0
+    assert ask(database, "SELECT stats FROM crawls WHERE outcome = 'finished'") == {"pages": 1}
+    assert ask(database, "SELECT count(*) FROM sources WHERE crawled_at IS NOT NULL") == 2
+
+
+@pytest.mark.parametrize(
+    ("stats", "stored"),
+    [
+        ({"at": datetime(2026, 1, 2)}, {"at": "2026-01-02 00:00:00"}),
+        ({"rate": float("nan"), "what": {1}, "text": "nul\x00"}, {"rate": None, "what": "{1}", "text": "nul"}),
+    ],
+)
+def test_stats_that_are_no_json_do_not_keep_the_row_open(
+    database: Database, stats: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    with database.engine.begin() as connection:
+        crawls.end(connection, begun(connection), "failed", "r", stats)
+    assert ask(database, "SELECT stats FROM crawls WHERE outcome = 'failed'") == stored
+
+
+def a_guard(database: Database) -> Guard:
+    connection = database.engine.connect()
+    with connection.begin():
+        crawl_id = begun(connection)
+    return Guard(connection, crawl_id)
+
+
+def test_a_guard_is_idle_but_not_in_a_transaction(database: Database) -> None:
+    guard = a_guard(database)
+    guard.hold()
+    assert column(database, "SELECT state FROM pg_stat_activity WHERE query = 'COMMIT'") == ["idle"]
+    guard.close()
+
+
+def test_a_guard_that_lost_its_connection_takes_the_lock_again(database: Database, database_url: str) -> None:
+    guard = a_guard(database)
+    terminate(database_url)
+    with pytest.raises(Exception, match="terminating connection"):
+        guard.hold()
+    guard.hold()
+    assert bury(database) == []
+    guard.close()
+
+
+def test_a_guard_that_was_buried_meanwhile_lives_again(database: Database, database_url: str) -> None:
+    guard = a_guard(database)
+    terminate(database_url)
+    database.engine.dispose()
+    assert bury(database) == [guard.crawl_id]
+    with pytest.raises(Exception, match="terminating connection"):
+        guard.hold()
+    guard.hold()
+    assert ask(database, "SELECT outcome FROM crawls") == "running"
+    assert bury(database) == []
+    guard.close()
+    assert bury(database) == [guard.crawl_id]  # closed, it holds nothing: not in the pool either
+
+
+def terminate(url: str) -> None:
+    """End all connections of this database but our own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

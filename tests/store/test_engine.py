@@ -1,0 +1,72 @@
+"""A database that cannot be used is explained in one line, and no line shows a password."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from crawler.errors import ConfigurationError, DatabaseUnreachable
+from crawler.store.engine import driver_url, open_database
+
+NOWHERE = Path("/nonexistent")
+SECRET = "s3cr3t"
+
+
+def refusal(url: str) -> str:
+    with pytest.raises(DatabaseUnreachable) as caught:
+        open_database(url, NOWHERE)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert SECRET not in message
+    assert "Check DATABASE_URL" in message
+    return message
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # taken, and not listening
+        port = taken.getsockname()[1]
+        assert "refused" in refusal(f"postgresql://me:{SECRET}@127.0.0.1:{port}/news")
+
+
+def test_wrong_password(server_url: str) -> None:
+    wrong = make_url(server_url).set(password=SECRET)
+    assert "password authentication failed" in refusal(wrong.render_as_string(hide_password=False))
+
+
+def test_password_in_the_query(server_url: str) -> None:
+    wrong = make_url(server_url)._replace(password=None).update_query_dict({"password": SECRET})
+    assert "password authentication failed" in refusal(wrong.render_as_string(hide_password=False))
+
+
+def test_wrong_database(server_url: str) -> None:
+    wrong = make_url(server_url).set(database="nowhere")
+    assert 'database "nowhere" does not exist' in refusal(wrong.render_as_string(hide_password=False))
+
+
+def test_unknown_option(server_url: str) -> None:
+    wrong = make_url(server_url).update_query_dict({"pool": "3"})
+    assert 'invalid connection option "pool"' in refusal(wrong.render_as_string(hide_password=False))
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_schemes(scheme: str) -> None:
+    assert driver_url(f"{scheme}://me@db/news").drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("mysql://me:s3cr3t@db/news", "names 'mysql'"),
+        ("postgresql+asyncpg://me:s3cr3t@db/news", r"names 'postgresql\+asyncpg'"),
+        ("me:s3cr3t@db", "is no URL"),
+        ("postgresql://me:s3cr3t@db:port/news", "is no URL"),
+    ],
+)
+def test_what_is_no_database_url(url: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint) as caught:
+        driver_url(url)
+    assert SECRET not in str(caught.value)
