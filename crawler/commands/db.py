@@ -77,7 +77,9 @@ class Command(ScrapyCommand):
 
     def psql(self, options: list[str]) -> int:
         with open_database(self.database_url, self.data_dir) as database:
-            return subprocess.call([binary("psql"), plain_url(database.url), *options])
+            return subprocess.call(
+                [binary("psql"), plain_url(database.url), *(option for option in options if option != "--")]
+            )
 
     def status(self, _: list[str]) -> int:
         if self.database_url:
@@ -96,4 +98,4 @@ class Command(ScrapyCommand):
 
 def plain_url(url: str) -> str:
     """As libpq writes it, without SQLAlchemy's driver name."""
-    return driver_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return driver_url(url).set(drivername="postgresql").render_as_string(hide_password=False).replace(" ", "%20")

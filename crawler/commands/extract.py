@@ -27,7 +27,7 @@ from crawler.items import Extraction
 from crawler.spiders import fetches
 
 # A look at one page needs no database and no workers; robots, politeness and the address guard hold all the same.
-LOOK = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "LOG_LEVEL": "ERROR"}
+LOOK: dict[str, Any] = {"EXTENSIONS": {"scrapy.extensions.logstats.LogStats": None}, "ITEM_PIPELINES": {}}
 FIELDS = (
     "headline",
     "authors",
@@ -48,7 +48,6 @@ class Command(ScrapyCommand):
     """Prints fields with their evidence, and the blocks with what dropped them."""
 
     requires_project = True
-    default_settings = LOOK
 
     def syntax(self) -> str:
         return "[options] <FILE | URL | ->"
@@ -66,6 +65,12 @@ class Command(ScrapyCommand):
             "--url", metavar="URL", help="the page's address, when a FILE (or - for standard input) is given"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        assert self.settings is not None
+        if not opts.loglevel:
+            self.settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
@@ -116,6 +121,7 @@ class LookSpider(Spider):
     """Fetches one page and stores nothing."""
 
     name = "look"
+    custom_settings = LOOK
 
     def __init__(self, *, look: Look, url: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

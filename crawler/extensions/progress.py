@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Self
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 REFRESH = 0.5  # seconds, on a terminal
 LOG_EVERY = 15.0  # seconds, elsewhere
 LIVE_ROWS = 12
+LOG_WIDTH = 120  # characters, where there is no terminal to ask
 COLUMNS = {
     "found": "announced",
     "known": "known",
@@ -47,7 +49,7 @@ class Progress:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        extension = cls(crawler, Console(stderr=True))
+        extension = cls(crawler, Console(stderr=True, width=None if sys.stderr.isatty() else LOG_WIDTH))
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
         crawler.signals.connect(extension.engine_stopped, signals.engine_stopped)
@@ -113,7 +115,8 @@ def headline(stats: Mapping[str, Any], seconds: float) -> str:
 def table(sources: Mapping[str, Counts], rows: int | None = None) -> Table:
     """A row for each source, the busiest first when not all are shown."""
     shown = sorted(sources.items(), key=lambda pair: -pair[1].get("fetched", 0)) if rows else sorted(sources.items())
-    made = Table("source", box=None, pad_edge=False, header_style="dim")
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    made.add_column("source", no_wrap=True, min_width=16)
     for title in COLUMNS.values():
         made.add_column(title, justify="right")
     for source, counts in shown[:rows]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lxml.etree import _Element as Element
+
 from crawler.extraction import metadata, rescue
 from crawler.extraction.appeals import drop_appeals
 from crawler.extraction.body import parse

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from lxml.etree import _Element as Element
+from lxml.html import HtmlElement
 from trafilatura import bare_extraction
+from trafilatura.settings import Document
 from trafilatura.utils import load_html
 
 from crawler.extraction.segment import Piece
@@ -47,8 +50,9 @@ def decode(html: bytes) -> str:
 
 def article_lines(tree: Element, url: str | None) -> list[str]:
     """The article's text as trafilatura sees it, a line for each block. The tree is left as it was."""
-    document = bare_extraction(tree, url=url, with_metadata=False, include_comments=False, include_tables=True)
-    if document is None or document.body is None:
+    page = cast(HtmlElement, tree)
+    document = bare_extraction(page, url=url, with_metadata=False, include_comments=False, include_tables=True)
+    if not isinstance(document, Document) or document.body is None:
         return []
     return list(_lines(document.body))
 
@@ -115,7 +119,7 @@ def _keep_parts(pieces: list[Piece], keys: list[str], line: str, last: int) -> i
 
 
 def _overlap(block: str, line: str) -> bool:
-    """One holds the other, or they share most of their shingles: ruby, footnotes and tooltips differ between the two."""
+    """One holds the other, or they share most of their shingles: ruby, footnotes and tooltips differ."""
     if block in line:
         return len(block) >= 12 or len(block) * 2 >= len(line)
     if line in block:

@@ -12,7 +12,8 @@ SIGNATURE_WORDS = 25
 NOTE_WORDS = 80
 _BY = (
     "by", "von", "par", "por", "di", "da", "door", "av", "af", "автор", "текст", "text", "words", "written", "author",
-    "and", "und", "et", "y", "e", "en", "og", "och", "и", "updated", "published", "posted", "on", "at", "um", "am", "uhr",
+    "and", "und", "et", "y", "e", "en", "og", "och", "и", "updated", "published", "posted", "on", "at", "um", "am",
+    "uhr",
     "le", "à", "publié", "mis", "jour", "stand", "aktualisiert", "veröffentlicht", "last", "modified", "am", "pm",
     "gmt", "utc", "est", "edt", "cet", "cest", "bst", "min", "read", "minutes", "文",
 )  # fmt: skip

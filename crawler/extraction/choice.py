@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from lxml.etree import _Element as Element
 
@@ -58,7 +59,7 @@ def _characters(pieces: Sequence[Piece], kept: bool) -> int:
 def _fill_holes(pieces: Sequence[Piece]) -> None:
     """Recover what the voter left out between two kept blocks of the same container, and the rest of kept tables."""
     kept = [i for i, piece in enumerate(pieces) if piece.kept]
-    for before, after in zip(kept, kept[1:], strict=False):
+    for before, after in pairwise(kept):
         hole = [piece for piece in pieces[before + 1 : after] if not piece.reason]
         box = _container(pieces[before])
         if len(hole) <= HOLE and all(

@@ -10,28 +10,12 @@ from typing import Any
 from lxml.etree import _Element as Element
 
 Node = dict[str, Any]
-ARTICLE_TYPES = frozenset(
-    [
-        "NewsArticle",
-        "Article",
-        "ReportageNewsArticle",
-        "AnalysisNewsArticle",
-        "OpinionNewsArticle",
-        "ReviewNewsArticle",
-        "BackgroundNewsArticle",
-        "AskPublicNewsArticle",
-        "LiveBlogPosting",
-        "BlogPosting",
-        "SocialMediaPosting",
-        "TechArticle",
-        "ScholarlyArticle",
-        "Report",
-        "AdvertiserContentArticle",
-        "SatiricalArticle",
-        "MedicalScholarlyArticle",
-        "Review",
-    ]
-)
+ARTICLE_TYPES = frozenset((
+    "NewsArticle", "Article", "ReportageNewsArticle", "AnalysisNewsArticle", "OpinionNewsArticle",
+    "ReviewNewsArticle", "BackgroundNewsArticle", "AskPublicNewsArticle", "LiveBlogPosting", "BlogPosting",
+    "SocialMediaPosting", "TechArticle", "ScholarlyArticle", "Report", "AdvertiserContentArticle", "SatiricalArticle",
+    "MedicalScholarlyArticle", "Review",
+))  # fmt: skip
 MAX_NODES = 2_000  # a page with more is a catalogue; what comes later is not its article
 _WRAPPING = re.compile(r"^\s*(?://)?\s*(?:<!\[CDATA\[|<!--)|(?://)?\s*(?:\]\]>|-->)\s*;?\s*$")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")

@@ -89,16 +89,18 @@ def _starts(text: str, part: str) -> bool:
 
 def loaded(name: str) -> Any:
     text = files("crawler.extraction").joinpath("rules", name).read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.safe_load(text)
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """The package's rules, in file order; the first that matches names the reason."""
-    return tuple(
-        Rule(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
-        for entry in loaded("blocks.yaml")
-    )
+    return tuple(_rule(entry) for entry in loaded("blocks.yaml"))
+
+
+def _rule(entry: dict[str, Any]) -> Rule:
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Rule(**fields)
 
 
 def drop_rules(pieces: Sequence[Piece], site: str, source_rules: Iterable[SourceRule] = ()) -> None:

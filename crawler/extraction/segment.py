@@ -16,76 +16,15 @@ from lxml.etree import iterwalk
 from crawler.items import BlockKind
 from crawler.text import one_line
 
-SKIPPED = frozenset(
-    [
-        "script",
-        "style",
-        "template",
-        "svg",
-        "math",
-        "noscript",
-        "iframe",
-        "object",
-        "embed",
-        "video",
-        "audio",
-        "canvas",
-        "map",
-        "select",
-        "option",
-        "textarea",
-        "input",
-        "datalist",
-        "head",
-        "title",
-        "meta",
-        "link",
-    ]
-)
-INLINE = frozenset(
-    [
-        "a",
-        "abbr",
-        "acronym",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "cite",
-        "code",
-        "data",
-        "del",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "img",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "q",
-        "rp",
-        "rt",
-        "ruby",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-        "time",
-        "tt",
-        "u",
-        "var",
-        "wbr",
-        "nobr",
-        "picture",
-        "source",
-    ]
-)
+SKIPPED = frozenset((
+    "script", "style", "template", "svg", "math", "noscript", "iframe", "object", "embed", "video", "audio", "canvas",
+    "map", "select", "option", "textarea", "input", "datalist", "head", "title", "meta", "link",
+))  # fmt: skip
+INLINE = frozenset((
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img",
+    "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub",
+    "sup", "time", "tt", "u", "var", "wbr", "nobr", "picture", "source",
+))  # fmt: skip
 TABLE_ROWS = frozenset(("tr",))
 CELLS = frozenset(("td", "th"))
 _HEADING = re.compile(r"h[1-6]\Z")

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from crawler import tally
 from crawler.discovery.homepage import feeds_and_sitemaps, sitemaps_from_robots
 from crawler.discovery.sitemap import SubSitemap, parse_sitemap
-from crawler.errors import CrawlerError, FeedError, SeedError
+from crawler.errors import CrawlerError, DatabaseUnreachable, FeedError, SeedError
 from crawler.items import Candidate, Page, Record
 from crawler.sources import Source
 from crawler.spiders import fetches
@@ -32,6 +32,7 @@ BATCH = 1_000  # candidates written at a time
 MAX_SITEMAPS = 500  # files of one source in one run
 DISCOVERY_PRIORITY = 10
 IDLE_WAIT = 1.0  # seconds
+NOT_BY_AGE = 1e9  # seconds: longer than anything was stored ago
 
 
 class NewsSpider(Spider):
@@ -51,22 +52,18 @@ class NewsSpider(Spider):
         self.archives = archives.lower() in ("1", "true", "yes")
         self.recheck_after = recheck_after
         self.arguments = kwargs
+        self.broken: Sequence[SeedError] = ()
         self.pending = 0  # feeds and sitemaps that are not read yet
         self.sitemaps: Counter[str] = Counter()
-        self.seen: set[int] = set()  # hashes of what was announced: feeds and sitemaps overlap
+        self.seen: dict[int, float] = {}  # hash of what was announced -> its latest change, in seconds since 1970
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         chosen, broken = chosen_sources(Path(crawler.settings["SEEDS_DIR"]), cls.name, kwargs.get("sources"))
         recheck_after = crawler.settings.getfloat("RECHECK_AFTER")
         spider = super().from_crawler(crawler, *args, chosen=chosen, recheck_after=recheck_after, **kwargs)
-        spider.report_broken(broken)
+        spider.broken = broken
         return spider
-
-    def report_broken(self, broken: Iterable[SeedError]) -> None:
-        for error in broken:
-            self.logger.error("left out: %s", error)
-            tally.count(self.crawler.stats, "failed", "broken_seed")
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
@@ -75,20 +72,32 @@ class NewsSpider(Spider):
 
         URLs are leased a few at a time, so that memory does not grow with the frontier.
         """
+        for error in self.broken:  # no sooner: there are no stats before the spider opens
+            self.logger.error("left out: %s", error)
+            tally.count(self.crawler.stats, "failed", "broken_seed")
         if self.store is None:
             return
+        try:
+            async for request in self.requests(self.store):
+                yield request
+        except DatabaseUnreachable as error:
+            self.store.failure = str(error)
+        if self.store.failure is not None:
+            self.logger.error("%s", self.store.failure)
+            await self.crawler.engine.close_spider_async(reason="database_unreachable")
+
+    async def requests(self, store: CrawlStore) -> AsyncIterator[Request]:
+        """Raises DatabaseUnreachable when the database does not come back."""
         async for request in self.first_requests():
             yield request
-        while self.store.failure is None:
-            due = await self.store.take(*self.room())
+        while store.failure is None:
+            due = await store.take(*self.room())
             for one in due:
                 yield self.article_request(one)
             if not due:
-                if not self.pending and not self.store.in_flight:
+                if not self.pending and not store.in_flight:
                     return
-                await self.store.wait(IDLE_WAIT)
-        self.logger.error("%s", self.store.failure)
-        await self.crawler.engine.close_spider_async(reason="database_unreachable")
+                await store.wait(IDLE_WAIT)
 
     async def first_requests(self) -> AsyncIterator[Request]:
         for source in self.chosen.values():
@@ -169,12 +178,31 @@ class NewsSpider(Spider):
         return self.sitemaps[source.id] <= MAX_SITEMAPS
 
     async def add(self, source: Source, candidates: Sequence[Candidate]) -> None:
-        candidates = [one for one in candidates if hash(one.url) not in self.seen]
-        self.seen.update(hash(one.url) for one in candidates)
-        if candidates and self.store is not None:
-            added = await self.store.add(source.id, candidates, self.recheck_after)
+        if self.store is None:
+            return
+        fresh, later = self.sifted(candidates)
+        if fresh:
+            added = await self.store.add(source.id, fresh, self.recheck_after)
             tally.count(self.crawler.stats, source.id, "found", added.new + added.due + added.known)
             tally.count(self.crawler.stats, source.id, "known", added.known)
+        if later:
+            added = await self.store.add(source.id, later, NOT_BY_AGE)
+            tally.count(self.crawler.stats, source.id, "known", -added.due)
+
+    def sifted(self, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """Those that this run has not seen, and those that it has, but without so late a date of change.
+
+        Feeds and sitemaps overlap, and only some of them tell that an article was changed.
+        """
+        fresh: list[Candidate] = []
+        later: list[Candidate] = []
+        for one in candidates:
+            key, changed = hash(one.url), one.modified_at.timestamp() if one.modified_at else 0.0
+            known = self.seen.get(key)
+            if known is None or changed > known:
+                (fresh if known is None else later).append(one)
+                self.seen[key] = changed
+        return fresh, later
 
     async def lost_discovery(self, failure: Failure) -> None:
         request = cast(Request, failure.request)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Invented begging letters and news about them: material for the tests of appeals. The publication is The Example Post."""
+"""Invented begging letters, and news about such letters. The publication is The Example Post."""
 
 from __future__ import annotations
 

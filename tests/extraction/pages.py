@@ -80,15 +80,19 @@ _TEMPLATE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8
 <meta property="og:site_name" content="The Example Post"><link rel="canonical" href="/2026/03/05/tunnel-a1234">
 <script type="application/ld+json">{{"@context": "http://schema.org", "@type": "NewsArticle", "headline": "{headline}",
 "datePublished": "2026-03-05T12:05:00+03:00", "dateModified": "2026-03-05T12:25:00+03:00", "isAccessibleForFree": true,
-"author": {{"@type": "Person", "name": "Ilse Marrow"}}, "publisher": {{"@type": "Organization", "name": "The Example Post"}}}}
+"author": {{"@type": "Person", "name": "Ilse Marrow"}},
+"publisher": {{"@type": "Organization", "name": "The Example Post"}}}}
 </script></head><body class="article-item"><header class="site-header"><div class="contribute-teaser">
 <p>Support The Example Post!</p><a href="/give">Contribute today</a></div>
 <nav><ul><li><a href="/news">News</a></li><li><a href="/opinion">Opinion</a></li></ul></nav></header>
 <article><div class="container" id="post-1234"><header class="post__header"><h1>{headline}</h1></header>
-<div class="byline"><a href="/author/im">By Ilse Marrow</a> <time datetime="2026-03-05T12:05:00+03:00">March 5, 2026</time></div>
+<div class="byline"><a href="/author/im">By Ilse Marrow</a>
+<time datetime="2026-03-05T12:05:00+03:00">March 5, 2026</time></div>
 <figure class="post__image"><img src="https://static.post.example/image/1.jpg"><figcaption>
-<span class="post__image__caption">{caption}</span> <span class="post__image__credits">{credit}</span></figcaption></figure>
-<div class="post__content-container"><div class="post__content"><div class="post__block post__block--html">{text}</div></div>
+<span class="post__image__caption">{caption}</span>
+<span class="post__image__credits">{credit}</span></figcaption></figure>
+<div class="post__content-container"><div class="post__content">
+<div class="post__block post__block--html">{text}</div></div>
 <div class="post__tags">Read more about: <a href="/tag/roads">Roads</a>, <a href="/tag/karst">Karst</a></div></div>
 {banner}</div><section class="cluster"><div class="cluster__label"><h2>Read more</h2></div><div class="excerpt">
 <a href="/2026/03/02/z"><h3>Ferry company sells its two oldest ships</h3><p>The buyer, a museum on the other side of the

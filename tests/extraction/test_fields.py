@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.extraction import extract
+from crawler.extraction.authors import people
 from crawler.extraction.images import split_credit
-from crawler.extraction.metadata import people, without_site
+from crawler.extraction.titles import without_site
 from crawler.items import Extraction
 
 URL = "https://post.example/news/bridge"
