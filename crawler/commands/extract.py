@@ -55,10 +55,6 @@ class Command(ScrapyCommand):
     def short_desc(self) -> str:
         return "Show what extraction makes of a page: fields, kept and dropped blocks with reasons"
 
-    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        super().process_options(args, opts)
-        leave_out_inventory()
-
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument(
@@ -68,6 +64,7 @@ class Command(ScrapyCommand):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
+        leave_out_inventory()
         assert self.settings is not None
         if not opts.loglevel:
             self.settings.set("LOG_LEVEL", "ERROR", priority="cmdline")

@@ -43,7 +43,7 @@ def images(tree: Element, url: str | None, first: tuple[str, ...] = ()) -> tuple
 
 
 def _outside(figure: Element) -> bool:
-    """Teasers of other articles have figures too: a figure inside a link, or in page furniture, is not this article's."""
+    """Teasers have figures too: one inside a link or in page furniture is not this article's."""
     for parent in figure.iterancestors():
         if parent.tag in ("nav", "footer", "aside", "a", "li"):
             return True
@@ -91,7 +91,7 @@ def _caption(figure: Element) -> tuple[str | None, str | None]:
 
 
 def _apart(box: Element, whole: str | None) -> tuple[str, str] | None:
-    """Two elements in a caption whose class names say nothing: the second, if it is short and no sentence, is the credit."""
+    """Of two elements with class names that say nothing, the second is the credit if it is short and no sentence."""
     parts = [text for e in box if isinstance(e.tag, str) and (text := one_line("".join(map(str, e.itertext()))))]
     if len(parts) != 2 or " ".join(parts) != whole:
         return None

@@ -262,6 +262,6 @@ def test_caption_and_credit(text: str | None, expected: tuple[str | None, str | 
 
 
 def test_a_caption_of_two_nameless_parts() -> None:
-    figure = '<figure><img src="/1.jpg"><figcaption><span class="k1">The harbour at dawn, in fog.</span> <span class="k2">A. Person</span>'
-    (image,) = read("", figure + "</figcaption></figure>").images
+    caption = '<span class="k1">The harbour at dawn, in fog.</span> <span class="k2">A. Person</span>'
+    (image,) = read("", f'<figure><img src="/1.jpg"><figcaption>{caption}</figcaption></figure>').images
     assert (image.caption, image.credit) == ("The harbour at dawn, in fog.", "A. Person")
