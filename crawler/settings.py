@@ -75,6 +75,7 @@ METAREFRESH_ENABLED = False  # news pages reload themselves; that is no redirect
 REDIRECT_MAX_TIMES = 5
 REFERRER_POLICY = "no-referrer"
 REMOTE_CONTROL_ENABLED = False
+RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the spider tells it, in its own words
 RETRY_TIMES = 2
 ROBOTSTXT_OBEY = True
 SPIDER_LOADER_CLASS = "crawler.spiders.loader.SeedSpiderLoader"

@@ -22,6 +22,7 @@ logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 _OUTPUT_BLOCKS = frozenset(("p", "head", "quote", "item", "row", "ab", "code", "cell"))
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
+_SOUND = re.compile(r"[^\x00-\x7f\ufffd]")  # a character of more than one byte
 SHINGLE = 8  # characters
 SEARCH_WINDOW = 60  # blocks; an unmatched line is looked for near the last match before anywhere else
 
@@ -44,8 +45,8 @@ def decode(html: bytes) -> str:
         except (LookupError, UnicodeError):  # some codecs of Python are no charsets: "idna", "undefined"
             pass
     text = html.decode("utf-8", "replace")
-    # A few broken bytes in a UTF-8 page stay a few broken characters; with many it was no UTF-8.
-    return text if text.count("\ufffd") * 50 < len(text) else html.decode("cp1252", "replace")
+    # A few broken bytes in UTF-8 stay a few broken characters; where they outnumber the sound ones it was none.
+    return text if text.count("\ufffd") <= len(_SOUND.findall(text)) else html.decode("cp1252", "replace")
 
 
 def article_lines(tree: Element, url: str | None) -> list[str]:

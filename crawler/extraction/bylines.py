@@ -26,24 +26,27 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 def drop_bylines(pieces: Sequence[Piece], authors: Sequence[str], site: str) -> None:
     """Drop as `byline` a block that is nothing but names, "by" and a date, and notes that present an author."""
-    known = {word for name in (*authors, site) for word in _WORD.findall(folded(name))}
+    people = {word for name in authors for word in _WORD.findall(folded(name))}
+    known = people.union(_BY, _WORD.findall(folded(site)))
     names = tuple(folded(name) for name in authors if " " in name.strip())
     for piece in pieces:
         if piece.reason or piece.level or piece.kind == "table":
             continue
         text = folded(piece.text)
-        if piece.words <= SIGNATURE_WORDS and _is_signature(text, known):
+        if piece.words <= SIGNATURE_WORDS and _is_signature(text, people, known):
             piece.drop("byline", "byline-signature")
         elif piece.words <= NOTE_WORDS and site and text.startswith(names) and _presents(text, names, folded(site)):
             piece.drop("byline", "byline-author-note")
 
 
-def _is_signature(text: str, known: set[str]) -> bool:
+def _is_signature(text: str, people: set[str], known: set[str]) -> bool:
+    """A date or names, and nothing else; a lone "and" or a number is neither."""
     words = _WORD.findall(text)
-    names = [word for word in words if word in known]
-    others = [word for word in words if word not in known and word not in _BY and not _MONTHS.match(word)]
-    # A date alone, or names; a lone "and" or a number is neither.
-    return not others and (bool(names) or bool(re.search(r"\d{4}|\d[:.]\d\d", text)))
+    if not people.isdisjoint(words):
+        known = known | people
+    elif not re.search(r"\d{4}|\d[:.]\d\d", text):
+        return False
+    return all(word in known or _MONTHS.match(word) for word in words)
 
 
 def _presents(text: str, names: tuple[str, ...], site: str) -> bool:

@@ -13,6 +13,7 @@ from crawler.extraction.boxes import cut
 from crawler.extraction.segment import Piece
 
 SHORT_ARTICLE = 600  # characters; below, the voter's answer is often the whole page
+TEASER = 140  # characters
 LABEL_WORDS = 7  # a byline, a date line, a label
 LOST = 200  # characters; a voter that found less may have been misled by what was cut
 HOLE = 3  # blocks between two kept ones that may be recovered
@@ -94,9 +95,15 @@ def _keep_one_container(pieces: list[Piece]) -> None:
     while box is not None and box.tag not in ("body", "article", "main") and _prose_in(box, kept) < 2:
         box = box.getparent()
     for piece in kept:
+        label = piece.words <= LABEL_WORDS or piece.link_density > 0.5
         elsewhere = piece.element.getparent() is not main.element.getparent()
-        if (elsewhere and (piece.words <= LABEL_WORDS or piece.link_density > 0.5)) or not _within(piece, box):
+        if (label and elsewhere) or not (_within(piece, box) or (_is_long(piece) and piece.element.tag == "p")):
             piece.drop("outside", "short-article")
+
+
+def _is_long(piece: Piece) -> bool:
+    """Longer than a teaser: no reason to give it up because it stands elsewhere."""
+    return len(piece.text) >= TEASER and piece.link_density < 0.1
 
 
 def _within(piece: Piece, box: Element | None) -> bool:

@@ -1,7 +1,7 @@
 """Is the page one article, or a list of them?
 
-A page that declares itself an article (JSON-LD, og:type, a date in its metadata) is one. Of the others those are listings
-that have linked headlines and no paragraph of a length that teasers do not reach.
+A page that declares itself an article (JSON-LD, og:type, a date in its metadata) is one. Of the others those are
+listings that have linked headlines and no paragraph of a length that teasers do not reach.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import yaml
 
 from crawler.extraction.segment import Piece
 
+CLOSING = " .:!?»›→…-"  # what may stand around a label
 _SPACES = re.compile(r"\s+")
 _FOLD = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "\u00a0": " ", "…": "..."})
 # A name takes an article in a sentence: "Support The Example Post", "Unterstützen Sie den Beispiel-Boten".
@@ -55,9 +56,9 @@ class Rule:
         """Whether a folded text of so many words is this rule's; `site` is the folded name of the publication."""
         if self.max_words is not None and words > self.max_words:
             return False
-        if self.equals and text.strip(" .:!?»›→…-") not in self._equals:
+        if self.equals and text.strip(CLOSING) not in self._equals:
             return False
-        if self.starts_with and not any(_starts(text, part) for part in _filled(self.starts_with, site)):
+        if self.starts_with and not _starts(text, _filled(self.starts_with, site)):
             return False
         if self.contains and not any(part in text for part in _filled(self.contains, site)):
             return False
@@ -81,10 +82,12 @@ def _filled(parts: tuple[str, ...], site: str) -> tuple[str, ...]:
     return plain + tuple(part.replace("{site}", the + site) for part in named for the in _DETERMINERS)
 
 
-def _starts(text: str, part: str) -> bool:
+def _starts(text: str, parts: tuple[str, ...]) -> bool:
     """At a word's end: "The Example Post" does not start "the example postponed"."""
     text = text.lstrip("¡¿ ")
-    return text.startswith(part) and not text[len(part) : len(part) + 1].isalnum()
+    if not text.startswith(parts):
+        return False
+    return any(text.startswith(part) and not text[len(part) : len(part) + 1].isalnum() for part in parts)
 
 
 def loaded(name: str) -> Any:
@@ -96,6 +99,17 @@ def loaded(name: str) -> Any:
 def rules() -> tuple[Rule, ...]:
     """The package's rules, in file order; the first that matches names the reason."""
     return tuple(_rule(entry) for entry in loaded("blocks.yaml"))
+
+
+@cache
+def _labels() -> dict[str, Rule]:
+    """Label -> its rule: most rules' words are found with one look."""
+    return {label: rule for rule in reversed(rules()) for label in rule.equals}
+
+
+@cache
+def _others() -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules() if not rule.equals)
 
 
 def _rule(entry: dict[str, Any]) -> Rule:
@@ -120,7 +134,8 @@ def drop_rules(pieces: Sequence[Piece], site: str, source_rules: Iterable[Source
 
 def _drop_by_package(piece: Piece, site: str) -> None:
     text = folded(piece.text)
-    for rule in rules():
+    label = _labels().get(text.strip(CLOSING))
+    for rule in (label,) if label else _others():
         if rule.matches(text, piece.words, site):
             piece.drop(rule.kind, rule.id)
             return

@@ -60,7 +60,7 @@ NEWS = (
     "The charity said it had received 4,000 donations after it asked its supporters to help us rebuild the harbour.",
     "“Please support us from just £3 a month” was the most frequent sentence in the letters that the study counted.",
     "Newspapers that ask their readers for a monthly contribution earn more than those behind a paywall, a study says.",
-    "The publisher raised its subscription to $12 a month, and subscribers were told that journalism had become dearer.",
+    "The publisher raised its subscription to $12 a month, and subscribers were told that journalism was dearer now.",
     "“We need your help,” the mayor told the volunteers. “Donate what you can, we will rebuild the school together.”",
     "Readers who donate to a newspaper do so most often on a Sunday, according to the figures of the association.",
     "Der Verein bat um Spenden: „Unterstützen Sie uns mit 5 Euro im Monat“, heißt es in dem Schreiben der Redaktion.",

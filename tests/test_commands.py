@@ -1,0 +1,228 @@
+"""What people type: each command's answer to right and wrong questions."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from crawler.store.embedded import binary
+from tests.runs import PROJECT, SCRAPY, Bench, command_lines_with
+from tests.site import Newspaper
+from tests.site.pages import article_page
+
+SECRET = "hunter2secret"
+
+
+@pytest.fixture(scope="module")
+def paper() -> Iterator[Newspaper]:
+    with Newspaper() as newspaper:
+        yield newspaper
+
+
+@pytest.fixture
+def bench(paper: Newspaper, tmp_path: Path, database_url: str) -> Bench:
+    paper.write_seeds(tmp_path / "seeds")
+    return Bench(seeds=tmp_path / "seeds", data_dir=tmp_path / "data", database_url=database_url)
+
+
+@pytest.fixture
+def own_server(paper: Newspaper, tmp_path: Path) -> Iterator[Bench]:
+    """With the embedded server of its own data directory."""
+    paper.write_seeds(tmp_path / "seeds")
+    bench = Bench(seeds=tmp_path / "seeds", data_dir=tmp_path / "data")
+    yield bench
+    bench.scrapy("db", "stop")
+
+
+# -- crawl --------------------------------------------------------------------------------------------------------------
+
+
+def test_list_shows_the_sources(bench: Bench) -> None:
+    assert bench.scrapy("list").out.split() == ["beispiel_kurier", "courrier_exemple", "example_herald"]
+
+
+def test_some_sources(bench: Bench) -> None:
+    assert bench.crawl("news", "-a", "sources=beispiel_kurier, courrier_exemple").status == 0
+    sources = bench.rows("SELECT DISTINCT source FROM articles ORDER BY 1")
+    assert [row["source"] for row in sources] == ["beispiel_kurier", "courrier_exemple"]
+    assert bench.value("SELECT sources FROM crawls") == ["beispiel_kurier", "courrier_exemple"]
+
+
+def test_one_source(bench: Bench) -> None:
+    assert bench.crawl("beispiel_kurier").status == 0
+    assert bench.value("SELECT DISTINCT source FROM articles") == "beispiel_kurier"
+    assert bench.value("SELECT spider FROM crawls") == "beispiel_kurier"
+
+
+def test_one_page_is_stored_once_however_often_it_is_asked_for(bench: Bench, paper: Newspaper) -> None:
+    article = paper.articles[0]
+    assert bench.crawl("page", "-a", f"url={article.url}").status == 0
+    again = bench.crawl("page", "-a", f"url={article.url}")
+    assert again.status == 0
+    (row,) = bench.rows("SELECT url, body, revision FROM articles")
+    assert row == {"url": article.url, "body": article.body, "revision": 1}
+    assert bench.value("SELECT count(*) FROM pages") >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["example_heralt"], "did you mean example_herald?"),
+        (["quite_another"], "scrapy list"),
+        (["news", "-a", "sources=example_herald,kurier"], "'kurier'"),
+        (["page"], "-a url="),
+        (["page", "-a", "url=ftp://example.com/a"], "-a url="),
+    ],
+)
+def test_what_cannot_be_crawled_is_told_in_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
+    with_seeds = tmp_path / "seeds"
+    with_seeds.mkdir()
+    (with_seeds / "example_herald.yaml").write_text("name: Herald\nhomepage: https://herald.example/\n")
+    outcome = Bench(seeds=with_seeds, data_dir=tmp_path / "data").crawl(*arguments)
+    assert outcome.status == 1
+    assert outcome.err.startswith("scrapy crawl: ") and len(outcome.lines) == 1
+    assert words in outcome.err
+    assert not (tmp_path / "data").exists()
+
+
+def test_no_seeds_at_all_is_told(tmp_path: Path) -> None:
+    outcome = Bench(seeds=tmp_path / "nowhere", data_dir=tmp_path / "data").crawl("news")
+    assert outcome.status == 1
+    assert len(outcome.lines) == 1 and "nowhere" in outcome.err
+
+
+def wrong_databases(url: str) -> dict[str, str]:
+    right = make_url(url)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = free.getsockname()[1]
+    secret = right.set(password=SECRET)
+    wrong = {
+        "scheme": secret.set(drivername="mysql"),
+        "port": secret.set(port=closed),
+        "password": secret,
+        "database": right.set(database="nowhere"),
+    }
+    return {name: one.render_as_string(hide_password=False) for name, one in wrong.items()}
+
+
+@pytest.mark.parametrize("what", ["scheme", "port", "password", "database"])
+def test_a_wrong_database_is_told_in_one_line_without_its_password(
+    server_url: str, paper: Newspaper, tmp_path: Path, what: str
+) -> None:
+    paper.write_seeds(tmp_path / "seeds")
+    url = wrong_databases(server_url)[what]
+    password = make_url(url).password
+    assert password
+    outcome = Bench(seeds=tmp_path / "seeds", data_dir=tmp_path / "data", database_url=url).crawl("news")
+    assert outcome.status == 1
+    assert outcome.err.startswith("scrapy crawl: ") and len(outcome.lines) == 1
+    assert password not in outcome.out + outcome.err
+    assert {"scheme": "mysql", "port": "refused", "password": "password", "database": "nowhere"}[what] in outcome.err
+
+
+# -- extract ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(paper: Newspaper, tmp_path: Path) -> Path:
+    path = tmp_path / "page.html"
+    path.write_text(article_page(paper.articles[0], "https://herald.example"), encoding="utf-8")
+    return path
+
+
+def test_extract_shows_kept_and_dropped_blocks(bench: Bench, paper: Newspaper, page: Path) -> None:
+    outcome = bench.scrapy("extract", str(page))
+    assert outcome.status == 0 and outcome.err == ""
+    assert paper.articles[0].headline in outcome.out
+    assert "✓" in outcome.out and "✗" in outcome.out
+    assert "blocks kept" in outcome.out
+
+
+def test_extract_prints_json_of_a_file_and_of_standard_input(bench: Bench, paper: Newspaper, page: Path) -> None:
+    url = "https://herald.example/a"
+    of_file = bench.scrapy("extract", str(page), "--json", "--url", url)
+    of_input = bench.scrapy("extract", "-", "--json", "--url", url, given=page.read_bytes())
+    assert of_file.out == of_input.out
+    found = json.loads(of_file.out)
+    assert (found["headline"], found["body"]) == (paper.articles[0].headline, paper.articles[0].body)
+    assert any(block["reason"] for block in found["blocks"])
+
+
+def test_extract_fetches_an_address(bench: Bench, paper: Newspaper) -> None:
+    article = paper.articles[1]
+    outcome = bench.scrapy("extract", article.url, "--json")
+    assert outcome.status == 0 and outcome.err == ""
+    assert json.loads(outcome.out)["body"] == article.body
+
+
+def test_extract_obeys_robots_txt(bench: Bench, paper: Newspaper) -> None:
+    outcome = bench.scrapy("extract", f"{paper.url}/herald/private/minutes-of-the-board")
+    assert outcome.status == 1
+    assert len(outcome.lines) == 1 and "robots.txt" in outcome.err
+
+
+def test_extract_of_a_missing_file_is_told_in_one_line(bench: Bench, tmp_path: Path) -> None:
+    outcome = bench.scrapy("extract", str(tmp_path / "missing.html"))
+    assert outcome.status == 1
+    assert outcome.lines == [f"scrapy extract: cannot read {tmp_path / 'missing.html'}: No such file or directory"]
+
+
+def test_extract_of_a_page_without_article_exits_with_2(bench: Bench) -> None:
+    assert bench.scrapy("extract", "-", given=b"<html><body><nav>Menu</nav></body></html>").status == 2
+
+
+# -- db -----------------------------------------------------------------------------------------------------------------
+
+
+def psql(url: str, *options: str) -> str:
+    command = [str(binary("psql")), url, "-AtX", *options]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+
+
+def test_db_on_the_embedded_server(own_server: Bench) -> None:
+    assert own_server.scrapy("db", "status").status == 3
+    assert own_server.scrapy("db", "migrate").out.startswith("migrated from nothing to ")
+    assert "already" in own_server.scrapy("db", "migrate").out
+    assert own_server.scrapy("db", "psql", "-AtX", "-c", "SELECT count(*) FROM articles").out == "0\n"
+    assert own_server.scrapy("db", "status").status == 3
+    url = own_server.scrapy("db", "url").out.strip()
+    assert psql(url, "-c", "SELECT 1 + 1") == "2"  # after the command has ended
+    status = own_server.scrapy("db", "status")
+    assert status.status == 0 and status.out.startswith("running: ")
+    assert own_server.scrapy("db", "stop").out == "stopped\n"
+    assert own_server.scrapy("db", "stop").out == "it was not running\n"
+    assert not command_lines_with(str(own_server.data_dir))
+
+
+def test_db_with_a_database_url(bench: Bench) -> None:
+    assert psql(bench.scrapy("db", "url").out.strip(), "-c", "SELECT count(*) FROM crawls") == "0"
+    password = make_url(bench.database_url).password
+    assert password
+    status = bench.scrapy("db", "status")
+    assert status.status == 0 and password not in status.out
+    assert bench.scrapy("db", "stop").status == 2
+
+
+@pytest.mark.parametrize("arguments", [["db"], ["db", "drop"], ["db", "url", "more"], ["extract"], ["crawl"]])
+def test_a_wrong_call_is_told_how_to_call(arguments: list[str]) -> None:
+    done = subprocess.run([*SCRAPY, *arguments], cwd=PROJECT, capture_output=True, text=True, env=os.environ.copy())
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and "usage" in (done.stderr + done.stdout).lower()
+
+
+@pytest.mark.parametrize("command", ["crawl", "db", "extract"])
+def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
+    bench = Bench(seeds=tmp_path, data_dir=tmp_path)
+    shown = bench.scrapy(command, "--help")
+    assert shown.status == 0
+    assert f"scrapy {command} " in shown.out
+    (line,) = (line for line in bench.scrapy("--help").out.splitlines() if line.startswith(f"  {command} "))
+    assert len(line.split()) > 3
