@@ -6,12 +6,14 @@ import math
 import re
 import unicodedata
 from typing import Any
+from unicodedata import is_normalized
 
 _LINE_BREAK = re.compile("\r\n|[\r\x85\u2028\u2029]")
 # U+200C and U+200D stay: Persian spelling and joined emoji need them.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
 _BLANKS = re.compile("[ \t\x0b\x0c\x1c-\x1f\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _LINE_EDGES = re.compile(" ?\n ?")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +35,12 @@ def clean(text: str | None) -> str:
 
 def one_line(text: str | None) -> str | None:
     """`clean`, with line breaks as spaces; None when nothing is left."""
+    if not text:
+        return None
+    # Nearly all text of nearly all pages needs no more than this, and a page has thousands of pieces of it.
+    joined = " ".join(text.split())
+    if joined.isprintable() and not _CONTROL.search(text) and (joined.isascii() or is_normalized("NFC", joined)):
+        return joined or None
     return " ".join(line for line in clean(text).split("\n") if line) or None
 
 

@@ -26,7 +26,7 @@ PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "USER", "LOGNAME")
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Where the program runs: its seeds and its database, an embedded one in `data_dir` unless `database_url` is given."""
+    """Where the program runs: its seeds, and its database: an embedded one in `data_dir` without `database_url`."""
 
     seeds: Path
     data_dir: Path

@@ -41,7 +41,7 @@ def own_server(paper: Newspaper, tmp_path: Path) -> Iterator[Bench]:
     bench.scrapy("db", "stop")
 
 
-# -- crawl --------------------------------------------------------------------------------------------------------------
+# -- crawl -------------------------------------------------------------------------------------------------------
 
 
 def test_list_shows_the_sources(bench: Bench) -> None:
@@ -128,7 +128,7 @@ def test_a_wrong_database_is_told_in_one_line_without_its_password(
     assert {"scheme": "mysql", "port": "refused", "password": "password", "database": "nowhere"}[what] in outcome.err
 
 
-# -- extract ------------------------------------------------------------------------------------------------------------
+# -- extract -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_extract_of_a_page_without_article_exits_with_2(bench: Bench) -> None:
     assert bench.scrapy("extract", "-", given=b"<html><body><nav>Menu</nav></body></html>").status == 2
 
 
-# -- db -----------------------------------------------------------------------------------------------------------------
+# -- db ----------------------------------------------------------------------------------------------------------
 
 
 def psql(url: str, *options: str) -> str:

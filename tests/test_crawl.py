@@ -82,7 +82,7 @@ def path_of(article: Article) -> str:
     return f"/{article.publication.key}{article.path}"
 
 
-# -- the first crawl ----------------------------------------------------------------------------------------------------
+# -- the first crawl ---------------------------------------------------------------------------------------------
 
 
 def test_every_article_is_stored_once_and_nothing_else(story: Story) -> None:
@@ -185,7 +185,7 @@ def test_csv_export_holds_the_articles(story: Story) -> None:
     }
 
 
-# -- the next ones ------------------------------------------------------------------------------------------------------
+# -- the next ones -----------------------------------------------------------------------------------------------
 
 
 def test_a_second_run_fetches_no_article_and_stores_nothing(story: Story) -> None:

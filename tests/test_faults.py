@@ -116,7 +116,7 @@ def test_nul_bytes_and_surrogates_are_taken_out(faulty: Faulty) -> None:
     assert [line.rstrip(" �") for line in row["body"].splitlines()] == NUL_BYTES.body.splitlines()
 
 
-# -- the workers ----------------------------------------------------------------------------------------------------
+# -- the workers ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import signal
 from collections import Counter
@@ -13,7 +15,7 @@ import pytest
 from tests.runs import QUICK, Bench, command_lines_with, until
 from tests.site import Newspaper
 
-GENERATED = 60
+GENERATED = 30
 SLOW = [*QUICK, "-s", "EXTRACTION_WORKERS=1"]
 
 
@@ -34,13 +36,9 @@ def articles(paper: Newspaper) -> int:
 
 
 def article_requests(paper: Newspaper) -> Counter[str]:
-    papers = {publication.key: publication for publication in paper.publications}
-    paths = {f"/{one.publication.key}{one.path}" for one in paper.articles} | {
-        f"/{key}{generated.path(number)}"
-        for key, generated in paper.generated.items()
-        if key in papers
-        for number in generated.numbers
-    }
+    paths = {f"/{one.publication.key}{one.path}" for one in paper.articles}
+    for key, generated in paper.generated.items():
+        paths |= {f"/{key}{generated.path(number)}" for number in generated.numbers}
     return Counter(visit.path for visit in paper.requests if visit.path in paths)
 
 
@@ -71,10 +69,13 @@ def test_ctrl_c_ends_a_crawl_in_order_and_the_next_one_finishes_it(bench: Bench,
 
 
 def test_after_kill_9_the_next_crawl_finishes_it(bench: Bench, paper: Newspaper) -> None:
-    with bench.start("crawl", "news", *SLOW) as process:
+    mark = f"kill-9-{os.getpid()}"
+    with dataclasses.replace(bench, more={"MARK": mark}).start("crawl", "news", *SLOW) as process:
         until(lambda: some_are_stored(bench))
+        assert len(processes_of(mark)) > 1
         process.kill()
         process.communicate(timeout=60)
+    until(lambda: not processes_of(mark), 20)  # its workers went with it
     assert bench.value("SELECT outcome FROM crawls") == "running"
     next_one = bench.crawl("news")
     assert next_one.status == 0 and "had been killed" in next_one.err
@@ -102,24 +103,11 @@ def test_two_crawls_at_once_share_the_work_and_the_embedded_server(paper: Newspa
     until(lambda: not command_lines_with(str(bench.data_dir)), 20)
 
 
-def test_workers_do_not_outlive_a_killed_crawl(bench: Bench) -> None:
-    mark = f"MARK_{os.getpid()}"
-    marked = Bench(seeds=bench.seeds, data_dir=bench.data_dir, database_url=bench.database_url, more={"MARK": mark})
-    with marked.start("crawl", "news", *SLOW) as process:
-        until(lambda: some_are_stored(bench))
-        assert len(processes_of(mark)) > 1
-        process.kill()
-        process.communicate(timeout=60)
-    until(lambda: not processes_of(mark), 20)
-
-
 def processes_of(mark: str) -> list[str]:
     """The processes that have inherited the mark in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
+        with contextlib.suppress(OSError):  # it ended meanwhile
             if f"MARK={mark}".encode() in path.read_bytes():
                 found.append(path.parent.name)
-        except OSError:
-            continue
     return found

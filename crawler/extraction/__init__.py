@@ -42,6 +42,7 @@ def extract(html: bytes, url: str | None = None, *, source: Source | None = None
     tree = parse(html)
     if tree is None:
         return Extraction()
+    proxies = list(tree.iter())  # kept, or lxml makes each element's Python object anew at each of a dozen walks
     fields = metadata.read(tree, url)
     pictures = images(tree, url, fields.picture_urls)
     pieces = segment(tree)
@@ -51,6 +52,7 @@ def extract(html: bytes, url: str | None = None, *, source: Source | None = None
     pieces = _rescued(pieces, tree, fields)
     blocks = tuple(_ledger(pieces))
     body = "\n".join(block.text for block in blocks if block.kept)
+    del proxies
     language = fields.language or metadata.language_of(body) or (source.language if source else None)
     return Extraction(
         headline=fields.headline,

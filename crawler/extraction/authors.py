@@ -43,7 +43,7 @@ def authors(head: Head, site: str | None, evidence: Evidence) -> tuple[str, ...]
     """People, by JSON-LD, meta or the printed byline; else the organisation that JSON-LD names as the author."""
     given = head.record.get("author") or head.record.get("creator")
     stated = [("jsonld:author", _names(given)), *((f"meta:{name}", head.meta.get(name, [])) for name in AUTHOR)]
-    for where, names in [*stated, *_printed(head.tree)]:
+    for where, names in itertools.chain(stated, _printed(head.tree)):
         found = list(dict.fromkeys(name for raw in names for name in people(raw, site)))
         if found:
             evidence["authors"] = where

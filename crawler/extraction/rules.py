@@ -132,9 +132,54 @@ def drop_rules(pieces: Sequence[Piece], site: str, source_rules: Iterable[Source
             _drop_by_package(piece, place)
 
 
+@dataclass(frozen=True)
+class _Screen:
+    """All rules in four looks: a page has hundreds of blocks, and nearly none of them matches any rule."""
+
+    anchored: re.Pattern[str]
+    loose: re.Pattern[str]
+    starts: tuple[str, ...]
+    parts: tuple[str, ...]
+
+    def passes(self, text: str) -> bool:
+        return bool(
+            self.anchored.match(text)
+            or self.loose.search(text)
+            or text.lstrip("¡¿ ").startswith(self.starts)
+            or any(part in text for part in self.parts)
+        )
+
+
+@lru_cache(maxsize=256)
+def _screen(site: str) -> _Screen:
+    patterns = [_compiled(rule.regex, site if "{site}" in rule.regex else "").pattern for rule in _others() if rule.regex]
+    return _Screen(
+        anchored=_union(pattern for pattern in patterns if _is_anchored(pattern)),
+        loose=_union(pattern for pattern in patterns if not _is_anchored(pattern)),
+        starts=tuple(part for rule in _others() for part in _filled(rule.starts_with, site)),
+        parts=tuple(part for rule in _others() for part in _filled(rule.contains, site)),
+    )
+
+
+def _union(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or r"[^\W\w]")
+
+
+def _is_anchored(pattern: str) -> bool:
+    """Whether each alternative on the top level starts with `^`."""
+    depth, starts = 0, pattern.startswith("^")
+    for before, at, after in zip(" " + pattern, pattern, pattern[1:] + " ", strict=False):
+        if before != "\\":
+            depth += (at in "([") - (at in ")]")
+            starts = starts and not (at == "|" and depth == 0 and after != "^")
+    return starts
+
+
 def _drop_by_package(piece: Piece, site: str) -> None:
     text = folded(piece.text)
     label = _labels().get(text.strip(CLOSING))
+    if label is None and not _screen(site).passes(text):
+        return
     for rule in (label,) if label else _others():
         if rule.matches(text, piece.words, site):
             piece.drop(rule.kind, rule.id)

@@ -1,1 +1,1 @@
-"""From a page to a stored article: thin adapters around pure functions, in the order in which settings.py lists them."""
+"""From a page to a stored article: thin adapters around pure functions, in the order of settings.py."""

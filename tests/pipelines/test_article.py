@@ -1,0 +1,90 @@
+"""From an extraction to a normalised article, and whether it is one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from crawler.items import Article, Block, Candidate, Extraction, Page
+from crawler.pipelines.normalise import article_of, trusted_canonical
+from crawler.pipelines.validate import MIN_BODY, MIN_UNDATED_BODY, reason_against
+
+URL = "https://www.herald.example/2026/05/12/bridge"
+FETCHED = datetime(2026, 5, 13, 8, 0, tzinfo=UTC)
+PUBLISHED = datetime(2026, 5, 12, 9, 30, tzinfo=timezone(timedelta(hours=2)))
+
+
+def normalised(candidate: Candidate | None = None, *, body: str = "word " * 100, **fields: Any) -> Article:
+    page = Page(
+        url=URL,
+        requested_url=URL,
+        source="herald",
+        status=200,
+        headers={},
+        html=b"",
+        fetched_at=FETCHED,
+        candidate=candidate,
+    )
+    block = Block(kind="paragraph", text=body, kept=True)
+    return article_of(
+        page, Extraction(**{"headline": "Bridge", "published_at": PUBLISHED, "blocks": (block,), **fields})
+    )
+
+
+def hinted(**hints: Any) -> Candidate:
+    return Candidate(url=URL, source="herald", found_in="feed", **hints)
+
+
+def test_instants_are_utc() -> None:
+    published = normalised().published_at
+    assert published == PUBLISHED and published.tzinfo is UTC
+
+
+def test_a_date_after_the_fetch_is_refused_and_noted() -> None:
+    article = normalised(published_at=FETCHED + timedelta(days=2))
+    assert (article.published_at, article.evidence["published_at"]) == (None, "refused:later-than-fetch")
+
+
+def test_the_feed_fills_what_the_page_does_not_say() -> None:
+    article = normalised(hinted(title=" A  bridge ", published_at=PUBLISHED), headline=None, published_at=None)
+    assert (article.headline, article.published_at) == ("A bridge", PUBLISHED)
+    assert (article.evidence["headline"], article.evidence["published_at"]) == ("feed", "feed")
+
+
+def test_the_page_is_believed_before_the_feed() -> None:
+    article = normalised(hinted(title="Another", published_at=PUBLISHED - timedelta(days=1)))
+    assert (article.headline, article.published_at) == ("Bridge", PUBLISHED)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "canonical"),
+    [
+        ("https://www.herald.example/bridge", "https://www.herald.example/bridge"),
+        (None, URL),
+        ("https://www.herald.example/", URL),  # a template that names the home page everywhere
+        ("https://elsewhere.example/bridge", URL),
+        ("no address", URL),
+    ],
+)
+def test_a_canonical_address_is_believed_within_its_site(claimed: str | None, canonical: str) -> None:
+    assert trusted_canonical(URL, claimed) == canonical
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, None),
+        ({"body": "x" * (MIN_BODY - 1)}, "no_body"),
+        ({"headline": None}, "no_headline"),
+        ({"published_at": None, "body": "x" * (MIN_UNDATED_BODY - 1)}, "not_an_article"),
+        ({"published_at": None, "body": "x" * MIN_UNDATED_BODY}, None),
+    ],
+)
+def test_what_is_no_article_has_a_reason(fields: dict[str, Any], reason: str | None) -> None:
+    assert reason_against(normalised(**fields), "article") == reason
+
+
+def test_a_listing_is_no_article() -> None:
+    assert reason_against(normalised(), "listing") == "listing"

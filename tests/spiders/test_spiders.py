@@ -1,0 +1,114 @@
+"""What a spider decides without fetching anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scrapy.http import HtmlResponse
+from scrapy.settings import Settings
+from twisted.python.failure import Failure
+
+from crawler.errors import ConfigurationError, PageError, SeedError, UnknownSource
+from crawler.items import Candidate
+from crawler.spiders import fetches
+from crawler.spiders.loader import SeedSpiderLoader
+from crawler.spiders.news import NewsSpider
+from crawler.spiders.selection import chosen_sources
+
+MONDAY = datetime(2026, 5, 11, tzinfo=UTC)
+URL = "https://herald.example/a"
+
+
+def seed(directory: Path, name: str, more: str = "") -> None:
+    (directory / f"{name}.yaml").write_text(f"name: {name}\nhomepage: https://{name}.example/\n{more}")
+
+
+def response(status: int, content_type: str = "text/html") -> HtmlResponse:
+    return HtmlResponse(URL, status=status, headers={"Content-Type": content_type})
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "reason", "retry"),
+    [
+        (304, "unchanged", "not_modified", False),
+        (404, "gone", "http_404", False),
+        (410, "gone", "http_410", False),
+        (403, "forbidden", "http_403", False),
+        (402, "forbidden", "http_402", False),
+        (400, "failed", "http_400", False),
+        (429, "failed", "http_429", True),
+        (503, "failed", "http_503", True),
+    ],
+)
+def test_a_status_says_what_becomes_of_the_address(status: int, state: str, reason: str, retry: bool) -> None:
+    lost = fetches.judged(response(status))
+    assert lost and (lost.state, lost.reason, lost.retry) == (state, reason, retry)
+
+
+def test_html_is_a_page_and_a_picture_is_none() -> None:
+    assert fetches.judged(response(200)) is None
+    lost = fetches.judged(response(200, "image/png"))
+    assert lost and (lost.state, lost.reason) == ("excluded", "not_html")
+
+
+def test_what_robots_txt_forbids_is_not_tried_again() -> None:
+    error = PageError("Forbidden by robots.txt")
+    error.reason = "robots_forbidden"
+    lost = fetches.lost(Failure(error))  # type: ignore[no-untyped-call]
+    assert (lost.state, lost.reason, lost.retry) == ("excluded", "robots_forbidden", False)
+
+
+def test_a_passed_on_address_is_passed_on_again_only_with_a_later_change() -> None:
+    spider = NewsSpider()
+    plain, changed = announced(), announced(modified_at=MONDAY)
+    later = announced(modified_at=MONDAY + timedelta(hours=1))
+    assert spider.sifted([plain, plain]) == ([plain], [])
+    assert spider.sifted([changed, plain]) == ([], [changed])
+    assert spider.sifted([changed, later]) == ([], [later])
+
+
+def announced(**hints: Any) -> Candidate:
+    return Candidate(url=URL, source="herald", found_in="feed", **hints)
+
+
+def test_sources_are_chosen_by_name(tmp_path: Path) -> None:
+    seed(tmp_path, "one")
+    seed(tmp_path, "two")
+    seed(tmp_path, "off", "enabled: false\n")
+    assert ids(tmp_path, "news") == ["one", "two"]
+    assert ids(tmp_path, "news", "two, one,two") == ["two", "one"]
+    assert ids(tmp_path, "off") == ["off"]  # asked for by name
+    with pytest.raises(UnknownSource, match="three"):
+        ids(tmp_path, "news", "one,three")
+
+
+def test_a_broken_seed_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
+    seed(tmp_path, "one")
+    seed(tmp_path, "bad", "feed: []\n")
+    sources, broken = chosen_sources(tmp_path, "news")
+    assert [source.id for source in sources] == ["one"]
+    assert len(broken) == 1
+    with pytest.raises(SeedError, match=r"bad\.yaml.*feed"):
+        chosen_sources(tmp_path, "bad")
+
+
+def test_nothing_to_crawl_is_an_error(tmp_path: Path) -> None:
+    seed(tmp_path, "off", "enabled: false\n")
+    with pytest.raises(ConfigurationError, match="no enabled source"):
+        chosen_sources(tmp_path, "news")
+
+
+def ids(directory: Path, spider: str, sources: str | None = None) -> list[str]:
+    return [source.id for source in chosen_sources(directory, spider, sources)[0]]
+
+
+def test_every_seed_has_a_spider(tmp_path: Path) -> None:
+    seed(tmp_path, "one")
+    loader = SeedSpiderLoader.from_settings(Settings({"SEEDS_DIR": str(tmp_path)}))
+    assert loader.list() == ["one"]
+    assert [loader.load(name).name for name in ("one", "news", "page")] == ["one", "news", "page"]
+    with pytest.raises(KeyError, match="scrapy list"):
+        loader.load("two")
