@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ class Bench:
 
     def crawl(self, name: str, *arguments: str) -> Outcome:
         return self.scrapy("crawl", name, *QUICK, *arguments)
+
+    def each(self, *calls: Sequence[str]) -> list[Outcome]:
+        """`scrapy` with each of the argument lists, at the same time."""
+        with ThreadPoolExecutor(3) as threads:
+            return list(threads.map(lambda arguments: self.scrapy(*arguments), calls))
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """What a query gives on the bench's own DATABASE_URL."""

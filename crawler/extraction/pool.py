@@ -1,7 +1,7 @@
 """Extraction in worker processes: a page that hangs or kills its worker costs that page and nothing else.
 
-pebble, not ProcessPoolExecutor: on a worker's segfault the latter fails every submitted job, and it cannot end a loop that
-is stuck in C code.
+pebble, not ProcessPoolExecutor: on a worker's segfault the latter fails every submitted job, and it cannot end a loop
+that is stuck in C code.
 """
 
 from __future__ import annotations

@@ -65,6 +65,10 @@ class Rule:
         return self.regex is None or bool(_compiled(self.regex, site if "{site}" in self.regex else "").search(text))
 
     @cached_property
+    def names_site(self) -> bool:
+        return any("{site}" in part for part in (self.regex or "", *self.starts_with, *self.contains))
+
+    @cached_property
     def _equals(self) -> frozenset[str]:
         return frozenset(self.equals)
 
@@ -109,7 +113,13 @@ def _labels() -> dict[str, Rule]:
 
 @cache
 def _others() -> tuple[Rule, ...]:
-    return tuple(rule for rule in rules() if not rule.equals)
+    """Rules that are neither labels nor name the publication."""
+    return tuple(rule for rule in rules() if not rule.equals and not rule.names_site)
+
+
+@cache
+def _naming() -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules() if rule.names_site)
 
 
 def _rule(entry: dict[str, Any]) -> Rule:
@@ -134,7 +144,7 @@ def drop_rules(pieces: Sequence[Piece], site: str, source_rules: Iterable[Source
 
 @dataclass(frozen=True)
 class _Screen:
-    """All rules in four looks: a page has hundreds of blocks, and nearly none of them matches any rule."""
+    """Most rules in four looks: a page has hundreds of blocks, and nearly none of them matches any rule."""
 
     anchored: re.Pattern[str]
     loose: re.Pattern[str]
@@ -150,14 +160,14 @@ class _Screen:
         )
 
 
-@lru_cache(maxsize=256)
-def _screen(site: str) -> _Screen:
-    patterns = [_compiled(rule.regex, site if "{site}" in rule.regex else "").pattern for rule in _others() if rule.regex]
+@cache
+def _screen() -> _Screen:
+    patterns = [rule.regex for rule in _others() if rule.regex]
     return _Screen(
         anchored=_union(pattern for pattern in patterns if _is_anchored(pattern)),
         loose=_union(pattern for pattern in patterns if not _is_anchored(pattern)),
-        starts=tuple(part for rule in _others() for part in _filled(rule.starts_with, site)),
-        parts=tuple(part for rule in _others() for part in _filled(rule.contains, site)),
+        starts=tuple(part for rule in _others() for part in rule.starts_with),
+        parts=tuple(part for rule in _others() for part in rule.contains),
     )
 
 
@@ -178,9 +188,8 @@ def _is_anchored(pattern: str) -> bool:
 def _drop_by_package(piece: Piece, site: str) -> None:
     text = folded(piece.text)
     label = _labels().get(text.strip(CLOSING))
-    if label is None and not _screen(site).passes(text):
-        return
-    for rule in (label,) if label else _others():
+    likely = (label,) if label else _others() if _screen().passes(text) else ()
+    for rule in (*likely, *_naming()):
         if rule.matches(text, piece.words, site):
             piece.drop(rule.kind, rule.id)
             return
