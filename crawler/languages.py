@@ -24,7 +24,7 @@ _CANONICAL = {
     "rus": "ru", "ukr": "uk", "pol": "pl", "nld": "nl", "dut": "nl", "swe": "sv", "nor": "no", "dan": "da",
     "fin": "fi", "tur": "tr", "ara": "ar", "heb": "he", "hin": "hi", "jpn": "ja", "kor": "ko", "zho": "zh",
     "chi": "zh", "cmn": "zh", "ell": "el", "gre": "el", "ces": "cs", "cze": "cs", "vie": "vi", "ind": "id",
-}
+}  # fmt: skip
 
 _NAMES = {
     **dict.fromkeys(("english",), "en"),

@@ -113,15 +113,20 @@ def _drop_link_farm(pieces: list[Piece]) -> None:
             piece.drop("link-farm", "link-farm")
 
 
+def _is_menu(piece: Piece) -> bool:
+    short, linked = piece.words < MIN_LEDGER_WORDS, piece.link_density > MAX_LEDGER_LINKS
+    if piece.reason in ("outside", "link-farm"):
+        return short or linked
+    return short and linked and piece.rule == "box" and piece.reason == "newsletter"
+
+
 def _ledger(pieces: list[Piece]) -> list[Block]:
     """Kept blocks, and of the others those that somebody could look for."""
     blocks: list[Block] = []
     dropped = 0
     for piece in pieces:
         if not piece.kept:
-            if piece.reason in ("outside", "link-farm") and (
-                piece.words < MIN_LEDGER_WORDS or piece.link_density > MAX_LEDGER_LINKS
-            ):
+            if _is_menu(piece):
                 continue
             dropped += 1
             if dropped > MAX_DROPPED:

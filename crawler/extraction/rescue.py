@@ -6,6 +6,7 @@ those, so it is a rescue and not a source.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -18,8 +19,11 @@ from crawler.extraction.body import parse
 from crawler.extraction.segment import Piece, segment
 
 MIN_TEXT = 200  # characters; a shorter string is a teaser
+MAX_STARTS = 20  # places in a script where JSON may begin
 MAX_STRINGS = 50_000  # of one page's state
 _MARKUP = re.compile(r"<(?:p|div|br)\b", re.IGNORECASE)
+_JSON_STARTS = re.compile(r"(?:^|=|\()\s*[\[{]")
+_DECODER = json.JSONDecoder(strict=False)
 _PARAGRAPH = re.compile(r"\s*\n\s*\n?\s*")
 
 
@@ -40,14 +44,26 @@ def _body(node: jsonld.Node) -> str | None:
 
 def _marked_up(tree: Element) -> Iterator[str]:
     """Strings of markup in the page's state that hold an article's length of text."""
-    for script in tree.iterfind(".//script[@type='application/json']"):
-        try:
-            state = json.loads(script.text or "", strict=False)
-        except (ValueError, RecursionError):
-            continue
+    for state in _states(tree):
         for text in _strings(state):
             if len(text) >= MIN_TEXT and _MARKUP.search(text) and len(re.sub(r"<[^>]*>", "", text)) >= MIN_TEXT:
                 yield text
+
+
+def _states(tree: Element) -> Iterator[Any]:
+    """What the page hands to its script: JSON in a script element, or given to a variable or a call."""
+    for script in tree.iterfind(".//script"):
+        text = script.text or ""
+        if len(text) < MIN_TEXT or "ld+json" in (script.get("type") or ""):
+            continue
+        for match in itertools.islice(_JSON_STARTS.finditer(text), MAX_STARTS):
+            try:
+                state, end = _DECODER.raw_decode(text, match.end() - 1)
+            except (ValueError, RecursionError):
+                continue
+            yield state
+            if end - match.start() > len(text) / 2:
+                break
 
 
 def _strings(state: Any) -> Iterator[str]:
