@@ -155,6 +155,11 @@ def test_a_page_that_takes_too_much_memory_is_given_up(pools: list[ExtractionPoo
     assert second in ("extraction_memory", "extraction_crashed", "extraction_failed", "empty")
 
 
+def test_workers_that_never_answer_are_no_reason_to_wait_for_ever(pools: list[ExtractionPool]) -> None:
+    pools.append(pool := ExtractionPool(1, 0.01, 2048, start_limit=0.0))  # no process starts in 10 ms
+    assert asyncio.run(reasons(pool, PAGE)) == ["extraction_no_worker"]
+
+
 def test_a_killed_worker_costs_its_page_only(pools: list[ExtractionPool]) -> None:
     pools.append(pool := ExtractionPool(1, 60, 2048))
 

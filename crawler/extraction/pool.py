@@ -24,14 +24,16 @@ from crawler.sources import Source
 
 MEBIBYTE = 1 << 20
 PR_SET_PDEATHSIG = 1
+START_LIMIT = 60.0  # seconds until the first worker has to be up
 TASKS_PER_WORKER = 2_000  # then a fresh one: trafilatura's and lxml's caches grow
 
 
 class ExtractionPool:
     """`workers` processes; `timeout` in seconds and `memory_mb` (address space) limit each page."""
 
-    def __init__(self, workers: int, timeout: float, memory_mb: int) -> None:
-        self.timeout = timeout
+    def __init__(self, workers: int, timeout: float, memory_mb: int, start_limit: float = START_LIMIT) -> None:
+        self.timeout, self.start_limit = timeout, start_limit
+        self._proven = False  # a worker has answered
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["crawler.extraction"])
         self._pool = ProcessPool(
@@ -43,11 +45,20 @@ class ExtractionPool:
         )
 
     async def extract(self, html: bytes, url: str, source: Source | None) -> Extraction:
-        """Raises ExtractionError with the reason extraction_timeout, _memory, _crashed or _failed."""
+        """Raises ExtractionError with the reason extraction_timeout, _memory, _crashed, _no_worker or _failed."""
         future: Future[Extraction] = self._pool.schedule(_extract, args=[html, url, source], timeout=self.timeout)
+        # pebble counts a page's time from when a worker takes it, and replaces workers that die at their start for ever.
+        limit = None if self._proven else self.start_limit + self.timeout
         try:
-            return await asyncio.wrap_future(future)
+            found = await asyncio.wait_for(asyncio.wrap_future(future), limit)
+            self._proven = True
+            return found
         except (TimeoutError, FutureTimeout):
+            if future.cancelled() and not self._proven:
+                message = (
+                    f"no worker process has answered for {limit:g} s; see the lines above, and EXTRACTION_MEMORY_MB"
+                )
+                raise ExtractionError(message, reason="extraction_no_worker") from None
             raise ExtractionError(f"no result after {self.timeout:g} s", reason="extraction_timeout") from None
         except ProcessExpired as error:
             raise ExtractionError(f"the worker died: {error}", reason="extraction_crashed") from None
