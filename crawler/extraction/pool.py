@@ -47,7 +47,7 @@ class ExtractionPool:
     async def extract(self, html: bytes, url: str, source: Source | None) -> Extraction:
         """Raises ExtractionError with the reason extraction_timeout, _memory, _crashed, _no_worker or _failed."""
         future: Future[Extraction] = self._pool.schedule(_extract, args=[html, url, source], timeout=self.timeout)
-        # pebble counts a page's time from when a worker takes it, and replaces workers that die at their start for ever.
+        # pebble counts a page's time from when a worker takes it, and restarts dying workers for ever.
         limit = None if self._proven else self.start_limit + self.timeout
         try:
             found = await asyncio.wait_for(asyncio.wrap_future(future), limit)
