@@ -91,11 +91,13 @@ class NewsSpider(Spider):
         async for request in self.first_requests():
             yield request
         while store.failure is None:
+            # Looked at before the lease: what is announced while that goes on is not in its answer.
+            quiet = not self.pending and not store.in_flight
             due = await store.take(*self.room())
             for one in due:
                 yield self.article_request(one)
             if not due:
-                if not self.pending and not store.in_flight:
+                if quiet:
                     return
                 await store.wait(IDLE_WAIT)
 
