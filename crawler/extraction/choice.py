@@ -23,7 +23,10 @@ def choose(pieces: list[Piece], tree: Element, url: str | None, again: Callable[
     """Mark the article's blocks as kept and the rest as `outside`. `again` parses the page anew; `tree` is cut."""
     cut(pieces)
     mark_kept(pieces, article_lines(tree, url))
-    if _characters(pieces, kept=True) < LOST and _characters(pieces, kept=False) > 4 * LOST:
+    kept, left = _characters(pieces, kept=True), _characters(pieces, kept=False)
+    if kept < left:
+        mark_kept(pieces, article_lines(tree, url, thorough=True))
+    if kept < LOST and left > 4 * LOST:
         whole = again()
         mark_kept(pieces, article_lines(whole, url) if whole is not None else ())
     _fill_holes(pieces)
