@@ -1,6 +1,6 @@
 """Every knob, flat: Scrapy reads this module. The only reader of the environment.
 
-Each of the project's own settings can be given as an environment variable of its name or by `-s NAME=VALUE`.
+Any setting can be given by `-s NAME=VALUE`; those read from `os.environ` here also as an environment variable.
 """
 
 from __future__ import annotations
