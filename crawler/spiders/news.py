@@ -189,7 +189,8 @@ class NewsSpider(Spider):
             tally.count(self.crawler.stats, source.id, "known", added.known)
         if later:
             added = await self.store.add(source.id, later, NOT_BY_AGE)
-            tally.count(self.crawler.stats, source.id, "known", -added.due)
+            # It may have come before the other: then that one counted as known what this one had made.
+            tally.count(self.crawler.stats, source.id, "known", -added.due - added.new)
 
     def sifted(self, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
         """Those that this run has not seen, and those that it has, but without so late a date of change.
