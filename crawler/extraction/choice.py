@@ -15,6 +15,7 @@ from crawler.extraction.segment import Piece
 SHORT_ARTICLE = 600  # characters; below, the voter's answer is often the whole page
 TEASER = 140  # characters
 LABEL_WORDS = 7  # a byline, a date line, a label
+WORTH_ASKING = 40  # characters; less is no article, whoever is asked
 LOST = 200  # characters; a voter that found less may have been misled by what was cut
 HOLE = 3  # blocks between two kept ones that may be recovered
 
@@ -24,7 +25,7 @@ def choose(pieces: list[Piece], tree: Element, url: str | None, again: Callable[
     cut(pieces)
     mark_kept(pieces, article_lines(tree, url))
     kept, left = _characters(pieces, kept=True), _characters(pieces, kept=False)
-    if kept < left:
+    if kept < left and left >= WORTH_ASKING:
         mark_kept(pieces, article_lines(tree, url, thorough=True))
     if kept < LOST and left > 4 * LOST:
         whole = again()
