@@ -15,6 +15,7 @@ from crawler.extraction.segment import Piece
 SHORT_ARTICLE = 600  # characters; below, the voter's answer is often the whole page
 TEASER = 140  # characters
 LABEL_WORDS = 7  # a byline, a date line, a label
+LEAST = 20  # characters: a shorter answer is a menu's, not an article
 WORTH_ASKING = 40  # characters; less is no article, whoever is asked
 LOST = 200  # characters; a voter that found less may have been misled by what was cut
 HOLE = 3  # blocks between two kept ones that may be recovered
@@ -32,7 +33,9 @@ def choose(pieces: list[Piece], tree: Element, url: str | None, again: Callable[
         mark_kept(pieces, article_lines(whole, url) if whole is not None else ())
     _fill_holes(pieces)
     _keep_one_container(pieces)
+    too_little = sum(len(piece.text) for piece in pieces if piece.kept) < LEAST
     for piece in pieces:
+        piece.kept = piece.kept and not too_little
         if not piece.kept and not piece.reason:
             piece.reason, piece.rule = "outside", "trafilatura"
 
