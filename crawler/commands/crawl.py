@@ -10,7 +10,7 @@ from pathlib import Path
 from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 
-from crawler.errors import CrawlerError
+from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources
@@ -49,6 +49,11 @@ class Command(crawl.Command):
     def check(self, name: str, arguments: dict[str, str]) -> None:
         """Raises ConfigurationError for what cannot be crawled."""
         assert self.settings is not None
+        known = {"news": {"sources", "archives"}, "page": {"url"}}.get(name, {"archives"})
+        for given in arguments.keys() - known:
+            raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")
+        if arguments.get("sources") is not None and not arguments["sources"].strip(" ,"):
+            raise ConfigurationError("-a sources= names no source; leave it out for all")
         if name == "page":
             address(arguments.get("url"))
         else:

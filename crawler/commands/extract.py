@@ -25,6 +25,7 @@ from crawler.extensions.log_format import leave_out_inventory
 from crawler.extraction import extract
 from crawler.items import Extraction
 from crawler.spiders import fetches
+from crawler.spiders.selection import source_of
 
 # A look at one page needs no database and no workers; robots, politeness and the address guard hold all the same.
 LOOK: dict[str, Any] = {"EXTENSIONS": {"scrapy.extensions.logstats.LogStats": None}, "ITEM_PIPELINES": {}}
@@ -78,7 +79,8 @@ class Command(ScrapyCommand):
             print(f"scrapy extract: {error}", file=sys.stderr)
             self.exitcode = 1
             return
-        found = extract(html, url)
+        assert self.settings is not None
+        found = extract(html, url, source=source_of(Path(self.settings["SEEDS_DIR"]), url) if url else None)
         if opts.json:
             print(json.dumps(plain(found), ensure_ascii=False, indent=2))
         else:

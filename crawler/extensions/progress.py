@@ -33,6 +33,7 @@ COLUMNS = {
     "unchanged": "unchanged",
     "rejected": "no article",
     "failed": "failed",
+    "feed_errors": "feed errors",
 }
 Counts = Mapping[str, int]
 

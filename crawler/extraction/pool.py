@@ -37,7 +37,7 @@ class ExtractionPool:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["crawler.extraction"])
         self._pool = ProcessPool(
-            max_workers=workers,
+            max_workers=max(1, workers),
             max_tasks=TASKS_PER_WORKER,
             initializer=_limit,
             initargs=[memory_mb],

@@ -52,6 +52,11 @@ def entry_of(record: Record) -> Entry:
     """What a fetch leaves behind."""
     page = record.page
     assert page.url_id is not None
+    if record.rejected and record.rejected.startswith("extraction_"):
+        # Tried again later, and without validators: a 304 would leave it without its article for ever.
+        visit = Visit(url_id=page.url_id, state="failed", reason=record.rejected, retry=True)
+        archived = Archived(page=page, outcome=record.rejected, detail=record.rejected_detail)
+        return Entry(visit=visit, archived=archived)
     visit = Visit(
         url_id=page.url_id,
         state="fetched",

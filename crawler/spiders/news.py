@@ -55,6 +55,7 @@ class NewsSpider(Spider):
         self.broken: Sequence[SeedError] = ()
         self.pending = 0  # feeds and sitemaps that are not read yet
         self.sitemaps: Counter[str] = Counter()
+        self.listings: set[tuple[str, str]] = set()  # asked for: a sitemap index may name itself
         self.seen: dict[int, float] = {}  # hash of what was announced -> its latest change, in seconds since 1970
 
     @classmethod
@@ -122,11 +123,18 @@ class NewsSpider(Spider):
     def discovery_requests(self, source: Source) -> Iterator[Request]:
         given = [*source.feeds, *source.sitemaps, *(source.archives if self.archives else ())]
         for url in given:
-            yield self.discovery_request(str(url), source, self.parse_listing)
+            if self.is_first(source, str(url)):
+                yield self.discovery_request(str(url), source, self.parse_listing)
         if not given:
             homepage = str(source.homepage)
             yield self.discovery_request(homepage, source, self.parse_homepage)
             yield self.discovery_request(fetches.robots_url(homepage), source, self.parse_robots)
+
+    def is_first(self, source: Source, url: str) -> bool:
+        """Whether this run has not asked for a feed or sitemap yet."""
+        first = (source.id, url) not in self.listings
+        self.listings.add((source.id, url))
+        return first
 
     def discovery_request(self, url: str, source: Source, callback: Callable[..., Any]) -> Request:
         self.pending += 1
@@ -168,7 +176,7 @@ class NewsSpider(Spider):
             candidates = [one for one in batch if isinstance(one, Candidate)]
             await self.add(source, candidates)
             for one in batch:
-                if isinstance(one, SubSitemap) and self.may_descend(source, one):
+                if isinstance(one, SubSitemap) and self.is_first(source, one.url) and self.may_descend(source, one):
                     yield self.discovery_request(one.url, source, self.parse_listing)
 
     def may_descend(self, source: Source, sitemap: SubSitemap) -> bool:

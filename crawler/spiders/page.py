@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, Self, cast
 
 from scrapy import Request, Spider
@@ -10,8 +11,8 @@ from scrapy.crawler import Crawler
 
 from crawler.errors import ConfigurationError
 from crawler.items import Candidate
-from crawler.sources import adhoc_source
 from crawler.spiders.news import NewsSpider
+from crawler.spiders.selection import source_of
 from crawler.urls import canonical_url
 
 
@@ -23,7 +24,12 @@ class PageSpider(NewsSpider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         url = address(kwargs.get("url"))
-        spider = cast(Self, Spider.from_crawler.__func__(cls, crawler, chosen=[adhoc_source(url)], **kwargs))  # type: ignore[attr-defined]
+        spider = cast(
+            Self,
+            Spider.from_crawler.__func__(
+                cls, crawler, chosen=[source_of(Path(crawler.settings["SEEDS_DIR"]), url)], **kwargs
+            ),
+        )  # type: ignore[attr-defined]
         spider.address = url
         return spider
 
@@ -33,11 +39,14 @@ class PageSpider(NewsSpider):
         assert self.store is not None
         (source,) = self.chosen.values()
         due = await self.store.lease(source, Candidate(url=self.address, source=source.id, found_in="ad_hoc"))
-        self.chosen = {}  # what else this source has waiting is not for this run
         if due is None:
             self.logger.warning("%s is being fetched by another crawl", self.address)
         else:
             yield self.article_request(due).replace(headers={})
+
+    def room(self) -> tuple[dict[str, int], int]:
+        """What else this source has waiting is not for this run."""
+        return {}, 0
 
 
 def address(url: object) -> str:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from crawler.errors import ConfigurationError, SeedError
-from crawler.sources import Source, find_source, load_sources
+from crawler.sources import Source, adhoc_source, find_source, load_sources
+from crawler.urls import host_of
+
+
+def source_of(seeds_dir: Path, url: str) -> Source:
+    """The source that a page belongs to by its host; one of its own when no seed has that host."""
+    try:
+        seeds, _ = load_sources(seeds_dir)
+    except ConfigurationError:
+        seeds = {}
+    host = host_of(url).removeprefix("www.")
+    found = (source for source in seeds.values() if host_of(str(source.homepage)).removeprefix("www.") == host)
+    return next(found, None) or adhoc_source(url)
 
 
 def chosen_sources(seeds_dir: Path, spider: str, sources: str | None = None) -> tuple[list[Source], list[SeedError]]:
