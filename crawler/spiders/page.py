@@ -24,12 +24,9 @@ class PageSpider(NewsSpider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         url = address(kwargs.get("url"))
-        spider = cast(
-            Self,
-            Spider.from_crawler.__func__(
-                cls, crawler, chosen=[source_of(Path(crawler.settings["SEEDS_DIR"]), url)], **kwargs
-            ),
-        )  # type: ignore[attr-defined]
+        chosen = [source_of(Path(crawler.settings["SEEDS_DIR"]), url)]
+        make = Spider.from_crawler.__func__  # type: ignore[attr-defined]  # past NewsSpider's, which chooses by name
+        spider = cast(Self, make(cls, crawler, chosen=chosen, **kwargs))
         spider.address = url
         return spider
 
