@@ -16,7 +16,12 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 ON_TERMINAL = sys.stderr.isatty()
 
 # -- ours ---------------------------------------------------------------------------------------------------------
-ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "0")  # fetch from private and loopback addresses too
+ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "").lower() in (
+    "1",
+    "true",
+    "yes",
+    "on",
+)  # fetch from private and loopback addresses too
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this

@@ -30,7 +30,10 @@ class SeedSpiderLoader:
         return cls(Path(settings["SEEDS_DIR"]))
 
     def list(self) -> list[str]:
-        return source_names(self.seeds_dir)
+        try:
+            return source_names(self.seeds_dir)
+        except CrawlerError as error:  # `scrapy list` has no place to catch it
+            raise SystemExit(f"scrapy: {error}") from None
 
     def load(self, spider_name: str) -> type[Spider]:
         """Raises KeyError for an unknown name, as Scrapy expects."""
