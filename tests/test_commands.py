@@ -78,6 +78,8 @@ def test_what_cannot_be_crawled_is_told_in_one_line(tmp_path: Path) -> None:
         ("example_heralt",): "did you mean example_herald?",
         ("quite_another",): "scrapy list",
         ("news", "-a", "sources=example_herald,kurier"): "'kurier'",
+        ("news", "-a", "source=example_herald"): "knows no argument 'source'",
+        ("news", "-a", "sources="): "names no source",
         ("page",): "-a url=",
         ("page", "-a", "url=ftp://example.com/a"): "-a url=",
     }

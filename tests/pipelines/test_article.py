@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from crawler.items import Article, Block, Candidate, Extraction, Page
+from crawler.items import Article, Block, Candidate, Extraction, Page, Record
 from crawler.pipelines.normalise import article_of, trusted_canonical
+from crawler.pipelines.store import entry_of
 from crawler.pipelines.validate import MIN_BODY, MIN_UNDATED_BODY, reason_against
 
 URL = "https://www.herald.example/2026/05/12/bridge"
@@ -88,3 +89,21 @@ def test_what_is_no_article_has_a_reason(fields: dict[str, Any], reason: str | N
 
 def test_a_listing_is_no_article() -> None:
     assert reason_against(normalised(), "listing") == "listing"
+
+
+@pytest.mark.parametrize(("rejected", "state"), [("extraction_timeout", "failed"), ("no_body", "fetched")])
+def test_a_failed_extraction_is_tried_again_without_validators(rejected: str, state: str) -> None:
+    page = Page(
+        url=URL,
+        requested_url=URL,
+        source="herald",
+        status=200,
+        headers={"etag": '"1"'},
+        html=b"x",
+        fetched_at=FETCHED,
+        url_id=1,
+    )
+    entry = entry_of(Record(page=page, rejected=rejected))
+    assert (entry.visit.state, entry.visit.retry) == (state, state == "failed")
+    assert entry.visit.etag == (None if state == "failed" else '"1"')
+    assert entry.archived is not None and entry.archived.outcome == rejected

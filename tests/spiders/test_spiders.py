@@ -16,7 +16,7 @@ from crawler.items import Candidate
 from crawler.spiders import fetches
 from crawler.spiders.loader import SeedSpiderLoader
 from crawler.spiders.news import NewsSpider
-from crawler.spiders.selection import chosen_sources
+from crawler.spiders.selection import chosen_sources, source_of
 
 MONDAY = datetime(2026, 5, 11, tzinfo=UTC)
 URL = "https://herald.example/a"
@@ -112,3 +112,17 @@ def test_every_seed_has_a_spider(tmp_path: Path) -> None:
     assert [loader.load(name).name for name in ("one", "news", "page")] == ["one", "news", "page"]
     with pytest.raises(KeyError, match="scrapy list"):
         loader.load("two")
+
+
+def test_a_feed_or_sitemap_is_asked_for_once_a_run(tmp_path: Path) -> None:
+    seed(tmp_path, "loop", "sitemaps: [https://loop.example/s.xml, https://loop.example/s.xml]\n")
+    (source,), _ = chosen_sources(tmp_path, "loop")
+    spider = NewsSpider(chosen=[source])
+    assert [request.url for request in spider.discovery_requests(source)] == ["https://loop.example/s.xml"]
+    assert not spider.is_first(source, "https://loop.example/s.xml")  # as an index that names itself
+
+
+def test_a_page_belongs_to_the_seed_of_its_host(tmp_path: Path) -> None:
+    seed(tmp_path, "herald")
+    assert source_of(tmp_path, "https://www.herald.example/a").name == "herald"
+    assert source_of(tmp_path, "https://other.example/a").id not in ("herald", "news", "page")
