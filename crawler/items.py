@@ -10,8 +10,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc"]
-PageType = Literal["article", "listing"]
-BlockKind = Literal["paragraph", "heading", "quote", "list", "table", "caption", "code"]
+PageType = Literal[
+    "article", "live_blog", "video", "gallery", "paywall_stub",
+    "listing", "consent_wall", "bot_challenge", "soft_404", "no_content",
+]  # fmt: skip
+Access = Literal["full", "truncated", "unknown"]
+BlockKind = Literal["paragraph", "heading", "quote", "list", "table", "caption", "code", "embed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +55,8 @@ class Block:
     """A paragraph-level piece of a page, in document order.
 
     kept: part of the body. Otherwise `reason` is the kind of boilerplate (`support`, `caption`, …) and `rule` the id of
-    what dropped it.
+    what dropped it. `score` is the model's probability that the block is the article's, 0 to 1; None where a rule
+    decided alone. `post` is the index into `Extraction.posts` of the live blog's post that the block belongs to.
     """
 
     kind: BlockKind
@@ -60,6 +65,17 @@ class Block:
     reason: str | None = None
     rule: str | None = None
     level: int | None = None  # of a heading, 1 to 6
+    score: float | None = None
+    post: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Post:
+    """One entry of a live blog; its text is the blocks that carry its index."""
+
+    headline: str | None = None
+    published_at: datetime | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +108,10 @@ class Extraction:
     is_accessible_for_free: bool | None = None  # the publisher's claim
     site_name: str | None = None
     page_type: PageType = "article"
+    page_type_confidence: float | None = None  # 0 to 1
+    access: Access = "unknown"  # what we see, whatever the publisher claims
+    confidence: float | None = None  # 0 to 1: how far the voters agree on the body
+    posts: tuple[Post, ...] = ()  # of a live blog, as the page has them
     blocks: tuple[Block, ...] = ()
     evidence: dict[str, str] = field(default_factory=dict)  # field -> where its value came from
 
@@ -127,6 +147,11 @@ class Article:
     is_accessible_for_free: bool | None
     blocks: tuple[Block, ...]
     evidence: dict[str, str]
+    page_type: PageType = "article"
+    page_type_confidence: float | None = None
+    access: Access = "unknown"
+    confidence: float | None = None
+    posts: tuple[Post, ...] = ()
 
 
 @dataclass(kw_only=True, slots=True)

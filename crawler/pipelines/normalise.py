@@ -53,6 +53,11 @@ def article_of(page: Page, extraction: Extraction) -> Article:
         description=one_line(extraction.description),
         images=tuple(map(_image, extraction.images)),
         is_accessible_for_free=extraction.is_accessible_for_free,
+        page_type=extraction.page_type,
+        page_type_confidence=extraction.page_type_confidence,
+        access=extraction.access,
+        confidence=extraction.confidence,
+        posts=extraction.posts,
         blocks=extraction.blocks,
         evidence=json_safe(evidence),
     )

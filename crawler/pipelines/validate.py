@@ -8,6 +8,9 @@ MIN_BODY = 20  # characters: a live ticker's shortest news is longer
 MIN_UNDATED_BODY = 250  # characters a page needs when nothing else says that it is an article
 
 
+NO_ARTICLE: frozenset[PageType] = frozenset(("listing", "consent_wall", "bot_challenge", "soft_404", "no_content"))
+
+
 class ValidatePipeline:
     """Sets `Record.rejected` and takes the article away from what is none."""
 
@@ -20,9 +23,9 @@ class ValidatePipeline:
 
 
 def reason_against(article: Article, page_type: PageType) -> str | None:
-    """`listing`, `no_body`, `no_headline`, `not_an_article`, or None for an article."""
-    if page_type == "listing":
-        return "listing"
+    """A page type that holds no article, `no_body`, `no_headline`, `not_an_article`, or None for an article."""
+    if page_type in NO_ARTICLE:
+        return page_type
     if len(article.body) < MIN_BODY:
         return "no_body"
     if article.headline is None:

@@ -35,6 +35,11 @@ COLUMNS = [
     "description",
     "images",
     "is_accessible_for_free",
+    "page_type",
+    "page_type_confidence",
+    "access",
+    "confidence",
+    "posts",
     "blocks",
     "evidence",
 ]
@@ -113,9 +118,15 @@ def row_of(article: Article) -> dict[str, Any]:
     row = {name: getattr(article, name) for name in COLUMNS}
     row["authors"], row["tags"] = list(article.authors), list(article.tags)
     row["images"] = [asdict(image) for image in article.images]
+    row["posts"] = [_sparse(_plain(asdict(post))) for post in article.posts]
     row["blocks"] = [_sparse(asdict(block)) for block in article.blocks]
     row["word_count"] = len(article.body.split())
     return row
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What jsonb takes: instants as ISO 8601."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def _sparse(values: dict[str, Any]) -> dict[str, Any]:
@@ -130,9 +141,7 @@ def revision_of(old: Row, changed: list[str]) -> dict[str, Any]:
         "revision": old["revision"],
         "headline": old["headline"],
         "body": old["body"],
-        "content": {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in content.items()
-        },
+        "content": _plain(content),
         "changed": changed,
         "stored_at": old["updated_at"],
     }

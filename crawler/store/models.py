@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -150,6 +151,11 @@ class Article(Base):
     description: Mapped[str | None] = mapped_column(Text)
     images: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     is_accessible_for_free: Mapped[bool | None] = mapped_column(Boolean)
+    page_type: Mapped[str] = mapped_column(Text, server_default="article")
+    page_type_confidence: Mapped[float | None] = mapped_column(Double)
+    access: Mapped[str] = mapped_column(Text, server_default="unknown")
+    confidence: Mapped[float | None] = mapped_column(Double)
+    posts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     blocks: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     evidence: Mapped[dict[str, str]] = mapped_column(JSONB)
     word_count: Mapped[int] = mapped_column(Integer)
