@@ -4,7 +4,7 @@ DEMO_PORT ?= 48080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test golden-update check format lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -14,6 +14,9 @@ demo: $(VENV)/.runtime  ## crawl a small fake newspaper into the embedded Postgr
 
 test: $(VENV)/.development  ## all tests
 	$(BIN)/python -m pytest
+
+golden-update: $(VENV)/.development  ## write what extraction makes of the golden pages; refuses what their truth forbids
+	@$(BIN)/python -m tests.golden.update
 
 check: $(VENV)/.development  ## format, lint, types, import contracts, seeds
 	$(BIN)/ruff format --check .

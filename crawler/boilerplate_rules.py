@@ -30,7 +30,8 @@ def _listed(value: object) -> object:
 
 OneOrMore = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 BoilerplateKind = Literal[
-    "support", "paywall", "newsletter", "consent", "related", "share", "byline", "caption", "legal"
+    "support", "paywall", "newsletter", "membership", "registration", "app", "channel", "consent", "related", "share",
+    "byline", "caption", "legal", "advertisement", "comments",
 ]  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from dateutil import parser as dateutil_parser
 
+from crawler.months import month
+
 MAX_LENGTH = 100
 FIRST_YEAR = 1990
 AHEAD = timedelta(days=2)  # an embargo or a clock that is wrong, no more
@@ -27,28 +29,50 @@ class Instant:
     day's first moment in that zone.
     """
 
-    at: datetime  # aware, UTC
+    at: datetime  # aware, in the zone that the publisher named, so that its day is the publisher's
     raw: str
     zone_assumed: bool
     day_only: bool
 
 
-def parse_instant(raw: str | None, *, default_zone: tzinfo = UTC, now: datetime | None = None) -> Instant | None:
+def parse_instant(
+    raw: str | None, *, default_zone: tzinfo = UTC, now: datetime | None = None, day_first: bool | None = None
+) -> Instant | None:
     """Read one date, or None if it is none, names no year, is impossible, before 1990 or over two days ahead.
 
-    `now` is aware; the present by default. Raises nothing.
+    `now` is aware; the present by default. `day_first` says how 03/04/2026 is meant, if that is known. Raises nothing.
     """
     text = _one_line(raw) if raw and len(raw) <= 3 * MAX_LENGTH else ""
     if raw is None or not 0 < len(text) <= MAX_LENGTH or not text.isprintable():
         return None
     try:
-        found = _epoch(text) or _match(text, default_zone) or _last_resort(text, default_zone)
-        if found is None:
-            return None
-        at = (found.local if found.zone else found.local.replace(tzinfo=default_zone)).astimezone(UTC)
+        found = _epoch(text) or _match(text, default_zone, day_first) or _last_resort(text, default_zone)
+        return _instant(found, raw, default_zone, now) if found else None
     except (ValueError, OverflowError):  # the 31st of February, an offset of 99 hours, year 0
         return None
-    if at.year < FIRST_YEAR or at > (now or datetime.now(UTC)) + AHEAD:
+
+
+def find_instant(
+    text: str, *, default_zone: tzinfo = UTC, now: datetime | None = None, day_first: bool | None = None
+) -> Instant | None:
+    """The first date within running text ("Published on 5 March 2026, 10:30 by …"), or None. Raises nothing."""
+    line = _one_line(text[: 3 * MAX_LENGTH])
+    if not _DIGITS.search(line):
+        return None
+    matches = sorted((m for pattern in _WITHIN if (m := pattern.search(line))), key=lambda m: m.start())
+    for match in matches:
+        try:
+            found = _build(match.groupdict(), default_zone, day_first)
+            if found and (instant := _instant(found, match[0].strip(), default_zone, now)):
+                return instant
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _instant(found: _Found, raw: str, default_zone: tzinfo, now: datetime | None) -> Instant | None:
+    at = found.local if found.zone else found.local.replace(tzinfo=default_zone)
+    if at.astimezone(UTC).year < FIRST_YEAR or at > (now or datetime.now(UTC)) + AHEAD:
         return None
     return Instant(at=at, raw=raw, zone_assumed=not found.zone, day_only=found.day_only)
 
@@ -83,40 +107,39 @@ def _epoch(text: str) -> _Found | None:
 
 _WEEKDAY = r"(?:[^\W\d]{2,13}\.?,?\s+)?"
 _MONTH = r"(?P<name>[^\W\d]{3,12})\.?"
+_HALF = "오전|오후|午前|午後|上午|下午"
+# Between day and hour: "T", a comma, a dash, "at", "um", "à", "a las", "kl.", "klo", "alle ore", …
 _CLOCK = (
-    r"(?:(?:T|,?\s+|\s*[-\u2013|]\s*)?(?:at\s+|um\s+|à\s+|alle\s+)?(?P<hour>\d{1,2})[:.h]?(?P<minute>[0-5]\d)"
+    rf"(?:(?:T|\s*[-\u2013|,/·•]?\s*(?:(?!{_HALF})[^\W\d]{{1,5}}\.?\s+){{0,2}})(?P<before>{_HALF})?\s*"
+    r"(?P<hour>\d{1,2})(?:[:.h시時时点點]\s?)?(?P<minute>[0-5]\d)(?!\d{3})[분分]?"
     r"(?::?(?P<second>\d\d)(?:[.,:](?P<fraction>\d+))?)?\s*(?P<half>[ap]\.?m\b\.?)?)?"
 )
+_CLOCK_WITHIN = _CLOCK.replace("點]\\s?)?", "點]\\s?)")  # 1234 may count anything
 _ZONE = r"\s*(?P<zone>(?:GMT|UTC|UT)?\s*[+\-\u2212]\d{1,2}(?::?\d\d)?|[a-z]{1,5})?\s*(?:\(.*\)|\[.*\])?"
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # 2026-11-23T10:30:00.123+01:00, 2026/11/23 10:30, 2026年11月23日
-        r"(?P<year>\d{4})\s?[-/.年년]\s?(?P<month>\d{1,2})\s?[-/.月월]\s?(?P<day>\d{1,2})[.日일]?" + _CLOCK + _ZONE,
-        # 20261123, 20261123T103000Z
-        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)" + _CLOCK + _ZONE,
-        # Mon, 23 Nov 2026 10:30:00 +0100, 23. November 2026, 23 de noviembre de 2026
-        _WEEKDAY + r"(?P<day>\d{1,2})(?:\.|st|nd|rd|th|er)?[\s-]*(?:de\s+|of\s+)?" + _MONTH
-        + r",?[\s-]*(?:de\s+)?(?P<year>\d{4}|\d\d\b)" + _CLOCK + _ZONE,
-        # Nov 23, 2026 10:30 AM EST, Mon Nov 23 2026 10:30:00 GMT+0100 (Central European Time)
-        _WEEKDAY + _MONTH + r"\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})" + _CLOCK + _ZONE,
-        # 23.11.2026 10:30, 11/23/2026
-        r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<second_number>\d{1,2})(?P=mark)(?P<year>\d{4})" + _CLOCK + _ZONE,
-    )
+_ZONE_WITHIN = r"(?:\s*(?P<zone>(?:GMT|UTC)?\s?[+\-\u2212]\d\d:?\d\d|(?-i:[A-Z]{2,5})\b))?"
+_SHAPES = (
+    # 2026-11-23T10:30:00.123+01:00, 2026/11/23 10:30, 2026年11月23日
+    r"(?P<year>\d{4})\s?[-/.年년]\s?(?P<month>\d{1,2})\s?[-/.月월]\s?(?P<day>\d{1,2})(?:[.日일])?"
+    r"(?:\s*[(（][^\W\d]{1,4}[)）])?",
+    # 20261123, 20261123T103000Z
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
+    # Mon, 23 Nov 2026 10:30:00 +0100, 23. November 2026, 23 de noviembre de 2026
+    r"(?P<day>\d{1,2})(?:\.|st|nd|rd|th|er|º)?[\s-]*(?:del?\s+|of\s+|d['’])?" + _MONTH
+    + r",?[\s-]*(?:del?\s+)?(?P<year>\d{4}|\d\d\b)(?:\s?г\.?)?",
+    # Nov 23, 2026 10:30 AM EST, Mon Nov 23 2026 10:30:00 GMT+0100 (Central European Time)
+    _MONTH + r"\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})",
+    # 23.11.2026 10:30, 11/23/2026
+    r"(?P<first>\d{1,2})(?P<mark>[./-])\s?(?P<second_number>\d{1,2})(?P=mark)\s?(?P<year>\d{4})",
+    # 2026. november 23., 2026 Nov 23
+    r"(?P<year>\d{4})[.\s-]{1,2}" + _MONTH + r"[\s-](?P<day>\d{1,2})\b\.?",
 )  # fmt: skip
-
-# First letters, without accents: English, German, French, Spanish, Italian, Portuguese, Dutch.
-_MONTHS = {
-    prefix: number
-    for number, prefixes in enumerate(
-        (
-            "jan gen ene", "feb fev fevr", "mar mrt maa marc", "apr avr abr", "may mai mei mag", "jun juin giu",
-            "jul juil lug", "aug aou ago", "sep set", "oct okt ott out", "nov", "dec dez dic",
-        ),
-        start=1,
-    )
-    for prefix in prefixes.split()
-}  # fmt: skip
+_PATTERNS = tuple(re.compile(_WEEKDAY + shape + _CLOCK + _ZONE, re.IGNORECASE) for shape in _SHAPES)
+_WITHIN = tuple(
+    re.compile(r"(?<![\w./-])" + shape + r"(?![\d/.-]\d)" + _CLOCK_WITHIN + _ZONE_WITHIN, re.IGNORECASE)
+    for index, shape in enumerate(_SHAPES)
+    if index != 1  # a number of eight digits may be anything
+)
+_DIGITS = re.compile(r"\d{4}|\d\d\b")
 
 _HOURS: dict[str, float] = {
     "z": 0, "ut": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1, "met": 1, "mez": 1, "cest": 2,
@@ -129,15 +152,15 @@ _HOURS: dict[str, float] = {
 _REGIONS = {"et": "America/New_York", "ct": "America/Chicago", "mt": "America/Denver", "pt": "America/Los_Angeles"}
 
 
-def _match(text: str, default_zone: tzinfo) -> _Found | None:
+def _match(text: str, default_zone: tzinfo, day_first: bool | None) -> _Found | None:
     for pattern in _PATTERNS:
         if match := pattern.fullmatch(text):
-            return _build(match.groupdict(), default_zone)
+            return _build(match.groupdict(), default_zone, day_first)
     return None
 
 
-def _build(parts: dict[str, str | None], default_zone: tzinfo) -> _Found | None:
-    month_and_day = _month_and_day(parts)
+def _build(parts: dict[str, str | None], default_zone: tzinfo, day_first: bool | None) -> _Found | None:
+    month_and_day = _month_and_day(parts, day_first)
     if month_and_day is None:
         return None
     local = datetime(_year(parts["year"] or ""), *month_and_day) + _time_of_day(parts)
@@ -150,10 +173,10 @@ def _year(digits: str) -> int:
     return year if len(digits) == 4 else year + (2000 if year < 50 else 1900)  # RFC 2822, 4.3
 
 
-def _month_and_day(parts: dict[str, str | None]) -> tuple[int, int] | None:
+def _month_and_day(parts: dict[str, str | None], day_first: bool | None) -> tuple[int, int] | None:
     if name := parts.get("name"):
-        month = _month(name)
-        return (month, int(parts["day"] or 0)) if month else None
+        number = month(name)
+        return (number, int(parts["day"] or 0)) if number else None
     if parts.get("mark") is None:
         return int(parts["month"] or 0), int(parts["day"] or 0)
     first, second = int(parts["first"] or 0), int(parts["second_number"] or 0)
@@ -161,19 +184,16 @@ def _month_and_day(parts: dict[str, str | None]) -> tuple[int, int] | None:
         return second, first
     if second > 12 or first == second:
         return first, second
-    raise ValueError(f"{first} and {second}: either may be the month")
-
-
-def _month(name: str) -> int | None:
-    plain = "".join(char for char in unicodedata.normalize("NFD", name.lower()) if not unicodedata.combining(char))
-    return _MONTHS.get(plain[:4]) or _MONTHS.get(plain[:3])
+    if day_first is None:
+        raise ValueError(f"{first} and {second}: either may be the month")
+    return (second, first) if day_first else (first, second)
 
 
 def _time_of_day(parts: dict[str, str | None]) -> timedelta:
     """Hour 24 is the next day's first; a leap second is taken as it comes."""
     hour, second = int(parts["hour"] or 0), int(parts["second"] or 0)
-    if half := parts["half"]:
-        hour = hour % 12 + (12 if half.lower().startswith("p") else 0)
+    if half := parts["half"] or parts["before"]:
+        hour = hour % 12 + (12 if half[0] in "pP下" or half in ("오후", "午後") else 0)
     if hour > 24 or second > 60:
         raise ValueError("no time of day")
     micro = int((parts["fraction"] or "0")[:6].ljust(6, "0"))

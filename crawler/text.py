@@ -15,6 +15,8 @@ _BLANKS = re.compile("[ \t\x0b\x0c\x1c-\x1f\u00a0\u1680\u2000-\u200a\u202f\u205f
 _LINE_EDGES = re.compile(" ?\n ?")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"\w+")
+_DENSE_SCRIPT = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def clean(text: str | None) -> str:
@@ -42,6 +44,12 @@ def one_line(text: str | None) -> str | None:
     if joined.isprintable() and not _CONTROL.search(text) and (joined.isascii() or is_normalized("NFC", joined)):
         return joined or None
     return " ".join(line for line in clean(text).split("\n") if line) or None
+
+
+def count_words(text: str) -> int:
+    """Words; in scripts that are written without spaces every two characters count as one."""
+    dense = len(_DENSE_SCRIPT.findall(text))
+    return len(_WORD.findall(_DENSE_SCRIPT.sub(" ", text) if dense else text)) + (dense + 1) // 2
 
 
 def json_safe(value: Any) -> Any:

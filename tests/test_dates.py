@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.dates import parse_instant
+from crawler.dates import find_instant, parse_instant
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MORNING = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
@@ -124,6 +124,60 @@ def test_months_in_other_languages(month: int, name: str) -> None:
     found = parse_instant(f"5 {name} 2025", now=NOW)
     assert found is not None
     assert found.at == datetime(2025, month, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("month", "name"),
+    [
+        (1, "stycznia"), (2, "лютого"), (3, "Mart"), (4, "апреля"), (5, "mája"), (6, "června"), (7, "července"),
+        (7, "lipca"), (8, "Ağustos"), (9, "Σεπτεμβρίου"), (10, "październik"), (11, "marraskuuta"), (12, "ديسمبر"),
+    ],
+)  # fmt: skip
+def test_months_in_more_languages(month: int, name: str) -> None:
+    found = parse_instant(f"5 {name} 2025", now=NOW)
+    assert found and found.at == datetime(2025, month, 5, tzinfo=UTC)
+
+
+def test_the_named_zone_is_kept() -> None:
+    found = parse_instant("2026-11-23T00:30:00+02:00", now=NOW)
+    assert found and found.at.day == 23 and found.at.utcoffset() == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(("day_first", "month"), [(True, 4), (False, 3), (None, None)])
+def test_a_slashed_date_needs_to_know_what_comes_first(day_first: bool | None, month: int | None) -> None:
+    found = parse_instant("03/04/2026", now=NOW, day_first=day_first)
+    assert (found.at.month if found else None) == month
+
+
+@pytest.mark.parametrize(
+    ("text", "raw"),
+    [
+        ("By Nora Quill, 23 November 2026 10:30", "23 November 2026 10:30"),
+        ("Mo., 23.11.2026 - 10:30 Uhr von Nora Quill", "23.11.2026 - 10:30"),
+        ("입력 2026.11.23 오전 10:30", "2026.11.23 오전 10:30"),
+        ("Updated Nov 23, 2026, 10:30 AM UTC and later", "Nov 23, 2026, 10:30 AM UTC"),
+    ],
+)
+def test_a_date_within_text(text: str, raw: str) -> None:
+    found = find_instant(text, now=NOW)
+    assert found and (found.at, found.raw) == (MORNING, raw)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no date", "version 1.2.2024.1", "5 items 2026", "phone 0123-45-6789", "1234 views"]
+)
+def test_text_without_a_date(text: str) -> None:
+    assert find_instant(text, now=NOW) is None
+
+
+def test_a_number_behind_a_date_is_no_clock() -> None:
+    found = find_instant("Nov 23, 2026 1234 views", now=NOW)
+    assert found and found.day_only
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=())))
+def test_no_text_raises_when_searched(raw: str) -> None:
+    find_instant(raw, now=NOW)
 
 
 def test_two_days_ahead_are_the_limit() -> None:

@@ -7,26 +7,31 @@ article, map its answer onto the blocks, and drop what repeats the headline or i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction import metadata, rescue
+from crawler.extraction import jsonld, liveblog, metadata, rescue
+from crawler.extraction.access import observed_access
 from crawler.extraction.appeals import drop_appeals
+from crawler.extraction.appended import drop_appended
 from crawler.extraction.body import parse
 from crawler.extraction.boxes import spread
 from crawler.extraction.bylines import drop_bylines
-from crawler.extraction.choice import choose, drop_standfirst, key
+from crawler.extraction.choice import choose, drop_standfirst, key, vote
 from crawler.extraction.images import images
-from crawler.extraction.pagetype import page_type
+from crawler.extraction.model import agreement
+from crawler.extraction.pagetype import View, page_type
 from crawler.extraction.rules import drop_rules
 from crawler.extraction.segment import Piece, segment
-from crawler.items import Block, Extraction
+from crawler.extraction.template import Template, drop_template
+from crawler.items import Block, Extraction, Image, Post
 
 if TYPE_CHECKING:
     from crawler.sources import Source
 
-__all__ = ["extract"]
+__all__ = ["extract", "prepared"]
 
 MIN_LEDGER_WORDS = 8  # what no voter chose and is shorter is menus and buttons, not a paragraph anyone could miss
 MAX_LEDGER_LINKS = 0.5  # share of link text above which the same holds
@@ -34,25 +39,75 @@ MAX_DROPPED = 400  # blocks kept in the ledger of one page
 LINK_FARM = 2_000  # link-only blocks; a page with more keeps trafilatura busy for 20 s and longer
 
 
-def extract(html: bytes, url: str | None = None, *, source: Source | None = None) -> Extraction:
-    """Extract a page. `url` resolves relative links; `source` adds its own boilerplate rules and its language.
+@dataclass(kw_only=True)
+class Work:
+    """A page on its way: parsed, its fields read, its blocks judged by the rules and voted on by trafilatura."""
 
-    A page without an article gives an `Extraction` with an empty body, never an error.
-    """
+    tree: Element
+    url: str | None
+    fields: metadata.Fields
+    pictures: tuple[Image, ...]
+    pieces: list[Piece]
+    nodes: list[jsonld.Node]
+    posts: tuple[Post, ...]
+    voted: list[bool]
+
+
+def prepared(html: bytes, url: str | None = None, *, source: Source | None = None) -> Work | None:
+    """All that comes before the model decides; training starts from here too. None for what is not HTML."""
     tree = parse(html)
     if tree is None:
-        return Extraction()
+        return None
     proxies = list(tree.iter())  # kept, or lxml makes each element's Python object anew at each of a dozen walks
     fields = metadata.read(tree, url)
     pictures = images(tree, url, fields.picture_urls)
     pieces = segment(tree)
+    nodes = jsonld.nodes(tree)
+    posts = liveblog.posts(tree, pieces, nodes, url)
+    if not posts:
+        drop_appended(pieces, url, fields.headline)
     _drop(pieces, fields, source)
-    choose(pieces, tree, url, again=lambda: parse(html))
-    drop_standfirst(pieces, fields.description)
-    pieces = _rescued(pieces, tree, fields)
-    blocks = tuple(_ledger(pieces))
-    body = "\n".join(block.text for block in blocks if block.kept)
+    voted = vote(pieces, tree, url)
     del proxies
+    return Work(
+        tree=tree, url=url, fields=fields, pictures=pictures, pieces=pieces, nodes=nodes, posts=posts, voted=voted
+    )
+
+
+def extract(
+    html: bytes, url: str | None = None, *, source: Source | None = None, template: Template | None = None
+) -> Extraction:
+    """Extract a page. `url` resolves relative links; `source` adds its own boilerplate rules and its language.
+
+    `template`: what the source's other articles have taught to be no article's.
+
+    A page without an article gives an `Extraction` with an empty body, never an error.
+    """
+    work = prepared(html, url, source=source)
+    if work is None:
+        return Extraction()
+    tree, fields, nodes, posts = work.tree, work.fields, work.nodes, work.posts
+    choose(work.pieces, work.voted)
+    confidence = agreement(work.pieces, work.voted)
+    liveblog.keep(work.pieces)
+    drop_standfirst(work.pieces, fields.description)
+    pieces = _rescued(work.pieces, tree, fields)
+    blocks = drop_template(_ledger(pieces), template, fields.headline)
+    body = "\n".join(block.text for block in blocks if block.kept)
+    seen = observed_access(pieces, nodes, free=fields.is_accessible_for_free)
+    verdict = page_type(
+        View(
+            tree=tree,
+            pieces=pieces,
+            nodes=nodes,
+            url=url,
+            headline=fields.headline,
+            published=fields.evidence.get("published_at", ""),
+            access=seen,
+            posts=len(posts),
+        )
+    )
+    fields.evidence["page_type"] = verdict.evidence
     language = fields.language or metadata.language_of(body) or (source.language if source else None)
     return Extraction(
         headline=fields.headline,
@@ -67,10 +122,14 @@ def extract(html: bytes, url: str | None = None, *, source: Source | None = None
         tags=fields.tags,
         description=fields.description,
         canonical_url=fields.canonical_url,
-        images=pictures,
+        images=work.pictures,
         is_accessible_for_free=fields.is_accessible_for_free,
         site_name=fields.site_name,
-        page_type=page_type(tree, pieces, fields.evidence.get("published_at", "")),
+        page_type=verdict.type,
+        page_type_confidence=verdict.confidence,
+        access=seen,
+        confidence=confidence,
+        posts=posts,
         blocks=blocks,
         evidence=fields.evidence,
     )
@@ -85,7 +144,7 @@ def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None) -
             piece.drop("caption", "figure-caption")
     site = fields.site_name or (source.name if source else "")
     drop_rules(pieces, site, source.boilerplate if source else ())
-    drop_appeals(pieces, site, fields.headline)
+    drop_appeals(pieces, site, fields.headline, fields.language or (source.language if source else None))
     drop_bylines(pieces, fields.authors, site)
     spread(pieces)
     _drop_link_farm(pieces)
@@ -93,14 +152,15 @@ def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None) -
 
 def _rescued(pieces: list[Piece], tree: Element, fields: metadata.Fields) -> list[Piece]:
     """The blocks, or those of the page's data when the tree holds next to no text."""
-    if sum(len(piece.text) for piece in pieces if piece.kept) >= rescue.MIN_TEXT:
+    shown = " ".join(piece.text for piece in pieces if piece.kept)
+    if len(shown) >= rescue.MIN_TEXT:
         return pieces
-    found = rescue.pieces(tree)
+    found = rescue.pieces(tree, fields.headline, shown)
     if found is None:
         return pieces
     rescued, fields.evidence["body"] = found
     drop_rules(rescued, fields.site_name or "")
-    drop_appeals(rescued, fields.site_name or "", fields.headline)
+    drop_appeals(rescued, fields.site_name or "", fields.headline, fields.language)
     for piece in rescued:
         piece.kept = not piece.reason
     return [piece for piece in pieces if piece.reason != "outside" and not piece.kept] + rescued
@@ -139,6 +199,8 @@ def _ledger(pieces: list[Piece]) -> list[Block]:
                 reason=piece.reason,
                 rule=piece.rule,
                 level=piece.level,
+                score=piece.score,
+                post=piece.post,
             )
         )
     return blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from lxml.etree import _Element as Element
@@ -89,7 +89,7 @@ def _key(text: str) -> str:
     return _NOT_ALNUM.sub("", text).casefold()
 
 
-def mark_kept(pieces: list[Piece], lines: Iterable[str]) -> None:
+def mark_kept(pieces: Sequence[Piece], lines: Iterable[str]) -> None:
     """Map the voter's lines onto the blocks by text and position: what is found is kept.
 
     An equal block after the last match comes first, then any equal one; a line that is no block's equal keeps the
@@ -111,7 +111,7 @@ def mark_kept(pieces: list[Piece], lines: Iterable[str]) -> None:
             last = _keep_parts(pieces, keys, key, last)
 
 
-def _keep_parts(pieces: list[Piece], keys: list[str], line: str, last: int) -> int:
+def _keep_parts(pieces: Sequence[Piece], keys: list[str], line: str, last: int) -> int:
     near = range(max(0, last - SEARCH_WINDOW), min(len(pieces), last + SEARCH_WINDOW))
     for window in (near, range(len(pieces))):
         found = [i for i in window if keys[i] and not pieces[i].reason and _overlap(keys[i], line)]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction.appeals import is_attributed, is_quoted, is_sentence
+from crawler.extraction.appeals import KINDS, is_attributed, is_quoted, is_sentence
 from crawler.extraction.segment import Piece
 
-SPREADING = frozenset(("support", "paywall", "newsletter", "consent", "related", "share"))
-PROMPTS = frozenset(("paywall", "newsletter", "consent"))  # one sentence without a tell-tale word may be theirs
+SPREADING = frozenset((*KINDS, "consent", "related", "share"))
+PROMPTS = KINDS - {"support"} | {"consent"}  # one sentence without a tell-tale word may be theirs
 BOUNDARIES = frozenset(("html", "body", "main", "article", "header", "nav", "footer"))
 BOX_BLOCKS = 14
 PROMPT_WORDS = 60  # of the one sentence

@@ -34,13 +34,21 @@ def nodes(tree: Element) -> list[Node]:
 
 
 def _loads(text: str) -> Any:
-    text = _WRAPPING.sub("", text).strip().rstrip(";")
-    for attempt in (text, _CONTROL.sub(" ", _TRAILING_COMMA.sub(r"\1", text))):
+    """The JSON in a script, mended step by step: each mending reads a text of up to megabytes once more."""
+    for mend in (str, _unwrapped, _uncomma):
         try:
-            return json.loads(attempt, strict=False)
+            return json.loads(mend(text), strict=False)
         except (ValueError, RecursionError):
             continue
     return None
+
+
+def _unwrapped(text: str) -> str:
+    return _WRAPPING.sub("", text).strip().rstrip(";")
+
+
+def _uncomma(text: str) -> str:
+    return _CONTROL.sub(" ", _TRAILING_COMMA.sub(r"\1", _unwrapped(text)))
 
 
 def _flat(value: Any) -> Iterator[Node]:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import urlsplit
 
 import py3langid
-from htmldate import find_date
 from lxml.etree import _Element as Element
-from lxml.html import HtmlElement
 
-from crawler.dates import Instant, parse_instant
-from crawler.extraction import jsonld
+from crawler.dates import Instant
+from crawler.extraction import instants, jsonld
 from crawler.extraction.authors import authors
 from crawler.extraction.head import Evidence, Head, plain
+from crawler.extraction.instants import Found
+from crawler.extraction.printed import Surroundings
 from crawler.extraction.titles import headline, titles
 from crawler.languages import language_tag
 from crawler.urls import canonical_url
 
-PUBLISHED = (
-    "article:published_time", "og:article:published_time", "datepublished", "date.published", "publishdate",
-    "publish-date", "publish_date", "article.published", "pubdate", "sailthru.date", "parsely-pub-date",
-    "dc.date.issued", "dcterms.created", "dc.date.created", "dcterms.date", "dc.date", "date", "og:published_time",
-    "last-published", "article_date_original", "cxenseparse:recs:publishtime", "originalpublicationdate",
-)  # fmt: skip
-MODIFIED = (
-    "article:modified_time", "og:article:modified_time", "og:updated_time", "datemodified", "last-modified",
-    "dcterms.modified", "dc.date.modified", "article:modified", "lastmod", "modified_date",
-)  # fmt: skip
 MIN_LANGUAGE_SAMPLE = 200  # characters; below this a guess from the text is worse than none
 
 
@@ -56,18 +45,23 @@ class Fields:
 def read(tree: Element, url: str | None) -> Fields:
     """All fields of a page except its body and pictures with captions."""
     head = Head(tree, url)
-    evidence: Evidence = {}
+    evidence: Evidence = {"language": head.language_from} if head.language else {}
     site = plain(head.first("og:site_name", "application-name")) or plain(jsonld.text(head.record.get("publisher")))
     given = list(titles(head, site))
-    published = _instant(head, evidence, "published_at", ("datePublished", "dateCreated"), PUBLISHED)
-    if published is None:
-        published = _visible_instant(tree, evidence) or _day(tree, url, evidence)
+    title = headline(given, evidence)
+    lines = Surroundings(tree, title)
+    changes = instants.given(head, published=False)
+    published = _published(head, instants.given(head, published=True), changes, lines)
+    modified = instants.best(changes)
+    for field, found in (("published_at", published), ("modified_at", modified)):
+        if found:
+            evidence[field] = found[0]
     return Fields(
-        headline=headline(given, evidence),
-        authors=authors(head, site, evidence),
-        published=published,
-        modified=_instant(head, evidence, "modified_at", ("dateModified",), MODIFIED),
-        language=_language(head, evidence),
+        headline=title,
+        authors=authors(head, site, lines, evidence),
+        published=published[1] if published else None,
+        modified=modified[1] if modified else None,
+        language=head.language,
         section=plain(head.first("article:section", "section", "parsely-section")) or head.jsonld("articleSection"),
         tags=_tags(head),
         description=plain(head.first("og:description", "description", "twitter:description"))
@@ -84,66 +78,16 @@ def read(tree: Element, url: str | None) -> Fields:
 # -- instants -----------------------------------------------------------------------------------------------------
 
 
-def _instant(head: Head, evidence: Evidence, field: str, keys: tuple[str, ...], metas: Iterable[str]) -> Instant | None:
-    """JSON-LD, then meta; a full instant beats a bare day that stands before it."""
-    day: tuple[str, Instant] | None = None
-    given = [(f"jsonld:{key}", head.jsonld(key)) for key in keys] + [
-        (f"meta:{name}", head.first(name)) for name in metas
-    ]
-    for where, raw in given:
-        found = parse_instant(raw) if raw else None
-        if found and not found.day_only:
-            evidence[field] = where
-            return found
-        if found and day is None:
-            day = (where, found)
-    if day:
-        evidence[field] = day[0]
-    return day[1] if day else None
-
-
-def _visible_instant(tree: Element, evidence: Evidence) -> Instant | None:
-    """The first `<time>` of the article, or an element marked as datePublished."""
-    for path in (".//*[@itemprop='datePublished']", ".//article//time[@datetime]", ".//time[@datetime]"):
-        for element in tree.iterfind(path):
-            found = parse_instant(element.get("datetime") or element.get("content") or element.text)
-            if found:
-                evidence["published_at"] = "microdata" if "itemprop" in path else "time"
-                return found
-    return None
-
-
-def _day(tree: Element, url: str | None, evidence: Evidence) -> Instant | None:
-    page = cast(HtmlElement, tree)
-    try:
-        day = find_date(page, url=url, original_date=True, extensive_search=False, outputformat="%Y-%m-%d")
-    except (ValueError, TypeError, AttributeError):
-        return None
-    found = parse_instant(day)
-    if found:
-        evidence["published_at"] = "htmldate"
-    return found
+def _published(head: Head, given: Sequence[Found], modified: Sequence[Found], lines: Surroundings) -> Found | None:
+    if found := instants.best(given, modified):
+        return found
+    shown = instants.printed(lines(), head)
+    if shown and shown[1].zone_assumed:
+        shown = instants.best([shown], modified)
+    return instants.agreed(instants.of_url(head.url), shown) or instants.guessed(head.tree, head.url)
 
 
 # -- the rest -----------------------------------------------------------------------------------------------------
-
-
-def _language(head: Head, evidence: Evidence) -> str | None:
-    root = head.tree if head.tree.tag == "html" else head.tree.getroottree().getroot()
-    given = (
-        (
-            "html:lang",
-            root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or root.get("xml:lang"),
-        ),
-        ("jsonld:inLanguage", head.jsonld("inLanguage")),
-        ("meta:content-language", head.first("content-language", "dc.language", "language")),
-        ("og:locale", head.first("og:locale")),
-    )
-    for where, raw in given:
-        if tag := language_tag(raw):
-            evidence["language"] = where
-            return tag
-    return None
 
 
 def language_of(text: str) -> str | None:

@@ -20,6 +20,7 @@ from pebble import ProcessExpired, ProcessPool
 from crawler.errors import ExtractionError
 from crawler.extraction import extract
 from crawler.items import Extraction
+from crawler.recurrence import Template
 from crawler.sources import Source
 
 MEBIBYTE = 1 << 20
@@ -44,9 +45,13 @@ class ExtractionPool:
             context=context,
         )
 
-    async def extract(self, html: bytes, url: str, source: Source | None) -> Extraction:
+    async def extract(
+        self, html: bytes, url: str, source: Source | None, template: Template | None = None
+    ) -> Extraction:
         """Raises ExtractionError with the reason extraction_timeout, _memory, _crashed, _no_worker or _failed."""
-        future: Future[Extraction] = self._pool.schedule(_extract, args=[html, url, source], timeout=self.timeout)
+        future: Future[Extraction] = self._pool.schedule(
+            _extract, args=[html, url, source, template], timeout=self.timeout
+        )
         # pebble counts a page's time from when a worker takes it, and restarts dying workers for ever.
         limit = None if self._proven else self.start_limit + self.timeout
         try:
@@ -73,8 +78,8 @@ class ExtractionPool:
         self._pool.join()
 
 
-def _extract(html: bytes, url: str, source: Source | None) -> Extraction:
-    return extract(html, url, source=source)
+def _extract(html: bytes, url: str, source: Source | None, template: Template | None) -> Extraction:
+    return extract(html, url, source=source, template=template)
 
 
 def _limit(memory_mb: int) -> None:

@@ -1,85 +1,67 @@
-"""The text of pages that hold it only as data: JSON-LD's articleBody, or the state that the page's script would render.
+"""The text of pages that hold it only as data: JSON-LD's articleBody, the state that the page's script would render,
+or the content of a `<noscript>` or `<template>`.
 
 Used only when the tree itself has next to no article: articleBody is there on a quarter of pages and usable on half of
-those, so it is a rescue and not a source.
+those, so it is a rescue and not a source. `state` reads the scripts.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from html import escape
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction import jsonld
+from crawler.extraction import jsonld, state
 from crawler.extraction.body import parse
+from crawler.extraction.choice import key
 from crawler.extraction.segment import Piece, segment
 
 MIN_TEXT = 200  # characters; a shorter string is a teaser
-MAX_STARTS = 20  # places in a script where JSON may begin
-MAX_STRINGS = 50_000  # of one page's state
-_MARKUP = re.compile(r"<(?:p|div|br)\b", re.IGNORECASE)
-_JSON_STARTS = re.compile(r"(?:^|=|\()\s*[\[{]")
-_DECODER = json.JSONDecoder(strict=False)
+LABEL = 8  # words; fewer in a paragraph are a label
+SENTENCE = 60  # characters of a kept text that the data must hold too: else it is another article's
+_MARKUP = re.compile(r"<(?:p|div|br|h[1-6]|li)\b", re.IGNORECASE)
 _PARAGRAPH = re.compile(r"\s*\n\s*\n?\s*")
 
 
-def pieces(tree: Element) -> tuple[list[Piece], str] | None:
-    """The blocks of the longest text found, all kept, and where it was; None when there is none."""
-    body = max((text for node in jsonld.nodes(tree) if (text := _body(node))), key=len, default="")
-    if len(body) >= MIN_TEXT:
-        return _blocks(body), "jsonld:articleBody"
-    markup = max(_marked_up(tree), key=len, default="")
-    if markup:
-        return _blocks(markup), "page-state"
+def pieces(tree: Element, headline: str | None = None, shown: str = "") -> tuple[list[Piece], str] | None:
+    """The blocks of the article's text found as data, all kept, and where it was; None when there is none.
+
+    headline: what the article's data should name too. shown: what the tree has of the text.
+    """
+    stem = key(shown)[:SENTENCE] if len(shown) >= SENTENCE else ""
+    for where, sure, found in _candidates(tree, headline):
+        length = sum(len(piece.text) for piece in found if piece.link_density < 0.5)
+        if length >= MIN_TEXT and (sure or stem in key("".join(piece.text for piece in found))):
+            for piece in found:
+                piece.kept = True
+            return found, where
     return None
+
+
+def _candidates(tree: Element, headline: str | None) -> Iterator[tuple[str, bool, list[Piece]]]:
+    """(where, whether it is surely this page's, blocks), most trusted first; made only when asked for."""
+    bodies = [text for node in jsonld.nodes(tree) if (text := _body(node))]
+    if bodies:
+        yield "jsonld:articleBody", True, _blocks(max(bodies, key=len))
+    for tag in ("noscript", "template"):
+        yield tag, False, [piece for element in tree.iterfind(f".//{tag}") for piece in _prose(element)]
+    for one in state.texts(tree, headline):
+        yield "page-state", one.named, _blocks(one.text)
 
 
 def _body(node: jsonld.Node) -> str | None:
     return jsonld.text(node.get("articleBody")) if jsonld.types(node) & jsonld.ARTICLE_TYPES else None
 
 
-def _marked_up(tree: Element) -> Iterator[str]:
-    """Strings of markup in the page's state that hold an article's length of text."""
-    for state in _states(tree):
-        for text in _strings(state):
-            if len(text) >= MIN_TEXT and _MARKUP.search(text) and len(re.sub(r"<[^>]*>", "", text)) >= MIN_TEXT:
-                yield text
-
-
-def _states(tree: Element) -> Iterator[Any]:
-    """What the page hands to its script: JSON in a script element, or given to a variable or a call."""
-    for script in tree.iterfind(".//script"):
-        text = script.text or ""
-        if len(text) < MIN_TEXT or "ld+json" in (script.get("type") or ""):
-            continue
-        for match in itertools.islice(_JSON_STARTS.finditer(text), MAX_STARTS):
-            try:
-                state, end = _DECODER.raw_decode(text, match.end() - 1)
-            except (ValueError, RecursionError):
-                continue
-            yield state
-            if end - match.start() > len(text) / 2:
-                break
-
-
-def _strings(state: Any) -> Iterator[str]:
-    waiting, seen = [state], 0
-    while waiting and seen < MAX_STRINGS:
-        value = waiting.pop()
-        if isinstance(value, str):
-            seen += 1
-            yield value
-        elif isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
+def _prose(element: Element) -> list[Piece]:
+    """Without what menus and labels are made of: no voter has looked at it."""
+    found = [piece for piece in segment(element) if piece.link_density < 0.3 and (piece.level or piece.words >= LABEL)]
+    return found if sum(len(piece.text) for piece in found) >= MIN_TEXT else []
 
 
 def _blocks(text: str) -> list[Piece]:
-    markup = text if _MARKUP.search(text) else "".join(f"<p>{part}</p>" for part in _PARAGRAPH.split(text))
+    markup = text if _MARKUP.search(text) else "".join(f"<p>{escape(part)}</p>" for part in _PARAGRAPH.split(text))
     tree = parse(f"<html><body><div>{markup}</div></body></html>".encode("utf-8", "replace"))
     return [] if tree is None else segment(tree)

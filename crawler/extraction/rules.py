@@ -14,18 +14,12 @@ from typing import Any, Protocol
 
 import yaml
 
+from crawler.extraction.lexicon import folded as folded
 from crawler.extraction.segment import Piece
 
 CLOSING = " .:!?»›→…-"  # what may stand around a label
-_SPACES = re.compile(r"\s+")
-_FOLD = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "\u00a0": " ", "…": "..."})
 # A name takes an article in a sentence: "Support The Example Post", "Unterstützen Sie den Beispiel-Boten".
 _DETERMINERS = ("", "the ", "den ", "die ", "das ", "der ", "le ", "la ", "les ", "el ", "il ", "o ", "a ", "de ")
-
-
-def folded(text: str) -> str:
-    """Lower case, straight quotes, single spaces: what matchers compare."""
-    return _SPACES.sub(" ", text.translate(_FOLD)).strip().casefold()
 
 
 class SourceRule(Protocol):

@@ -14,6 +14,7 @@ from lxml.etree import _Element as Element
 from lxml.etree import iterwalk
 
 from crawler.items import BlockKind
+from crawler.text import count_words as count_words
 from crawler.text import one_line
 
 SKIPPED = frozenset((
@@ -43,6 +44,8 @@ class Piece:
     reason: str | None = None
     rule: str | None = None
     kept: bool = False
+    score: float | None = None  # the model's probability that it is the article's
+    post: int | None = None  # index of the live blog's post
     words: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,16 +58,6 @@ class Piece:
 
     def drop(self, reason: str, rule: str) -> None:
         self.reason, self.rule, self.kept = reason, rule, False
-
-
-_WORD = re.compile(r"\w+")
-_DENSE_SCRIPT = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-
-
-def count_words(text: str) -> int:
-    """Words; in scripts that are written without spaces every two characters count as one."""
-    dense = len(_DENSE_SCRIPT.findall(text))
-    return len(_WORD.findall(_DENSE_SCRIPT.sub(" ", text) if dense else text)) + (dense + 1) // 2
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from crawler.text import json_safe, one_line
 from crawler.urls import canonical_url, host_of, same_site
 
 AHEAD = timedelta(days=1)  # an article dated later than this after its fetch has a wrong date
+BEFORE_THE_WEB = datetime(1990, 8, 6, tzinfo=UTC)  # nothing was published on the web before; archives say so in words
+AFTER_FEED = timedelta(days=2)  # a page that claims to be this much newer than its feed's entry dates its template
 
 
 class NormalisePipeline:
@@ -29,11 +31,7 @@ def article_of(page: Page, extraction: Extraction) -> Article:
     headline = one_line(extraction.headline)
     if headline is None and hints and hints.title:
         headline, evidence["headline"] = one_line(hints.title), "feed"
-    published = bounded(extraction.published_at, page.fetched_at, "published_at", evidence)
-    if published is None and hints and hints.published_at:
-        published = bounded(hints.published_at, page.fetched_at, "published_at", evidence)
-        if published:
-            evidence["published_at"] = "feed"
+    published, trusted = published_at(page, extraction, evidence)
     url = canonical_url(page.url) or page.url
     return Article(
         source=page.source,
@@ -44,8 +42,8 @@ def article_of(page: Page, extraction: Extraction) -> Article:
         authors=_texts(extraction.authors),
         published_at=published,
         published_raw=one_line(extraction.published_raw),
-        published_zone_assumed=extraction.published_zone_assumed,
-        modified_at=bounded(extraction.modified_at, page.fetched_at, "modified_at", evidence),
+        published_zone_assumed=extraction.published_zone_assumed and trusted,
+        modified_at=modified_at(extraction.modified_at, page.fetched_at, published, evidence),
         modified_raw=one_line(extraction.modified_raw),
         language=language_tag(extraction.language),
         section=one_line(extraction.section),
@@ -63,12 +61,43 @@ def article_of(page: Page, extraction: Extraction) -> Article:
     )
 
 
+def published_at(page: Page, extraction: Extraction, evidence: dict[str, str]) -> tuple[datetime | None, bool]:
+    """The page's date within reason, else the feed's, and whether it is the page's; `published_raw` always is."""
+    claimed = bounded(extraction.published_at, page.fetched_at, "published_at", evidence)
+    hint = page.candidate.published_at if page.candidate else None
+    hint = bounded(hint, page.fetched_at, "published_at", {}) if hint else None
+    if claimed and hint and claimed - hint > AFTER_FEED:
+        evidence["published_at"] = f"feed (refused:later-than-feed {evidence.get('published_at', '')})".replace(
+            " )", ")"
+        )
+        return hint, False
+    if claimed or hint is None:
+        return claimed, True
+    refused = evidence.get("published_at", "")
+    evidence["published_at"] = f"feed ({refused})" if refused.startswith("refused") else "feed"
+    return hint, False
+
+
+def modified_at(
+    at: datetime | None, fetched_at: datetime, published: datetime | None, evidence: dict[str, str]
+) -> datetime | None:
+    """Within reason, and not before the article was published."""
+    modified = bounded(at, fetched_at, "modified_at", evidence)
+    if modified and published and modified < published:
+        evidence["modified_at"] = "refused:before-published"
+        return None
+    return modified
+
+
 def bounded(at: datetime | None, fetched_at: datetime, field: str, evidence: dict[str, str]) -> datetime | None:
-    """UTC, or None for what lies after the fetch; the refusal is noted as evidence."""
+    """UTC, or None for what lies after the fetch or before the web; the refusal is noted as evidence."""
     if at is None:
         return None
     if at > fetched_at + AHEAD:
         evidence[field] = "refused:later-than-fetch"
+        return None
+    if at < BEFORE_THE_WEB:
+        evidence[field] = "refused:before-the-web"
         return None
     return at.astimezone(UTC)
 

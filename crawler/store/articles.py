@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler.items import Article
+from crawler.recurrence import REASON
 from crawler.store import models
 
 Outcome = Literal["new", "updated", "unchanged"]
@@ -101,6 +102,8 @@ def _insert(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[
 def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
     # The same article through another of its URLs: the first URL stays, so that nothing flips to and fro.
     new = {**new, "url": old["url"], "source": old["source"]}
+    if _differ_by_template(new, old):  # which is no publisher's doing; cleaning.py sees to it
+        new |= {name: old[name] for name in ("body", "blocks", "word_count")}
     differing = [name for name in new if new[name] != old[name]]
     if not differing:
         return old["id"], "unchanged"
@@ -122,6 +125,17 @@ def row_of(article: Article) -> dict[str, Any]:
     row["blocks"] = [_sparse(asdict(block)) for block in article.blocks]
     row["word_count"] = len(article.body.split())
     return row
+
+
+def kept_of(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The texts of a ledger that are kept, or would be without its source's template."""
+    return [block["text"] for block in blocks if block["kept"] or block.get("reason") == REASON]
+
+
+def _differ_by_template(new: Row, old: Row) -> bool:
+    """Whether one body lacks only what its source had taught by then, or had not."""
+    differing = new["body"] != old["body"] and new["blocks"] != old["blocks"]
+    return differing and kept_of(new["blocks"]) == kept_of(old["blocks"])
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

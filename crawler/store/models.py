@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 URL_STATES = ("queued", "leased", "fetched", "unchanged", "gone", "forbidden", "failed", "excluded")
+BLOCK_STATES = ("seen", "learned", "forgiven")
 CRAWL_OUTCOMES = ("running", "finished", "shutdown", "failed", "killed")
 
 Instant = DateTime(timezone=True)
@@ -162,7 +163,11 @@ class Article(Base):
     revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     stored_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
-    __table_args__ = (Index(None, "source", "published_at"), Index(None, "published_at"))
+    __table_args__ = (
+        Index(None, "source", "published_at"),
+        Index(None, "published_at"),
+        Index(None, "source", "updated_at"),
+    )
 
 
 class Revision(Base):
@@ -179,3 +184,24 @@ class Revision(Base):
     stored_at: Mapped[datetime] = mapped_column(Instant)
     replaced_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     __table_args__ = (Index(None, "article_id", "revision", unique=True),)
+
+
+class BoilerplateBlock(Base):
+    """A block that recurs over a source's articles, or may turn out to (see templates.py)."""
+
+    __tablename__ = "boilerplate_blocks"
+    source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)  # recurrence.block_key
+    state: Mapped[str] = mapped_column(Text, server_default="seen")
+    sample: Mapped[str | None] = mapped_column(Text)  # from the second article on
+    articles: Mapped[int] = mapped_column(Integer, server_default=text("1"))  # that had it
+    evidence: Mapped[list[int]] = mapped_column(JSONB)  # ids of articles, the first ones
+    cleaned: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # stored articles it was taken from
+    first_seen_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    last_seen_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)  # when it was learned or forgiven
+    clean_from: Mapped[datetime | None] = mapped_column(Instant)  # articles changed since then may not know of it
+    __table_args__ = (
+        CheckConstraint(_one_of("state", BLOCK_STATES), name="state"),
+        Index("ix_boilerplate_blocks_decided", "source", postgresql_where=text("state <> 'seen'")),
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -14,14 +16,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Candidate
+from crawler.recurrence import Template
 from crawler.sources import Source
-from crawler.store import crawls, frontier
+from crawler.store import cleaning, crawls, frontier, templates
 from crawler.store.engine import Database
 from crawler.store.frontier import Added, Due
 from crawler.store.guard import Guard
 from crawler.store.patience import patiently
 from crawler.store.writer import Entry, Stored, Writer
 
+logger = logging.getLogger(__name__)
+CLEANING_TIME = 60.0  # seconds at a run's end
 WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
 
@@ -37,6 +42,7 @@ class CrawlStore:
         self.database = database
         self.patience = patience
         self.crawl_id = 0
+        self.sources: list[str] = []
         self.in_flight: dict[int, str] = {}
         self.changed = asyncio.Event()
         self.failure: str | None = None  # set when the database did not come back
@@ -47,6 +53,7 @@ class CrawlStore:
 
     def open(self, spider: str, sources: Sequence[Source], arguments: dict[str, Any]) -> list[int]:
         """Begin the run; returns the ids of earlier runs that had died and were buried."""
+        self.sources = [source.id for source in sources]
         connection = self.database.engine.connect()
         try:
             with connection.begin():
@@ -85,6 +92,10 @@ class CrawlStore:
         if due:
             self.in_flight[due.url_id] = due.candidate.source
         return due
+
+    async def template(self, source: str) -> Template:
+        """What the source's articles have taught so far."""
+        return await self._work(lambda connection: templates.learned(connection, source))
 
     async def _work(self, work: Callable[[Connection], T]) -> T:
         def transaction() -> T:
@@ -143,8 +154,24 @@ class CrawlStore:
         self._workers.shutdown(cancel_futures=True)
         if self._writer:
             self._writer.close()
+        if outcome == "finished" and self.failure is None:
+            self._apply_templates()
         if self._guard is not None:
             with contextlib.suppress(SQLAlchemyError):  # the next run finds the row and closes it
                 self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
             self._guard.close()
             self._guard = None
+
+    def _apply_templates(self) -> None:
+        """What the run's sources have taught cleans what was stored before; what is not done now is done next time."""
+        end = time.monotonic() + CLEANING_TIME
+        for source in self.sources:
+            try:
+                changed = cleaning.clean(self.database.engine, source, seconds=end - time.monotonic())
+                with self.database.engine.begin() as connection:
+                    templates.prune(connection, source)
+            except SQLAlchemyError as error:
+                logger.warning("%s: its template was not applied: %s", source, str(error).splitlines()[0])
+                return
+            if changed:
+                logger.info("%s: its template cleaned %d stored articles", source, changed)

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Engine, select
 
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Article
-from crawler.store import articles, frontier, models, pages
+from crawler.recurrence import REASON, Witness
+from crawler.store import articles, frontier, models, pages, templates
 from crawler.store.patience import patiently
 from crawler.text import json_safe
 
@@ -48,6 +49,7 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
     """Write entries in the transaction of `connection`."""
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
     saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted]), strict=True))
+    templates.learn(connection, [lesson(article, *saved[i]) for i, article in wanted if saved[i][1] != "unchanged"])
     known = _hashes(connection, [entry.visit.url_id for entry in entries])
     pages.store(connection, [e.archived for e in entries if e.archived and not _is_known(e.visit, known)], crawl_id)
     visits = [
@@ -59,6 +61,13 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
         Stored(article_id=saved[index][0], outcome=saved[index][1]) if index in saved else Stored()
         for index in range(len(entries))
     ]
+
+
+def lesson(article: Article, article_id: int, outcome: articles.Outcome) -> templates.Lesson:
+    """What a stored article teaches about its source's template."""
+    texts = [block.text for block in article.blocks if block.kept or block.reason == REASON]
+    witness = Witness.of(article.headline, texts)
+    return templates.Lesson(article_id=article_id, source=article.source, witness=witness, new=outcome == "new")
 
 
 def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes | None]:

@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.extraction import extract
-from crawler.extraction.authors import people
 from crawler.extraction.images import split_credit
-from crawler.extraction.titles import without_site
 from crawler.items import Extraction
 
 URL = "https://post.example/news/bridge"
@@ -81,79 +79,6 @@ def test_modified_is_not_published() -> None:
 )
 def test_garbage_is_no_instant(raw: str) -> None:
     assert read(record={"@type": "NewsArticle", "datePublished": raw}).published_at is None
-
-
-# --- headline
-
-
-@pytest.mark.parametrize(
-    ("title", "expected"),
-    [
-        ("Bridge closed | Example Post", "Bridge closed"),
-        ("Bridge closed - Example Post", "Bridge closed"),
-        ("Bridge closed – News – Example Post", "Bridge closed – News"),
-        ("Example Post: Bridge closed", "Example Post: Bridge closed"),
-        ("Example Post | Bridge closed", "Bridge closed"),
-        ("Bridge - closed", "Bridge - closed"),
-        ("Example Post", "Example Post"),
-    ],
-)
-def test_a_headline_without_the_site(title: str, expected: str) -> None:
-    assert without_site(title, ["Example Post"]) == expected
-
-
-def test_agreement_beats_a_title_for_search_engines() -> None:
-    record = {"@type": "NewsArticle", "headline": "Bridge: all you need to know"}
-    found = read("<title>The bridge is shut | Post</title>", "<h1>The bridge is shut</h1>", record)
-    assert (found.headline, found.evidence["headline"]) == ("The bridge is shut", "h1")
-
-
-def test_a_headline_is_not_cut_at_its_own_beginning() -> None:
-    head = "<title>Storm hits the coast</title>" + meta("og:title", "Storm hits the coast, two ferries turned back")
-    assert read(head, "<h1>Storm hits the coast, two ferries turned back</h1>").headline == (
-        "Storm hits the coast, two ferries turned back"
-    )
-
-
-def test_entities_are_undone_even_twice() -> None:
-    assert read(record={"@type": "NewsArticle", "headline": "Fish &amp;amp; chips"}).headline == "Fish & chips"
-
-
-# --- authors
-
-
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        ("By Nora Quill", ["Nora Quill"]),
-        ("Von Nora Quill und Emil Varga", ["Nora Quill", "Emil Varga"]),
-        ("Nora Quill, Emil Varga", ["Nora Quill", "Emil Varga"]),
-        ("Nora Quill, Berlin", ["Nora Quill"]),
-        ("Nora Quill and Emil Varga; Tess Aldous", ["Nora Quill", "Emil Varga", "Tess Aldous"]),
-        ("Автор: Вера Лугова", ["Вера Лугова"]),
-        ("Example Post", []),
-        ("https://post.example/author/nora", []),
-        ("nora@post.example", []),
-        ("admin", []),
-        ("(Image: Example Agency)", []),
-        ("Byron Vance", ["Byron Vance"]),
-    ],
-)
-def test_people(raw: str, expected: list[str]) -> None:
-    assert list(people(raw, "Example Post")) == expected
-
-
-def test_an_organisation_is_the_author_only_when_nobody_is() -> None:
-    agency = {"@type": "Organization", "name": "Example Agency"}
-    person = {"@type": "Person", "name": "Nora Quill"}
-    assert read(record={"@type": "NewsArticle", "author": [agency, person]}).authors == ("Nora Quill",)
-    assert read(record={"@type": "NewsArticle", "author": agency}).authors == ("Example Agency",)
-
-
-def test_a_printed_byline() -> None:
-    found = read("", '<h1>Bridge</h1><div class="story__byline">By Nora Quill</div>')
-    assert (found.authors, found.evidence["authors"]) == (("Nora Quill",), "byline")
-    assert read("", '<div class="author">All our authors write for free</div>').authors == ()
 
 
 # --- JSON-LD

@@ -59,6 +59,35 @@ def test_the_page_is_believed_before_the_feed() -> None:
     assert (article.headline, article.published_at) == ("Bridge", PUBLISHED)
 
 
+def test_a_date_before_the_web_is_refused_and_the_feed_fills_in() -> None:
+    article = normalised(hinted(published_at=PUBLISHED), published_at=datetime(1970, 1, 1, tzinfo=UTC))
+    assert (article.published_at, article.evidence["published_at"]) == (PUBLISHED, "feed (refused:before-the-web)")
+
+
+@pytest.mark.parametrize(("days", "feed_wins"), [(0, False), (2, False), (3, True)])
+def test_a_page_much_newer_than_its_feed_entry_dates_its_template(days: int, feed_wins: bool) -> None:
+    entry = PUBLISHED - timedelta(days=days)
+    evidence = {"published_at": "time"}
+    article = normalised(hinted(published_at=entry), published_zone_assumed=True, evidence=evidence)
+    assert article.published_at == (entry if feed_wins else PUBLISHED)
+    assert article.published_zone_assumed is not feed_wins
+    assert article.evidence["published_at"] == ("feed (refused:later-than-feed time)" if feed_wins else "time")
+
+
+def test_a_feed_that_lists_an_old_article_anew_does_not_make_it_new() -> None:
+    article = normalised(hinted(published_at=PUBLISHED), published_at=PUBLISHED - timedelta(days=300))
+    assert article.published_at == PUBLISHED - timedelta(days=300)
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(1, True), (0, True), (-1, False)])
+def test_modified_before_published_is_dropped(hours: int, kept: bool) -> None:
+    modified = PUBLISHED + timedelta(hours=hours)
+    article = normalised(modified_at=modified, modified_raw="as given")
+    assert article.modified_at == (modified if kept else None)
+    assert article.modified_raw == "as given"
+    assert article.evidence.get("modified_at") == (None if kept else "refused:before-published")
+
+
 @pytest.mark.parametrize(
     ("claimed", "canonical"),
     [

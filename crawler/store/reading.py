@@ -1,0 +1,121 @@
+"""Stored articles read back as the values they were made of, and the raw page that each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, RowMapping, Select, or_, select
+
+from crawler.items import Article, Block, Candidate, Image, Page, Post
+from crawler.store import models
+from crawler.store.articles import COLUMNS
+from crawler.store.pages import decompress
+from crawler.urls import canonical_url
+
+MAX_ID = 2**63 - 1
+T = TypeVar("T", Block, Image, Post)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredArticle:
+    """An article with what only the database knows of it."""
+
+    id: int
+    article: Article
+    revision: int
+    stored_at: datetime
+    updated_at: datetime
+
+
+def article(connection: Connection, article_id: int) -> StoredArticle | None:
+    """The article of that id."""
+    if article_id > MAX_ID:
+        return None
+    return _first(connection, _articles().where(models.Article.id == article_id))
+
+
+def article_at(connection: Connection, url: str) -> StoredArticle | None:
+    """The article that was fetched from that address, or has it as its canonical one."""
+    addresses = [url, canonical_url(url) or url]
+    fetched = select(models.Url.article_id).where(models.Url.url.in_(addresses))
+    own = or_(
+        models.Article.canonical_url.in_(addresses),
+        models.Article.url.in_(addresses),
+        models.Article.id.in_(fetched),
+    )
+    return _first(connection, _articles().where(own).order_by(models.Article.id))
+
+
+def raw_page(connection: Connection, article_id: int) -> Page | None:
+    """The newest stored page that gave the article, with what its feed had said of it."""
+    statement = (
+        select(models.Page.__table__, models.Url.source, models.Url.found_in, models.Url.hints)
+        .join(models.Url, models.Url.id == models.Page.url_id)
+        .where(models.Url.article_id == article_id)
+        .order_by((models.Page.outcome == "article").desc(), models.Page.fetched_at.desc())
+    )
+    row = connection.execute(statement.limit(1)).mappings().one_or_none()
+    return _page(row) if row else None
+
+
+def _articles() -> Select[Any]:
+    return select(models.Article.__table__)
+
+
+def _first(connection: Connection, statement: Select[Any]) -> StoredArticle | None:
+    row = connection.execute(statement.limit(1)).mappings().one_or_none()
+    if row is None:
+        return None
+    return StoredArticle(
+        id=row["id"],
+        article=_article(row),
+        revision=row["revision"],
+        stored_at=row["stored_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _article(row: RowMapping) -> Article:
+    values = {name: row[name] for name in COLUMNS}
+    values["authors"], values["tags"] = tuple(row["authors"]), tuple(row["tags"])
+    values["images"] = tuple(_made(Image, image) for image in row["images"])
+    values["blocks"] = tuple(_made(Block, block) for block in row["blocks"])
+    values["posts"] = tuple(_made(Post, _with_instant(post)) for post in row["posts"])
+    return Article(**values)
+
+
+def _made(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Keys that a later or earlier version of the program stored and this one does not know are left out."""
+    known = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in stored.items() if name in known})
+
+
+def _with_instant(post: Mapping[str, Any]) -> dict[str, Any]:
+    published = post.get("published_at")
+    return {**post, "published_at": datetime.fromisoformat(published) if published else None}
+
+
+def _page(row: RowMapping) -> Page:
+    hints = row["hints"]
+    published = hints.get("published_at")
+    candidate = Candidate(
+        url=row["url"],
+        source=row["source"],
+        found_in=row["found_in"],
+        title=hints.get("title"),
+        published_at=datetime.fromisoformat(published) if published else None,
+    )
+    return Page(
+        url=row["url"],
+        requested_url=row["url"],
+        source=row["source"],
+        status=row["status"],
+        headers=row["headers"],
+        html=decompress(row["html_zstd"]),
+        fetched_at=row["fetched_at"],
+        candidate=candidate,
+        url_id=row["url_id"],
+    )

@@ -1,0 +1,233 @@
+"""What each source's template is: learned while its articles are stored, at a bounded cost for each.
+
+A block that an article keeps leaves a row with its key and the article's id. An article that has it too is held
+against those: when it is no version of theirs it is evidence, and what evidence it takes, `recurrence` says. Rows that
+found no second article are pruned. Whoever writes a source's rows holds its lock, and takes it after the articles' own
+locks, so two runs of one source wait for each other here and never in a circle.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, delete, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from crawler.recurrence import WITNESSES, Template, Witness, unrelated, versions
+from crawler.store import models
+from crawler.store.articles import kept_of
+
+LOCK = 7_305_114  # the first key of pg_advisory_xact_lock(int, int)
+MAX_EVIDENCE = 8  # articles that are named for a block; further ones are only counted
+SEEN_FOR = timedelta(days=30)  # without a second witness
+MOST_SEEN = 20_000  # rows of a source that wait for a second witness
+Block = models.BoilerplateBlock
+DECIDED = text("state <> 'seen'")  # as the index on it says
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lesson:
+    """A stored article as it teaches. `at`: since when it has stood so, if not since now."""
+
+    article_id: int
+    source: str
+    witness: Witness
+    new: bool  # stored for the first time
+    at: datetime | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class _Row:
+    """A row of `boilerplate_blocks` that is being written."""
+
+    key: str
+    state: str
+    sample: str | None
+    articles: int
+    evidence: list[int]
+    first_seen_at: datetime
+    last_seen_at: datetime
+    decided_at: datetime | None = None
+    clean_from: datetime | None = None
+
+
+_COLUMNS = [field.name for field in fields(_Row)]
+_SAVE = text("""
+INSERT INTO boilerplate_blocks AS b (source, key, state, sample, articles, evidence, first_seen_at, last_seen_at,
+                                     decided_at, clean_from)
+SELECT :source, r.* FROM jsonb_to_recordset(:rows)
+    AS r(key text, state text, sample text, articles int, evidence jsonb, first_seen_at timestamptz,
+         last_seen_at timestamptz, decided_at timestamptz, clean_from timestamptz)
+ON CONFLICT (source, key) DO UPDATE SET
+    state = excluded.state, sample = excluded.sample, articles = excluded.articles, evidence = excluded.evidence,
+    last_seen_at = excluded.last_seen_at, decided_at = excluded.decided_at, clean_from = excluded.clean_from
+""").bindparams(bindparam("rows", type_=JSONB))
+
+_ON_MOST = text("""
+SELECT r.key FROM jsonb_to_recordset(:rows) AS r(key text, articles int)
+WHERE 2 * r.articles >= (SELECT count(*) FROM (
+    SELECT FROM articles WHERE source = :source LIMIT 2 * r.articles + 1) AS counted)
+""").bindparams(bindparam("rows", type_=JSONB))
+
+_PRUNE = text("""
+DELETE FROM boilerplate_blocks WHERE source = :source AND state = 'seen' AND (
+    last_seen_at < now() - :seen_for
+    OR key IN (SELECT key FROM boilerplate_blocks WHERE source = :source AND state = 'seen'
+               ORDER BY last_seen_at DESC, key OFFSET :most))
+""")
+
+
+def lock(connection: Connection, source: str) -> tuple[datetime, datetime]:
+    """Hold the source's template until the transaction ends; returns when that began, and the time."""
+    key = zlib.crc32(source.encode()) - (1 << 31)
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :key)"), {"lock": LOCK, "key": key})
+    began, now = connection.execute(text("SELECT now(), clock_timestamp()")).one()
+    return began, now
+
+
+def learned(connection: Connection, source: str) -> Template:
+    """What a source has taught so far."""
+    return Template.of(_learned_keys(connection, source))
+
+
+def _learned_keys(connection: Connection, source: str) -> set[str]:
+    statement = select(Block.key).where(Block.source == source, DECIDED, Block.state == "learned")
+    return set(connection.execute(statement).scalars())
+
+
+def learn(connection: Connection, lessons: Sequence[Lesson]) -> None:
+    """Take in what stored articles teach. The same article twice teaches nothing more."""
+    by_source: dict[str, list[Lesson]] = {}
+    for lesson in lessons:
+        if lesson.witness.blocks:
+            by_source.setdefault(lesson.source, []).append(lesson)
+    for source in sorted(by_source, key=lambda source: zlib.crc32(source.encode())):  # as every other writer
+        _learn(connection, source, by_source[source])
+
+
+def _learn(connection: Connection, source: str, lessons: Sequence[Lesson]) -> None:
+    began, now = lock(connection, source)
+    rows = _rows(connection, source, {key for lesson in lessons for key in lesson.witness.blocks})
+    ids = {article_id for row in rows.values() if row.state == "seen" for article_id in row.evidence}
+    witnesses = _witnesses(connection, ids) | {lesson.article_id: lesson.witness for lesson in lessons}
+    classroom = _Classroom(rows, witnesses, _learned_keys(connection, source), now)
+    for lesson in lessons:
+        classroom.teach(lesson, lesson.at or began)
+    for row in _on_most(connection, source, classroom.open()):
+        classroom.decide(row)
+    _save(connection, source, classroom.changed.values())
+
+
+class _Classroom:
+    """The rows of one source and what is done to them by one article after the other."""
+
+    def __init__(
+        self, rows: dict[str, _Row], witnesses: Mapping[int, Witness], known: Collection[str], now: datetime
+    ) -> None:
+        self.rows, self.witnesses, self.learned, self.now = rows, witnesses, set(known), now
+        self.changed: dict[str, _Row] = {}
+
+    def teach(self, lesson: Lesson, at: datetime) -> None:
+        versions_of_it: dict[int, bool] = {}
+        for key, block in lesson.witness.blocks.items():
+            row = self.rows.get(key)
+            if row is None:
+                self.rows[key] = self.changed[key] = _first(key, lesson.article_id, at)
+            elif lesson.article_id not in row.evidence:
+                if row.state == "seen":
+                    for other in row.evidence:
+                        if other not in versions_of_it:
+                            versions_of_it[other] = self.is_version(lesson, other)
+                    if any(versions_of_it[other] for other in row.evidence):
+                        continue
+                self.count(row, lesson, block, at)
+
+    def is_version(self, lesson: Lesson, other: int) -> bool:
+        witness = self.witnesses.get(other)
+        return witness is not None and versions(lesson.witness, witness, self.learned)
+
+    def count(self, row: _Row, lesson: Lesson, block: str, at: datetime) -> None:
+        new_evidence = len(row.evidence) < MAX_EVIDENCE
+        if new_evidence:
+            row.evidence.append(lesson.article_id)
+        elif not lesson.new:
+            return  # it may have been counted before
+        row.articles += 1
+        row.sample = row.sample or block
+        row.first_seen_at, row.last_seen_at = min(row.first_seen_at, at), max(row.last_seen_at, at)
+        self.changed[row.key] = row
+        if row.state == "seen" and new_evidence and self.is_proven(row):
+            self.decide(row)
+
+    def is_proven(self, row: _Row) -> bool:
+        known = [self.witnesses[one] for one in row.evidence if one in self.witnesses]
+        return unrelated(known, WITNESSES)
+
+    def decide(self, row: _Row) -> None:
+        row.state, row.decided_at, row.clean_from = "learned", self.now, row.first_seen_at
+        self.learned.add(row.key)
+
+    def open(self) -> list[_Row]:
+        """What was seen often enough by now, but on articles of one story."""
+        return [row for row in self.changed.values() if row.state == "seen" and len(row.evidence) >= WITNESSES]
+
+
+def _first(key: str, article_id: int, at: datetime) -> _Row:
+    return _Row(
+        key=key, state="seen", sample=None, articles=1, evidence=[article_id], first_seen_at=at, last_seen_at=at
+    )
+
+
+def _rows(connection: Connection, source: str, keys: Collection[str]) -> dict[str, _Row]:
+    columns = [getattr(Block, name) for name in _COLUMNS]
+    statement = select(*columns).where(
+        Block.source == source, Block.key == any_(bindparam("keys", list(keys), ARRAY(Text)))
+    )
+    return {row["key"]: _Row(**row) for row in connection.execute(statement).mappings()}
+
+
+def _on_most(connection: Connection, source: str, rows: Sequence[_Row]) -> list[_Row]:
+    """Those that at least half of the source's articles have."""
+    if not rows:
+        return []
+    given = [{"key": row.key, "articles": row.articles} for row in rows]
+    keys = set(connection.execute(_ON_MOST, {"source": source, "rows": given}).scalars())
+    return [row for row in rows if row.key in keys]
+
+
+def _witnesses(connection: Connection, ids: Collection[int]) -> dict[int, Witness]:
+    if not ids:
+        return {}
+    article = models.Article
+    statement = select(article.id, article.headline, article.blocks).where(article.id.in_(ids))
+    return {
+        article_id: Witness.of(headline, kept_of(blocks))
+        for article_id, headline, blocks in connection.execute(statement)
+    }
+
+
+def _save(connection: Connection, source: str, rows: Iterable[_Row]) -> None:
+    given = [{name: _plain(getattr(row, name)) for name in _COLUMNS} for row in rows]
+    if given:
+        connection.execute(_SAVE, {"source": source, "rows": given})
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def prune(connection: Connection, source: str) -> int:
+    """Forget what found no second witness; returns how many rows."""
+    lock(connection, source)
+    return connection.execute(_PRUNE, {"source": source, "seen_for": SEEN_FOR, "most": MOST_SEEN}).rowcount
+
+
+def forget(connection: Connection, source: str) -> None:
+    """Start anew; what was forgiven stays forgiven."""
+    lock(connection, source)
+    connection.execute(delete(Block).where(Block.source == source, Block.state != "forgiven"))
+    connection.execute(update(Block).where(Block.source == source).values(articles=0, evidence=[]))

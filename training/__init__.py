@@ -1,0 +1,1 @@
+"""How the block model is trained. Run by hand; data by path, nothing of others is kept here."""
