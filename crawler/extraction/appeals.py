@@ -3,151 +3,51 @@
 `lexicon` reads which signals a block sends: ask, we, you, money, journalism, gate and more; the publication's own name
 counts as "we", a link to a donation or subscription page as "ask". A block whose signals add up in one language is the
 core of a run, and the run grows over its neighbours: labels, buttons and further sentences of the same letter that say
-nothing tell-tale alone. What stands in quotation marks sends no signal and attribution vetoes, since an article about
-donations quotes such sentences. Deleting single sentences by phrase was measured to delete content (16 of 51), which
+nothing tell-tale alone. Where the article itself says neither "we" nor "you", a short paragraph that does is enough.
+What stands in quotation marks sends no signal and attribution vetoes, since an article about donations quotes such
+sentences. Deleting single sentences by phrase was measured to delete content (16 of 51), which
 is why blocks and runs are judged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction.lexicon import BIT, GROUP, WIDTH, folded, group, unquoted, vocabulary
+from crawler.extraction.asking import (
+    LONG_WORDS,
+    PRODUCTS,
+    SHORT_WORDS,
+    TOPICS,
+    core_language,
+    is_address,
+    is_personal,
+    is_quoted,
+    signals,
+)
+from crawler.extraction.lexicon import BIT, GROUP, WIDTH, folded, group, vocabulary
 from crawler.extraction.segment import Piece
 
 LABEL_WORDS = 8  # a label or button is at most this long
 BUTTONS = 0.9  # share of link text above which a block is buttons
 CORE_WORDS = range(3, 161)
-LONG_WORDS = 60  # a longer block says many things by chance
-SHORT_WORDS = 40  # without "we", only a block this short is a prompt
 PROSE_WORDS = 12
 MAX_ADDRESSES = 3  # places of a page with an appeal that only its address gives away
 MAX_LABELS = 4  # in a row that say nothing: beyond, it is a menu
 GAP_WORDS = 45  # of one sentence between two of a letter
-TOPICS = group("money", "journalism", "gate", "mail", "app", "channel", "account", "member")
-PRODUCTS = group("gate", "mail", "app", "channel", "account")
 KINDS = frozenset(("support", "paywall", "newsletter", "registration", "membership", "app", "channel"))
-GOODS = group("money", "gate", "mail", "app", "channel", "account", "member")
 ABOUT = PRODUCTS | group("money", "member")
 SAYING_LITTLE = group("we", "you", "said", "journalism")
-_POLITE = re.compile(r"(?<=[a-zäöüß,] )(?:Sie|Ihnen|Ihr(?:e[nrms]?)?)\b")  # German's "you" is a capital letter
-_COUNTRY = re.compile(r"\bUS\b")
-_QUOTES = re.compile(r"[\"“”„«»‟❝❞]|(?<!\w)'(?=\w)")
-_INSIDE = re.compile(r"[\"“„«❝](.+?)[\"”“»❞]")
-_END = (".", "。", "!", "?", "！", "？", "।", "؟", "…")
 _LINKS = re.compile(
-    r"donat|donor|spende|unterst|support(?!/)|subscri|suscri|abonn|(?<![a-z])abo(?![a-z])|assine|assinatura|abbona|prenumer|predplat|"
-    r"pretplat|membership|mitglied|/join|contribut|patreon|paypal|buymeacoffee|newsletter|nyhetsbrev|nieuwsbrief|signup|"
+    r"donat|donor|spende|unterst|support(?!/)|subscri|suscri|abonn|(?<![a-z])abo(?![a-z])|assine|assinatura|abbona|prenumer|"
+    r"predplat|pretplat|membership|mitglied|/join|contribut|patreon|paypal|buymeacoffee|newsletter|nyhetsbrev|nieuwsbrief|signup|"
     r"sign-up|register|registr|login|signin|t\.me/|whatsapp\.com/channel|play\.google\.com/store/apps|apps\.apple\.com|"
     r"podderzh|pidtrym|wspier|wesprzyj|podpor|sostieni|apoya|apoie|soutenir|faire-un-don|steun|tilaa|lahjoita|bagis",
     re.IGNORECASE,
 )
-
-
-@lru_cache(maxsize=2_048)  # a run grows over blocks that were judged just before
-def signals(text: str, site: str = "") -> int:
-    """The signals of a text outside of quotation marks, all languages; `site` is the publication's name as written."""
-    spoken = _COUNTRY.sub(" ", text) if "US" in text and not text.isupper() else text  # the country is no "us"
-    if _POLITE.search(spoken):
-        spoken += " xsiex"
-    bits = vocabulary().signals(unquoted(folded(spoken)))
-    if site and site in text and re.search(rf"(?<!\w){re.escape(site)}(?![a-z0-9])", text):  # "Time" is no "time"
-        bits |= BIT["we"]
-    return bits
-
-
-def is_quoted(text: str) -> bool:
-    """Mostly speech: the publisher does not put its own appeal in quotation marks."""
-    if text[0] in "—–―" or (text[0] in "“„«" and not _INSIDE.search(text)):  # a dialogue; a speech of many paragraphs
-        return True
-    if len(_QUOTES.findall(text)) < 2:
-        return False
-    return sum(map(len, _INSIDE.findall(text))) * 3 >= len(text)
-
-
-def is_attributed(text: str, language: str | None = None) -> bool:
-    """Somebody is said to have said it."""
-    bits = signals(text)
-    if not bits & vocabulary().everywhere("said"):
-        return False
-    return any(vocabulary().of(bits, at) & BIT["said"] for at in _spoken(bits, language))
-
-
-def _spoken(bits: int, language: str | None) -> list[int]:
-    """The languages in which a text sends most signals: "he" is a pronoun here and a verb there."""
-    near = vocabulary().near(language)
-    counts = {at: (bits >> WIDTH * at & GROUP).bit_count() + (at in near) for at in vocabulary().heard(bits)}
-    most = max(counts.values(), default=0)
-    return sorted((at for at, count in counts.items() if count >= most - 1), key=lambda at: (at not in near, at))
-
-
-def core_language(text: str, words: int, site: str = "", language: str | None = None) -> int:
-    """The language in which a block is the core of an appeal, 0 for none."""
-    bits = signals(text, site)
-    if not bits & vocabulary().everywhere("ask", "prompt", "soft") or is_quoted(text):
-        return 0
-    near = vocabulary().near(language)
-    for at in _spoken(bits, language):
-        found = vocabulary().of(bits, at)
-        if _is_core(found, words) if at in near or not near else _is_foreign_core(found, words):
-            return at
-    return 0
-
-
-def _is_core(found: int, words: int) -> bool:
-    """The publication speaks to its reader, asks, and names money, its journalism, a gate or another of its goods."""
-    topics, products = (found & TOPICS).bit_count(), (found & PRODUCTS).bit_count()
-    if found & BIT["said"]:
-        return False
-    if words > LONG_WORDS:
-        return not ~found & group("ask", "we", "you") and (topics >= 3 or (topics >= 2 and bool(found & BIT["prompt"])))
-    if found & BIT["prompt"] and (found & group("ask", "we", "you", "soft") or topics >= 2 or (topics and words <= 25)):
-        return words <= SHORT_WORDS or found.bit_count() >= 4
-    if found & BIT["ask"]:
-        return _is_asking(found, words, topics, products)
-    return bool(found & BIT["soft"]) and _is_softly_asking(found, words, topics, products)
-
-
-def _is_asking(found: int, words: int, topics: int, products: int) -> bool:
-    if found & BIT["we"]:
-        return topics >= 2 or (topics >= 1 and (bool(found & BIT["you"]) or words <= 20))
-    if found & BIT["you"] and found & BIT["money"] and found & BIT["soft"] and words <= SHORT_WORDS:
-        return True
-    if found & BIT["you"] and topics >= 2 and found & (PRODUCTS | group("journalism", "member")):
-        return words <= SHORT_WORDS
-    return words <= 25 and (products >= 2 or (products >= 1 and bool(found & BIT["you"])))
-
-
-def _is_softly_asking(found: int, words: int, topics: int, products: int) -> bool:
-    """With words that a shop or a columnist might use, too, more has to come together."""
-    if not found & BIT["you"] or words > 30:
-        return False
-    return topics >= 2 if found & BIT["we"] else products >= 2 and topics >= 3
-
-
-def _is_address(found: int) -> bool:
-    """Speaks to the reader of what a publication offers or needs, without a word of asking that we know."""
-    if found & BIT["said"] or not found & group("we", "you"):
-        return False
-    if not found & BIT["you"]:
-        more = (found & TOPICS).bit_count() >= 2 or bool(found & group("ask", "soft", "mail", "app"))
-        return bool(found & GOODS) and more
-    return bool(found & GOODS)
-
-
-def _is_foreign_core(found: int, words: int) -> bool:
-    """In another language than the page's, words may be false friends."""
-    return words <= LONG_WORDS and not ~found & group("ask", "prompt") and _is_core(found, words)
-
-
-def is_appeal(text: str, site: str = "") -> bool:
-    """Whether a text alone is the core of a run."""
-    return core_language(text, len(text.split()), site) > 0
 
 
 def is_sentence(piece: Piece) -> bool:
@@ -170,22 +70,37 @@ class _Run:
     at: list[int] = field(default_factory=list)
 
 
+def _language_heard(pieces: Sequence[Piece]) -> str | None:
+    """The language whose words a page that declares none holds most of."""
+    tally: dict[int, int] = {}
+    for piece in pieces:
+        if piece.words in range(PROSE_WORDS, CORE_WORDS.stop):
+            bits = signals(piece.text)
+            for at in vocabulary().heard(bits):
+                tally[at] = tally.get(at, 0) + (bits >> WIDTH * at & GROUP).bit_count()
+    return vocabulary().languages[max(tally, key=lambda at: tally[at])] if tally else None
+
+
 class _Page:
     """The blocks of a page while the appeals among them are looked for."""
 
     def __init__(self, pieces: Sequence[Piece], site: str, headline: str | None, language: str | None) -> None:
-        self.pieces, self.site, self.language = pieces, site, language
+        known = bool(vocabulary().near(language))
+        self.pieces, self.site = pieces, site
+        self.language = language if known else _language_heard(pieces)
+        self.near = vocabulary().near(self.language)
         title = folded(headline or "")
-        self.about = bool(title) and any(
-            vocabulary().of(signals(title), at) & ABOUT for at in vocabulary().near(language)
-        )
-        self.cores = {at: language for at, piece in enumerate(pieces) if (language := self._core(piece, title))}
-        if not self.about and self._is_impersonal():
+        self.about = bool(title) and any(vocabulary().of(signals(title), at) & ABOUT for at in self.near)
+        self.cores = {at: core for at, piece in enumerate(pieces) if (core := self._core(piece, title))}
+        self.impersonal = bool(self.near) and not self.about and self._is_impersonal()
+        if self.impersonal:
             self._add_addresses()
 
     def _core(self, piece: Piece, title: str) -> int:
         if piece.reason or piece.words not in CORE_WORDS or piece.level == 1:
             return 0
+        if piece.link_chars and piece.element.tag != "p" and piece.link_density > BUTTONS:
+            return 0  # a menu's
         language = core_language(piece.text, piece.words, self.site, self.language)
         if not language or folded(piece.text) == title:
             return 0
@@ -194,30 +109,43 @@ class _Page:
 
     def _is_impersonal(self) -> bool:
         """Whether the article speaks neither as "we" nor to "you": then a paragraph that does is not the article's."""
-        near = vocabulary().near(self.language) or vocabulary().near("en")
         personal = plain = 0
         for at, piece in enumerate(self.pieces):
-            if not piece.reason and at not in self.cores and piece.words >= PROSE_WORDS and piece.link_density < 0.5:
-                found = vocabulary().among(signals(piece.text, ""), near)
-                if found & group("we", "you") and not is_quoted(piece.text):
-                    personal += not found & GOODS or piece.words > LONG_WORDS
-                else:
+            if not piece.reason and at not in self.cores and piece.words >= PROSE_WORDS:
+                if piece.link_density >= 0.5:
+                    continue
+                if piece.words > CORE_WORDS.stop:
                     plain += 1
+                    continue
+                if not self._addresses(piece, is_personal) or is_quoted(piece.text):
+                    plain += 1
+                elif piece.words > LONG_WORDS or not self._addresses(piece, is_address):
+                    personal += 1
         return personal <= 1 or personal * 8 <= plain
 
     def _add_addresses(self) -> None:
         """Short paragraphs that speak to the reader of money or goods; many of them would be the article itself."""
-        near = vocabulary().near(self.language) or vocabulary().near("en")
         found = [
             at
             for at, piece in enumerate(self.pieces)
-            if at not in self.cores and not piece.reason and piece.words in range(6, SHORT_WORDS + 1)
-            and piece.level != 1 and piece.link_density < BUTTONS and not is_quoted(piece.text)
-            and _is_address(vocabulary().among(signals(piece.text), near))
+            if at not in self.cores
+            and not piece.reason
+            and piece.words in range(6, SHORT_WORDS + 1)
+            and piece.level != 1
+            and piece.link_density < BUTTONS
+            and not is_quoted(piece.text)
+            and self._addresses(piece, is_address)
         ]
         runs = sum(at - 2 not in found and at - 1 not in found for at in found)
         if runs <= MAX_ADDRESSES:
-            self.cores |= dict.fromkeys(found, min(near - {1}, default=1))
+            self.cores.update(dict.fromkeys(found, min(self.near - {1}, default=1)))
+
+    def _addresses(self, piece: Piece, judge: Callable[[int], bool]) -> bool:
+        """Whether a block does, in the language that it speaks most: Spanish "has" is an English word, too."""
+        bits = signals(piece.text)
+        counts = {at: (bits >> WIDTH * at & GROUP).bit_count() for at in self.near}
+        most = max(counts.values(), default=0)
+        return most > 0 and all(judge(vocabulary().of(bits, at)) for at, count in counts.items() if count == most)
 
     def found_in(self, piece: Piece, language: int) -> int:
         """A block's signals in the language of a run and those close to it, English being everybody's second."""
@@ -270,6 +198,8 @@ class _Page:
         if piece.words > LONG_WORDS and not (found & BIT["we"] and found & group("ask", "prompt")):
             return False
         if found & BIT["prompt"]:
+            return True
+        if self.impersonal and piece.words <= GAP_WORDS and self._addresses(piece, is_personal):
             return True
         others = (found & (TOPICS | group("ask", "you", "soft"))).bit_count()
         if found & BIT["we"] and others >= 1:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction.appeals import KINDS, is_attributed, is_quoted, is_sentence
+from crawler.extraction.appeals import KINDS, is_sentence
+from crawler.extraction.asking import is_attributed, is_quoted
 from crawler.extraction.segment import Piece
 
 SPREADING = frozenset((*KINDS, "consent", "related", "share"))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from lxml.etree import _Element as Element
 
 from crawler.extraction.body import article_lines, mark_kept
 from crawler.extraction.boxes import cut
 from crawler.extraction.model import KEEP, scores
+from crawler.extraction.places import container
 from crawler.extraction.segment import Piece
 
+TWICE = 10  # words; a shorter line may well stand twice in an article
+MAX_ROWS = 60
 LEAST = 20  # characters: a shorter answer is a menu's, not an article
 
 
@@ -27,11 +31,43 @@ def choose(pieces: Sequence[Piece], voted: Sequence[bool]) -> None:
     for piece, score in zip(pieces, scores(pieces, voted), strict=True):
         piece.score = None if score is None else round(score, 3)
         piece.kept = score is not None and score >= KEEP
+    _keep_tables(pieces)
+    _drop_copies(pieces)
     too_little = sum(len(piece.text) for piece in pieces if piece.kept) < LEAST
     for piece in pieces:
         piece.kept = piece.kept and not too_little
         if not piece.kept and not piece.reason:
             piece.reason, piece.rule = "outside", "model"
+
+
+def _keep_tables(pieces: Sequence[Piece]) -> None:
+    """A table between two kept blocks belongs to them: its rows are no prose, and neither voter likes them."""
+    kept = [i for i, piece in enumerate(pieces) if piece.kept]
+    for before, after in pairwise(kept):
+        hole = [piece for piece in pieces[before + 1 : after] if not piece.reason]
+        rows = [piece for piece in hole if piece.kind == "table" and piece.link_density < 0.5]
+        box = container(pieces[before])
+        if 1 < len(rows) <= MAX_ROWS and len(rows) == len(hole) and container(pieces[after]) is box is not None:
+            for piece in rows:
+                piece.kept = box in piece.element.iterancestors()
+
+
+def _drop_copies(pieces: Sequence[Piece]) -> None:
+    """A container that holds nothing but copies goes: the text for small screens, a pull quote.
+
+    A question asked of many or a meal of every day has other text beside it, and stays.
+    """
+    places: dict[str, set[Element | None]] = {}
+    held: dict[Element | None, list[Piece]] = {}
+    for piece in pieces:
+        if piece.kept and piece.words >= TWICE:
+            places.setdefault(key(piece.text), set()).add(container(piece))
+            held.setdefault(container(piece), []).append(piece)
+    for box, inside in sorted(held.items(), key=lambda item: len(item[1])):
+        if all(len(places[key(piece.text)]) > 1 for piece in inside):
+            for piece in inside:
+                piece.drop("duplicate", "stands-twice")
+                places[key(piece.text)].discard(box)
 
 
 def drop_standfirst(pieces: Sequence[Piece], description: str | None) -> None:

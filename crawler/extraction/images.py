@@ -15,7 +15,8 @@ MAX_IMAGES = 50
 CREDIT_WORDS = 8
 _CREDIT_CLASS = re.compile(r"credit|source|copyright|photographer|attribution|agency|quelle|urheber", re.IGNORECASE)
 _CREDIT_WORD = (
-    r"(?:photo(?:graph)?(?:s|er)?|picture|image|foto|bild|crédit(?: photo)?|credit|fotograf|фото|quelle|source)"
+    r"(?:photo(?:graph)?(?:s|er)?|picture|image|foto|bild|crédit(?: photo)?|credit|quelle|source|fotograf(?:ie|ia)?"
+    r"|fot\.|zdjęcie|fotoğraf|kuva|фото(?:графия)?|תצלום|צילום|تصوير|사진|写真|撮影|摄影|图片?来源)"
 )
 # "Photo by" needs a sentence's end before it, or "a photo by the sea" would be one; "Photo:" and "©" do not.
 _CREDIT_TAIL = re.compile(
@@ -23,9 +24,7 @@ _CREDIT_TAIL = re.compile(
     r"\s*(?P<credit>\S.{1,118})$",
     re.IGNORECASE,
 )
-_LABEL = re.compile(
-    r"^(?:photo|picture|image|credit|foto|bild|crédit(?: photo)?|quelle|source|фото)s?\s*(?::|by\s)\s*", re.IGNORECASE
-)
+_LABEL = re.compile(rf"^{_CREDIT_WORD}s?\s*(?:[:：/]|by\s)\s*", re.IGNORECASE)
 
 
 def images(tree: Element, url: str | None, first: tuple[str, ...] = ()) -> tuple[Image, ...]:

@@ -16,6 +16,7 @@ ARTICLE_TYPES = frozenset((
     "SocialMediaPosting", "TechArticle", "ScholarlyArticle", "Report", "AdvertiserContentArticle", "SatiricalArticle",
     "MedicalScholarlyArticle", "Review",
 ))  # fmt: skip
+MEDIA_TYPES = frozenset(("VideoObject", "ImageGallery", "MediaGallery", "PodcastEpisode", "AudioObject"))
 MAX_NODES = 2_000  # a page with more is a catalogue; what comes later is not its article
 _WRAPPING = re.compile(r"^\s*(?://)?\s*(?:<!\[CDATA\[|<!--)|(?://)?\s*(?:\]\]>|-->)\s*;?\s*$")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
@@ -76,7 +77,9 @@ def article(found: list[Node], url: str | None) -> Node:
     """The record of the page's own article: one that names the page's URL, else the one that says most."""
     articles = [node for node in found if types(node) & ARTICLE_TYPES]
     if not articles:
-        return {}
+        # A page whose one record is a video's or a gallery's is that video's page.
+        media = [node for node in found if types(node) & MEDIA_TYPES]
+        return media[0] if len(media) == 1 else {}
 
     def worth(node: Node) -> tuple[bool, int]:
         own = url is not None and any(url == text(node.get(key)) for key in ("url", "@id", "mainEntityOfPage"))

@@ -5,14 +5,15 @@
 a language is judged by itself and false friends do not add up ("my" is Polish for "we"). A token's bits are looked up
 once and remembered: a page costs little more than splitting it into words.
 
-`none` lists exceptions from endings. In the files, `*` stands for any ending or, in front, any beginning; in a phrase `..` skips up to four words. Words match
-at their boundaries ("spende" is in "suspended"); scripts without spaces match anywhere.
+`none` lists exceptions from endings. In the files, `*` stands for
+any ending or, in front, any beginning; in a phrase `..` skips up to four words. Words match at their boundaries
+("spende" is in "suspended"); scripts without spaces match anywhere.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -34,9 +35,13 @@ _FAMILIES = (
 )  # fmt: skip
 _SPACES = re.compile(r"\s+")
 _QUOTED = re.compile(r"\"[^\"]*\"|«[^«»]*»|「[^「」]*」|『[^『』]*』")
-_TOKEN = re.compile(
-    "[$£€₹₴₺₽₩₫฿₪¥₦₱]|[\\w\u0300-\u036f\u0591-\u05bd\u0900-\u0dff]+(?:['-][\\w\u0300-\u036f\u0900-\u0dff]+)*\\$?"
+_SIGNS = "[$£€₹₴₺₽₩₫฿₪¥₦₱]"
+_MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u0900-\u0dff]")  # vowel signs are no `\w`, but part of a word
+_MARKED_TOKEN = re.compile(
+    _SIGNS + "|[\\w\u0300-\u036f\u0591-\u05bd\u0900-\u0dff]+(?:['-][\\w\u0300-\u036f\u0900-\u0dff]+)*"
 )
+_TOKEN = re.compile(_SIGNS + r"|\w+(?:['-]\w+)*\$?")
+_ASCII_TOKEN = re.compile(r"[$]|\w+(?:['-]\w+)*\$?", re.ASCII)
 _DENSE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _CLITICS = "وفبلكהובלשמכ"  # one letter written together with the next word in Arabic and Hebrew
 _PLAIN = {
@@ -55,12 +60,19 @@ def folded(text: str) -> str:
 
 def unquoted(text: str) -> str:
     """A folded text without what stands in quotation marks."""
+    if '"' not in text and "«" not in text and "「" not in text and "『" not in text:
+        return text
     return _QUOTED.sub(" ", text)
 
 
 def tokens(text: str) -> list[str]:
     """The words of a folded text, and currency signs."""
-    return _TOKEN.findall(text)
+    if text.isascii():
+        return _ASCII_TOKEN.findall(text)
+    return (_MARKED_TOKEN if _MARKS.search(text) else _TOKEN).findall(text)
+
+
+Phrase = tuple[str | re.Pattern[str], int]
 
 
 class _Memory(dict[str, int]):
@@ -86,16 +98,17 @@ class Vocabulary:
         self.prefixes: dict[str, list[tuple[str, int]]] = {}  # by their first two characters
         self.suffixes: dict[str, int] = {}
         self.dense: dict[str, int] = {}
-        self.phrases: dict[str, list[tuple[re.Pattern[str], int]]] = {}  # first word, with its `*` -> phrases
+        self.phrases: dict[str, list[Phrase]] = {}  # first word, with its `*` -> phrases
         for at, signals in enumerate(languages.values()):
             for signal, parts in signals.items():
                 for part in () if signal == "none" else parts:
                     self._add(part, BIT[signal] << WIDTH * at)
-        self.open_phrases: dict[str, list[tuple[str, list[tuple[re.Pattern[str], int]]]]] = {}
+        self.open_phrases: dict[str, list[tuple[str, list[Phrase]]]] = {}
         for first in [first for first in self.phrases if first.endswith("*")]:
             self.open_phrases.setdefault(first[:2], []).append((first[:-1], self.phrases[first]))
         self.without_suffix = {word for signals in languages.values() for word in signals.get("none", ())}
         self.memory = _Memory(self)
+        self.begun: dict[str, list[Phrase]] = {}  # token -> phrases that it may begin
         self._dense_parts = self._dense_union()
 
     def _add(self, part: str, bits: int) -> None:
@@ -122,10 +135,13 @@ class Vocabulary:
         return re.compile("(?=(" + "|".join(map(re.escape, parts)) + "))")
 
     def lookup(self, token: str) -> int:
-        bits = self._bits(token)
+        bits, begun = self._bits(token), self._starting(token)
         if token[0] in _CLITICS and len(token) > 3:
             bits |= self._bits(token[1:])
-        return bits | self.phrase_bit if self._starting(token) else bits
+        if begun:
+            self.begun[token] = begun
+            bits |= self.phrase_bit
+        return bits
 
     def _bits(self, token: str) -> int:
         bits = self.exact.get(token, 0)
@@ -136,7 +152,7 @@ class Vocabulary:
             bits |= self.suffixes.get(token[-length:], 0)
         return bits
 
-    def _starting(self, token: str) -> list[tuple[re.Pattern[str], int]]:
+    def _starting(self, token: str) -> list[Phrase]:
         """The phrases whose first word a token may be."""
         return self.phrases.get(token, []) + [
             phrase
@@ -160,8 +176,8 @@ class Vocabulary:
     def _phrase_signals(self, words: list[str]) -> int:
         line, bits = f" {' '.join(words)} ", 0
         for word in {word for word in words if self.memory[word] & self.phrase_bit}:
-            for pattern, of_phrase in self._starting(word):
-                if of_phrase & ~bits and pattern.search(line):
+            for pattern, of_phrase in self.begun[word]:
+                if of_phrase & ~bits and (pattern in line if isinstance(pattern, str) else pattern.search(line)):
                     bits |= of_phrase
         return bits
 
@@ -200,6 +216,9 @@ class Vocabulary:
             found |= bits >> WIDTH * at & GROUP
         return found
 
+    def group_of(self, signal: str, language: int) -> int:
+        return BIT[signal] << WIDTH * language
+
     def of(self, bits: int, language: int) -> int:
         """One language's group, with what is universal."""
         return (bits | bits >> WIDTH * language) & GROUP
@@ -209,7 +228,9 @@ def group(*signals: str) -> int:
     return sum(BIT[signal] for signal in signals)
 
 
-def _phrase(part: str) -> re.Pattern[str]:
+def _phrase(part: str) -> str | re.Pattern[str]:
+    if "*" not in part and ".." not in part:
+        return f" {part} "
     words = [re.escape(word).replace(r"\*", r"\S*") for word in part.split()]
     line = " ".join(["", *words, ""])
     return re.compile(line.replace(r" \.\. ", r" (?:\S+ ){0,4}?"))

@@ -32,7 +32,7 @@ _TAIL = re.compile(
     r"|\s+(?:staff|contributor|reporter|editor|correspondent|columnist|wire services?"
     r"|기자|특파원|記者|记者|编辑|報道|撮影|摄)"
     r"(?:\s+(?:writer|reporter|editor))?$"
-    r"|\s+(?:updated|published|posted|last|on|am|le|il)\b.*$|\s+\d.*$",
+    r"|\s+(?:updated|published|posted|last)\b.*$|\s+(?:on|am|le|il)\s(?=.*\d).*$|\s+\d.*$",
     re.IGNORECASE,
 )
 _ROLE = re.compile(

@@ -90,7 +90,7 @@ def _starts(text: str, parts: tuple[str, ...]) -> bool:
 
 def loaded(name: str) -> Any:
     text = files("crawler.extraction").joinpath("rules", name).read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - twenty times faster
 
 
 @cache
@@ -118,6 +118,9 @@ def _naming() -> tuple[Rule, ...]:
 
 def _rule(entry: dict[str, Any]) -> Rule:
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    for matcher in ("equals", "starts_with", "contains"):
+        if matcher in fields:
+            fields[matcher] = tuple(folded(part) for part in fields[matcher])
     return Rule(**fields)
 
 
@@ -141,27 +144,29 @@ class _Screen:
     """Most rules in four looks: a page has hundreds of blocks, and nearly none of them matches any rule."""
 
     anchored: re.Pattern[str]
-    loose: re.Pattern[str]
+    loose: re.Pattern[str] | None
     starts: tuple[str, ...]
-    parts: tuple[str, ...]
+    parts: re.Pattern[str]
 
     def passes(self, text: str) -> bool:
         return bool(
             self.anchored.match(text)
-            or self.loose.search(text)
+            or (self.loose and self.loose.search(text))
             or text.lstrip("¡¿ ").startswith(self.starts)
-            or any(part in text for part in self.parts)
+            or self.parts.search(text)
         )
 
 
 @cache
 def _screen() -> _Screen:
     patterns = [rule.regex for rule in _others() if rule.regex]
+    open_ended = [rule.regex for rule in _others() if rule.regex and not rule.contains]
+    loose = [pattern for pattern in open_ended if not _is_anchored(pattern)]
     return _Screen(
         anchored=_union(pattern for pattern in patterns if _is_anchored(pattern)),
-        loose=_union(pattern for pattern in patterns if not _is_anchored(pattern)),
+        loose=_union(loose) if loose else None,
         starts=tuple(part for rule in _others() for part in rule.starts_with),
-        parts=tuple(part for rule in _others() for part in rule.contains),
+        parts=_union(re.escape(part) for rule in _others() for part in rule.contains),
     )
 
 
@@ -183,7 +188,9 @@ def _drop_by_package(piece: Piece, site: str) -> None:
     text = folded(piece.text)
     label = _labels().get(text.strip(CLOSING))
     likely = (label,) if label else _others() if _screen().passes(text) else ()
-    for rule in (*likely, *_naming()):
+    if site and site in text:
+        likely = (*likely, *_naming())
+    for rule in likely:
         if rule.matches(text, piece.words, site):
             piece.drop(rule.kind, rule.id)
             return
