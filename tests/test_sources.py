@@ -183,8 +183,8 @@ def test_a_broken_seed_names_file_and_key(tmp_path: Path, added: str, message: s
 
 BROKEN_RULES = {
     "begins: x": ": unknown key 'begins'; Allowed: id, kind, equals, ",
-    "kind: ad": ".kind: must be one of 'support', 'paywall', 'newsletter', 'consent', 'related', 'share', 'byline', "
-    "'caption' or 'legal', not 'ad'",
+    "kind: ad": ".kind: must be one of 'support', 'paywall', 'newsletter', 'membership', 'registration', 'app', "
+    "'channel', 'consent', 'related', 'share', 'byline', 'caption', 'legal', 'advertisement' or 'comments', not 'ad'",
     "id: A b": ".id: 'A b' must be lower-case words joined by hyphens",
     "keeps: []": ".keeps: needs at least one entry",
     "drops: []": ".drops: needs at least one entry",

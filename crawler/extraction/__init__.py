@@ -62,7 +62,7 @@ def prepared(html: bytes, url: str | None = None, *, source: Source | None = Non
     fields = metadata.read(tree, url)
     pictures = images(tree, url, fields.picture_urls)
     pieces = segment(tree)
-    nodes = jsonld.nodes(tree)
+    nodes = fields.nodes
     posts = liveblog.posts(tree, pieces, nodes, url)
     if not posts:
         drop_appended(pieces, url, fields.headline)

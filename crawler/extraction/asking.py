@@ -118,14 +118,9 @@ def is_address(found: int) -> bool:
         return False
     if not ~found & group("we", "you"):
         return True
-    if not found & BIT["you"]:
-        more = (
-            found & BIT["money"]
-            or (found & TOPICS).bit_count() >= 2
-            or bool(found & group("ask", "soft", "mail", "app"))
-        )
-        return bool(found & GOODS) and more
-    return bool(found & GOODS)
+    if found & BIT["you"] or found & group("money", "ask", "soft", "mail", "app"):
+        return bool(found & GOODS)
+    return bool(found & GOODS) and (found & TOPICS).bit_count() >= 2
 
 
 def _is_foreign_core(found: int, words: int) -> bool:

@@ -39,6 +39,7 @@ class Fields:
     picture_urls: tuple[str, ...]
     is_accessible_for_free: bool | None
     titles: tuple[str, ...]  # all that the page gives as its headline, for recognising it in the body
+    nodes: list[jsonld.Node]  # the page's JSON-LD
     evidence: Evidence
 
 
@@ -71,6 +72,7 @@ def read(tree: Element, url: str | None) -> Fields:
         picture_urls=tuple(_picture_urls(head)),
         is_accessible_for_free=_free(head),
         titles=tuple(title for _, title in given),
+        nodes=head.nodes,
         evidence=evidence,
     )
 
