@@ -174,6 +174,8 @@ class _Page:
             return "same"
         if box in self.above:
             return "above"
+        if box.tag == self.main.tag and box.get("class") == self.main.get("class"):
+            return "twin" + str(_distance(box, self.main))  # an article that advertising cuts into equal halves
         for depth, element in enumerate(box.iterancestors(), 1):
             if element is self.main:
                 return f"inside{min(depth, 3)}"
@@ -212,6 +214,14 @@ class _Page:
         if piece.reason:
             return "x"
         return piece.kind[0] + ("L" if piece.words >= LONG else "s") + ("a" if piece.link_density > 0.5 else "")
+
+
+def _distance(box: Element, other: Element) -> int:
+    """1 for siblings, 2 for cousins, 3 for what is further apart."""
+    parent, its = box.getparent(), other.getparent()
+    if parent is its:
+        return 1
+    return 2 if parent is not None and its is not None and parent.getparent() is its.getparent() else 3
 
 
 def _card(box: Element | None) -> object:
