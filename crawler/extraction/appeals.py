@@ -32,14 +32,16 @@ from crawler.extraction.lexicon import BIT, GROUP, WIDTH, folded, group, vocabul
 from crawler.extraction.segment import Piece
 
 LABEL_WORDS = 8  # a label or button is at most this long
-BUTTONS = 0.9  # share of link text above which a block is buttons
+BUTTONS = 0.85  # share of link text above which a block is buttons
 CORE_WORDS = range(3, 161)
 PROSE_WORDS = 12
 MAX_ADDRESSES = 3  # places of a page with an appeal that only its address gives away
+TEASER_WORDS = 4
 MAX_LABELS = 4  # in a row that say nothing: beyond, it is a menu
 GAP_WORDS = 45  # of one sentence between two of a letter
 KINDS = frozenset(("support", "paywall", "newsletter", "registration", "membership", "app", "channel"))
 ABOUT = PRODUCTS | group("money", "member")
+GOODS_OR_ASK = PRODUCTS | group("money", "member", "ask", "prompt", "soft")
 SAYING_LITTLE = group("we", "you", "said", "journalism")
 _LINKS = re.compile(
     r"donat|donor|spende|unterst|support(?!/)|subscri|suscri|abonn|(?<![a-z])abo(?![a-z])|assine|assinatura|abbona|prenumer|"
@@ -92,9 +94,12 @@ class _Page:
         title = folded(headline or "")
         self.about = bool(title) and any(vocabulary().of(signals(title), at) & ABOUT for at in self.near)
         self.cores = {at: core for at, piece in enumerate(pieces) if (core := self._core(piece, title))}
-        self.impersonal = bool(self.near) and not self.about and self._is_impersonal()
+        self.personal = not self._is_impersonal()
+        self.impersonal = bool(self.near) and not self.about and not self.personal
         if self.impersonal:
             self._add_addresses()
+        elif self.personal:  # an opinion asks its reader for many things
+            self.cores = {at: core for at, core in self.cores.items() if self._is_publications(at, core)}
 
     def _core(self, piece: Piece, title: str) -> int:
         if piece.reason or piece.words not in CORE_WORDS or piece.level == 1:
@@ -106,6 +111,10 @@ class _Page:
             return 0
         # An article about apps or subscriptions tells its reader what to do with them.
         return 0 if self.about and not self.found_in(piece, language) & BIT["we"] else language
+
+    def _is_publications(self, at: int, language: int) -> bool:
+        named = signals(self.pieces[at].text, self.site) != signals(self.pieces[at].text)
+        return named or bool(self.found_in(self.pieces[at], language) & (PRODUCTS | BIT["journalism"]))
 
     def _is_impersonal(self) -> bool:
         """Whether the article speaks neither as "we" nor to "you": then a paragraph that does is not the article's."""
@@ -165,7 +174,8 @@ class _Page:
         kind = self._kind(run)
         for at in run.at:
             if not self.pieces[at].reason:
-                self.pieces[at].drop(kind, "appeal-run" if at != core else "appeal")
+                own = self._own_kind(at, run.language) or kind
+                self.pieces[at].drop(own, "appeal-run" if at != core else "appeal")
 
     def _grow(self, run: _Run, at: int, step: int) -> None:
         labels = 0
@@ -193,6 +203,8 @@ class _Page:
         found = self.found(at, run.language)
         if found & BIT["said"]:
             return False
+        if piece.words > TEASER_WORDS and piece.link_density > BUTTONS and not found & GOODS_OR_ASK:
+            return False  # leads to another article
         if _is_label(piece):
             return bool(found & group("ask", "prompt")) or _is_labels_place(piece, last, at > before)
         if piece.words > LONG_WORDS and not (found & BIT["we"] and found & group("ask", "prompt")):
@@ -202,6 +214,8 @@ class _Page:
         if self.impersonal and piece.words <= GAP_WORDS and self._addresses(piece, is_personal):
             return True
         others = (found & (TOPICS | group("ask", "you", "soft"))).bit_count()
+        if self.personal:
+            return bool(found & BIT["ask"] and found & BIT["we"]) and others >= 3
         if found & BIT["we"] and others >= 1:
             return True
         return others >= 2 and bool(found & BIT["ask"] or not ~found & group("soft", "you"))
@@ -221,21 +235,26 @@ class _Page:
         return bool(self.found(beyond, run.language) & (PRODUCTS | group("ask", "prompt")))
 
     def _kind(self, run: _Run) -> str:
-        """What an appeal is for, by the signals of its blocks."""
-        found = 0
-        for at in run.at:
-            found |= self.found(at, run.language)
-        if found & BIT["money"] or (found & BIT["journalism"] and not found & PRODUCTS):
-            gated = found & BIT["gate"] and not found & BIT["journalism"]
-            return "paywall" if gated else "support"
-        for signal, kind in _KIND_OF.items():
-            if found & BIT[signal]:
-                return kind
-        return "support"
+        """What most blocks of an appeal are about, or the kind of a label in it that a rule knew."""
+        each = [self.found_in(self.pieces[at], run.language) for at in run.at]
+        votes = {kind: sum(bool(found & BIT[signal]) for found in each) for signal, kind in _KIND_OF.items()}
+        votes["membership"] = sum(bool(found & BIT["member"] and not found & BIT["money"]) for found in each)
+        votes["support"] = sum(bool(found & BIT["money"] and not found & PRODUCTS) for found in each)
+        if any(votes.values()):
+            return max(votes, key=lambda kind: (votes[kind], kind == "support"))
+        return next((reason for at in run.at if (reason := self.pieces[at].reason)), "support")
+
+    def _own_kind(self, at: int, language: int) -> str | None:
+        """A block's own kind: prompts of several kinds often stand one below the other."""
+        found = self.found_in(self.pieces[at], language)
+        if found & group("money", "journalism") or not found & group("ask", "prompt"):
+            return None
+        kind = next((kind for signal, kind in _KIND_OF.items() if found & BIT[signal]), None)
+        return None if kind == "registration" and _is_label(self.pieces[at]) else kind  # a paywall's "log in"
 
 
 _KIND_OF = {
-    "mail": "newsletter", "app": "app", "channel": "channel", "gate": "paywall", "account": "registration",
+    "mail": "newsletter", "channel": "channel", "app": "app", "account": "registration", "gate": "paywall",
     "member": "membership",
 }  # fmt: skip
 
@@ -267,6 +286,8 @@ def _is_labels_place(one: Piece, other: Piece, forward: bool) -> bool:
     second: Element | None = other.element.getparent()
     if first is None or second is None:
         return False
+    if ": " in one.text:
+        return False  # a byline or a credit
     if not forward:
         return first is second and one.kind != "heading"
     if one.kind == "heading" and first is second and one.level is not None and one.level <= 3:

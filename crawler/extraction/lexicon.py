@@ -248,5 +248,5 @@ def _folder() -> Iterable[Traversable]:
 
 
 def _read(text: str) -> dict[str, list[str]]:
-    given: dict[str, str] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    given: dict[str, str] = yaml.load(text, yaml.CSafeLoader)
     return {signal: [folded(part) for part in parts.split(",") if part.strip()] for signal, parts in given.items()}
