@@ -42,6 +42,7 @@ GAP_WORDS = 45  # of one sentence between two of a letter
 KINDS = frozenset(("support", "paywall", "newsletter", "registration", "membership", "app", "channel"))
 ABOUT = PRODUCTS | group("money", "member")
 GOODS_OR_ASK = PRODUCTS | group("money", "member", "ask", "prompt", "soft")
+LETTER = group("money", "journalism", "member")  # what a text of several paragraphs asks for
 SAYING_LITTLE = group("we", "you", "said", "journalism")
 _LINKS = re.compile(
     r"donat|donor|spende|unterst|support(?!/)|subscri|suscri|abonn|(?<![a-z])abo(?![a-z])|assine|assinatura|abbona|prenumer|"
@@ -221,7 +222,9 @@ class _Page:
         return others >= 2 and bool(found & BIT["ask"] or not ~found & group("soft", "you"))
 
     def _is_gap(self, run: _Run, at: int, step: int) -> bool:
-        """One sentence between two of a letter, all three siblings, is the letter's too."""
+        """One sentence between two of a letter, all three siblings, is the letter's too. A prompt is no letter."""
+        if not any(self.found_in(self.pieces[each], run.language) & LETTER for each in run.at):
+            return False
         beyond, gap = at + step, self.pieces[at]
         if not 0 <= beyond < len(self.pieces) or gap.reason or gap.level or gap.words > GAP_WORDS:
             return False

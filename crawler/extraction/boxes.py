@@ -15,6 +15,8 @@ PROMPTS = KINDS - {"support"} | {"consent"}  # one sentence without a tell-tale 
 BOUNDARIES = frozenset(("html", "body", "main", "article", "header", "nav", "footer"))
 BOX_BLOCKS = 14
 PROMPT_WORDS = 60  # of the one sentence
+TELLING = 0.35  # share of a box's words that has to be an appeal's
+BESIDE = 8  # words of the article's own paragraph next to the box
 LIST_LABEL = 5  # words of a share button
 
 
@@ -47,7 +49,10 @@ def _box(pieces: Sequence[Piece], index: int, first: int, prose: int) -> Iterato
     best = range(0)
     while element is not None and element.tag not in BOUNDARIES:
         span = _span(pieces, index, element)
-        if len(span) > BOX_BLOCKS or first in span or not _is_box([pieces[at] for at in span], kind, prose):
+        inside = [pieces[at] for at in span]
+        if len(span) > BOX_BLOCKS:
+            break
+        if not _is_letter(inside, pieces, element) and (first in span or not _is_box(inside, kind, prose)):
             break
         best = span
         element = element.getparent()
@@ -66,6 +71,22 @@ def _span(pieces: Sequence[Piece], index: int, element: Element) -> range:
 
 def _within(piece: Piece, element: Element) -> bool:
     return piece.element is element or element in piece.element.iterancestors()
+
+
+def _is_letter(inside: Sequence[Piece], pieces: Sequence[Piece], box: Element) -> bool:
+    """Whether a box is an appeal of many paragraphs, some of which say nothing tell-tale, beside the article's own."""
+    told = sum(piece.words for piece in inside if piece.reason in KINDS)
+    strangers = [piece for piece in inside if piece.reason not in KINDS]
+    if told < TELLING * sum(piece.words for piece in inside) or any(
+        piece.reason or piece.level == 1 for piece in strangers
+    ):
+        return False
+    if any(is_quoted(piece.text) or is_attributed(piece.text) for piece in strangers if is_sentence(piece)):
+        return False
+    around = box.getparent()
+    own = set(map(id, inside))
+    beside = (piece for piece in pieces if _prose_words(piece) >= BESIDE and id(piece) not in own)
+    return around is not None and any(_within(piece, around) for piece in beside)
 
 
 def _is_box(inside: list[Piece], kind: str, prose: int) -> bool:
