@@ -13,6 +13,7 @@ from functools import lru_cache
 from crawler.extraction.lexicon import BIT, GROUP, WIDTH, folded, group, unquoted, vocabulary
 
 LONG_WORDS = 60  # a longer block says many things by chance
+LABEL = 8  # "Remind me later"
 SHORT_WORDS = 40  # without "we", only a block this short is a prompt
 TOPICS = group("money", "journalism", "gate", "mail", "app", "channel", "account", "member")
 PRODUCTS = group("gate", "mail", "app", "channel", "account")
@@ -80,7 +81,7 @@ def core_language(text: str, words: int, site: str = "", language: str | None = 
 def _is_core(found: int, words: int) -> bool:
     """The publication speaks to its reader, asks, and names money, its journalism, a gate or another of its goods."""
     topics, products = (found & TOPICS).bit_count(), (found & PRODUCTS).bit_count()
-    if found & BIT["said"]:
+    if found & BIT["said"] or is_confession(found, words):
         return False
     if words > LONG_WORDS:
         return not ~found & group("ask", "we", "you") and (topics >= 3 or (topics >= 2 and bool(found & BIT["prompt"])))
@@ -108,13 +109,20 @@ def _is_softly_asking(found: int, words: int, topics: int, products: int) -> boo
     return topics >= 2 if found & BIT["we"] else products >= 2 and topics >= 3
 
 
+def is_confession(found: int, words: int) -> bool:
+    """A columnist says "I"; a letter says "we", and "I" at most where it asks for everything that a letter asks for."""
+    if not found & BIT["me"] or words <= LABEL:
+        return False
+    return bool(~found & group("ask", "we", "you", "money"))
+
+
 def is_personal(found: int) -> bool:
     return bool(found & group("we", "you"))
 
 
 def is_address(found: int) -> bool:
     """Speaks to the reader of what a publication offers or needs, without a word of asking that we know."""
-    if found & BIT["said"] or not found & group("we", "you"):
+    if found & group("said", "me") or not found & group("we", "you"):
         return False
     if not ~found & group("we", "you"):
         return True

@@ -15,7 +15,7 @@ PROMPTS = KINDS - {"support"} | {"consent"}  # one sentence without a tell-tale 
 BOUNDARIES = frozenset(("html", "body", "main", "article", "header", "nav", "footer"))
 BOX_BLOCKS = 14
 PROMPT_WORDS = 60  # of the one sentence
-TELLING = 0.35  # share of a box's words that has to be an appeal's
+TELLING = 0.2  # share of a box's words that has to be an appeal's
 BESIDE = 8  # words of the article's own paragraph next to the box
 LIST_LABEL = 5  # words of a share button
 

@@ -22,7 +22,7 @@ import yaml
 
 SIGNALS = (
     "ask", "we", "you", "money", "journalism", "gate", "mail", "app", "channel", "account", "member", "prompt", "said",
-    "soft",
+    "soft", "me",
 )  # fmt: skip
 BIT = {signal: 1 << at for at, signal in enumerate(SIGNALS)}
 WIDTH = 16  # bits a language; the lowest group is the universal one
