@@ -16,6 +16,7 @@ from lxml.etree import _Element as Element
 
 from crawler.extraction.places import container, ends_sentence, signature
 from crawler.extraction.segment import Piece
+from crawler.extraction.topic import Topic
 
 Features = tuple[str, ...]
 
@@ -70,7 +71,9 @@ class _Page:
         long = [i for i in indices if pieces[i].words >= LONG and pieces[i].kind != "caption"]
         self.first_long, self.last_long = (long[0], long[-1]) if long else (len(pieces), -1)
         self._count_containers(indices)
+        self.topic = Topic([piece.text for piece in pieces], self.chosen)
         self.texts = Counter(piece.text for piece in pieces)
+        self.themes: dict[Element, str] = {}
         self.relations: dict[Element | None, str] = {}
 
     def _chosen(self) -> list[bool]:
@@ -91,7 +94,9 @@ class _Page:
         self.above = [] if self.main is None else list(self.main.iterancestors())
         self.box_chars: Counter[Element | None] = Counter()
         self.box_links: Counter[Element | None] = Counter()
-        for place in self.places:
+        self.held: dict[Element | None, list[int]] = {}
+        for i, place in enumerate(self.places):
+            self.held.setdefault(place.box, []).append(i)
             self.box_chars[place.box] += len(place.piece.text)
             self.box_links[place.box] += place.piece.link_chars
         self.cards = Counter(_card(box) for box in self.box_chars)
@@ -114,6 +119,7 @@ class _Page:
         yield f"words={words},{ends}"
         yield f"words={words},links={links}"
         yield f"kind={kind},tail={tail}"
+        yield f"theme={self.theme(place.box)},box={box}"
         yield from self.of_container(place, box, words, self.position(i))
         yield from self.of_neighbours(i, kind)
         yield from self.of_form(piece, words, tail)
@@ -159,6 +165,14 @@ class _Page:
             yield "quoted"
 
     # -- where ----------------------------------------------------------------------------------------------------
+
+    def theme(self, box: Element | None) -> str:
+        """How far a container as a whole shares the article's topic; the article's own is not asked."""
+        if box is None or box is self.main:
+            return "-"
+        if box not in self.themes:
+            self.themes[box] = self.topic.of(self.held[box])
+        return self.themes[box]
 
     def relation(self, box: Element | None) -> str:
         known = self.relations.get(box)

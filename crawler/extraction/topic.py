@@ -7,7 +7,9 @@ rest of the article, of the sentences of begging letters 55 %.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 OFF = 0.1  # share of longer words from which a paragraph may be the article's
 MIN_STEMS = 3  # with fewer nothing can be told
@@ -28,3 +30,33 @@ def is_off_topic(text: str, others: Iterable[frozenset[str]]) -> bool:
         return False
     shared = {stem for stem in own if any(stem in other for other in others)}
     return len(shared) <= OFF * len(own)
+
+
+class Topic:
+    """How far blocks of a page share the longer words of its article, in steps."""
+
+    STEPS = (0.05, 0.15, 0.3, 0.5)
+    UNKNOWN = "?"
+
+    def __init__(self, texts: Sequence[str], chosen: Sequence[bool]) -> None:
+        self.texts, self.chosen = texts, chosen
+        self.counts: Counter[str] = Counter()
+        for text, yes in zip(texts, chosen, strict=True):
+            if yes and not _DENSE.search(text):
+                self.counts.update(stems(text))
+
+    def of(self, group: Sequence[int]) -> str:
+        """The step of some blocks together, 0 to 4, held against the rest; "?" where nothing can be told."""
+        own: Counter[str] = Counter()
+        within: Counter[str] = Counter()
+        for at in group:
+            if _DENSE.search(self.texts[at]):
+                return self.UNKNOWN
+            found = stems(self.texts[at])
+            own.update(found)
+            if self.chosen[at]:
+                within.update(found)
+        if len(own) < MIN_STEMS:
+            return self.UNKNOWN
+        shared = sum(self.counts[stem] > within[stem] for stem in own)
+        return str(bisect_right(self.STEPS, shared / len(own)))
