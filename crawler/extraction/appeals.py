@@ -31,7 +31,6 @@ from crawler.extraction.asking import (
 )
 from crawler.extraction.lexicon import BIT, GROUP, WIDTH, folded, group, vocabulary
 from crawler.extraction.segment import Piece
-from crawler.extraction.topic import is_off_topic, stems
 
 LABEL_WORDS = 8  # a label or button is at most this long
 BUTTONS = 0.85  # share of link text above which a block is buttons
@@ -92,7 +91,6 @@ class _Page:
     def __init__(self, pieces: Sequence[Piece], site: str, headline: str | None, language: str | None) -> None:
         known = bool(vocabulary().near(language))
         self.pieces, self.site = pieces, site
-        self._stems: dict[int, frozenset[str]] = {}
         self.language = language if known else _language_heard(pieces)
         self.near = vocabulary().near(self.language)
         title = folded(headline or "")
@@ -188,7 +186,7 @@ class _Page:
             labels = labels + 1 if silent else 0
             if labels > (MAX_LABELS if step > 0 else 1):
                 return
-            if at in self.cores or self._joins(run, at, at - step) or self._is_aside(run, at, at - step):
+            if at in self.cores or self._joins(run, at, at - step):
                 run.at.append(at)
             elif self._is_gap(run, at, step):
                 run.at += [at, at + step]
@@ -223,26 +221,6 @@ class _Page:
         if found & BIT["we"] and others >= 1:
             return True
         return others >= 2 and bool(found & BIT["ask"] or not ~found & group("soft", "you"))
-
-    def _is_aside(self, run: _Run, at: int, before: int) -> bool:
-        """A sentence next to a letter's that says nothing tell-tale, and nothing of what the article is about."""
-        piece, last = self.pieces[at], self.pieces[before]
-        if piece.reason or piece.level or piece.words > GAP_WORDS or piece.link_chars or piece.kind == "quote":
-            return False
-        if piece.element.getparent() is not last.element.getparent() or is_quoted(piece.text):
-            return False
-        if self.found(at, run.language) & group("said", "me") or not self._asks_for_money(run):
-            return False
-        others = (self.stems(i) for i in range(len(self.pieces)) if i != at and i not in self.cores and i not in run.at)
-        return is_off_topic(piece.text, list(others))
-
-    def stems(self, at: int) -> frozenset[str]:
-        """The stems of a paragraph of prose."""
-        if at not in self._stems:
-            piece = self.pieces[at]
-            prose = not piece.reason and piece.words >= PROSE_WORDS and piece.link_density < 0.5
-            self._stems[at] = stems(piece.text) if prose or piece.level == 1 else frozenset()
-        return self._stems[at]
 
     def _asks_for_money(self, run: _Run) -> bool:
         return any(self.found_in(self.pieces[each], run.language) & LETTER for each in run.at)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-OFF = 0.1  # share of longer words from which a paragraph may be the article's
 MIN_STEMS = 3  # with fewer nothing can be told
 _LONG = re.compile(r"[^\W\d_]{5,}|\d{2,}")
 _DENSE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -21,15 +20,6 @@ STEM = 6  # letters
 def stems(text: str) -> frozenset[str]:
     """The beginnings of the longer words: inflection changes the ends."""
     return frozenset(word[:STEM] for word in _LONG.findall(text.casefold()))
-
-
-def is_off_topic(text: str, others: Iterable[frozenset[str]]) -> bool:
-    """Whether a text shares next to nothing with an article's other paragraphs. Never of unspaced scripts."""
-    own = stems(text)
-    if len(own) < MIN_STEMS or _DENSE.search(text):
-        return False
-    shared = {stem for stem in own if any(stem in other for other in others)}
-    return len(shared) <= OFF * len(own)
 
 
 class Topic:
