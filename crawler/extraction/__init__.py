@@ -144,8 +144,8 @@ def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None) -
             piece.drop("caption", "figure-caption")
     site = fields.site_name or (source.name if source else "")
     drop_rules(pieces, site, source.boilerplate if source else ())
-    drop_appeals(pieces, site, fields.headline, fields.language or (source.language if source else None))
     drop_bylines(pieces, fields.authors, site)
+    drop_appeals(pieces, site, fields.headline, fields.language or (source.language if source else None))
     spread(pieces)
     _drop_link_farm(pieces)
 

@@ -254,9 +254,11 @@ class _Page:
     def _own_kind(self, at: int, language: int) -> str | None:
         """A block's own kind: prompts of several kinds often stand one below the other."""
         found = self.found_in(self.pieces[at], language)
-        if found & group("money", "journalism") or not found & group("ask", "prompt"):
+        if found & BIT["money"] or not found & group("ask", "prompt", "mail", "channel", "app"):
             return None
-        kind = next((kind for signal, kind in _KIND_OF.items() if found & BIT[signal]), None)
+        if found & BIT["journalism"] and not found & group("mail", "channel", "app"):
+            return None
+        kind = next((_KIND_OF[signal] for signal in ("mail", "channel", "app", "account") if found & BIT[signal]), None)
         return None if kind == "registration" and _is_label(self.pieces[at]) else kind  # a paywall's "log in"
 
 

@@ -163,4 +163,6 @@ def segment(tree: Element) -> list[Piece]:
     for piece in pieces:
         if piece.kind == "table":
             piece.text = piece.text.strip(" |")
+            if " | " not in piece.text:  # one cell: a table for layout
+                piece.kind = "paragraph"
     return [piece for piece in pieces if piece.text]
