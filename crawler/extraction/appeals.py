@@ -29,7 +29,7 @@ from crawler.extraction.asking import (
     is_quoted,
     signals,
 )
-from crawler.extraction.lexicon import BIT, GROUP, WIDTH, folded, group, vocabulary
+from crawler.extraction.lexicon import BIT, ENGLISH, GROUP, WIDTH, folded, group, vocabulary
 from crawler.extraction.segment import Piece
 
 LABEL_WORDS = 8  # a label or button is at most this long
@@ -39,7 +39,8 @@ PROSE_WORDS = 12
 MAX_ADDRESSES = 3  # places of a page with an appeal that only its address gives away
 TEASER_WORDS = 4
 MAX_LABELS = 4  # in a row that say nothing: beyond, it is a menu
-GAP_WORDS = 45  # of one sentence between two of a letter
+GAP_WORDS = 45  # of a sentence between two of a letter
+MAX_GAP = 3  # such sentences between two cores
 KINDS = frozenset(("support", "paywall", "newsletter", "registration", "membership", "app", "channel"))
 ABOUT = PRODUCTS | group("money", "member")
 GOODS_OR_ASK = PRODUCTS | group("money", "member", "ask", "prompt", "soft")
@@ -123,7 +124,7 @@ class _Page:
         personal = plain = 0
         for at, piece in enumerate(self.pieces):
             if not piece.reason and at not in self.cores and piece.words >= PROSE_WORDS:
-                if piece.link_density >= 0.5:
+                if piece.link_density >= 0.5 or any(near in self.cores for near in range(at - 2, at + 3)):
                     continue
                 if piece.words > CORE_WORDS.stop:
                     plain += 1
@@ -160,7 +161,10 @@ class _Page:
 
     def found_in(self, piece: Piece, language: int) -> int:
         """A block's signals in the language of a run and those close to it, English being everybody's second."""
-        return vocabulary().among(signals(piece.text, self.site), vocabulary().kin(language))
+        bits = signals(piece.text, self.site)
+        if language != ENGLISH:  # "i" and "my" are words of other languages
+            bits &= ~(group("me", "said") << WIDTH * ENGLISH)
+        return vocabulary().among(bits, vocabulary().kin(language))
 
     def found(self, at: int, language: int) -> int:
         """The same with where the block's links lead."""
@@ -173,11 +177,22 @@ class _Page:
         run = _Run(self.cores[core], [core])
         for step in (1, -1):
             self._grow(run, core + step, step)
+        self._take_heading(run)
         kind = self._kind(run)
         for at in run.at:
             if not self.pieces[at].reason:
                 own = self._own_kind(at, run.language) or kind
                 self.pieces[at].drop(own, "appeal-run" if at != core else "appeal")
+
+    def _take_heading(self, run: _Run) -> None:
+        """A heading over nothing but the letter is the letter's."""
+        top, end = min(run.at) - 1, max(run.at) + 1
+        if top < 0 or not (self.pieces[top].level or 0) > 1 or self.pieces[top].reason:
+            return
+        parent = self.pieces[top].element.getparent()
+        below = self.pieces[end] if end < len(self.pieces) else None
+        if below is None or below.reason or below.level or below.element.getparent() is not parent:
+            run.at.append(top)
 
     def _grow(self, run: _Run, at: int, step: int) -> None:
         labels = 0
@@ -188,9 +203,9 @@ class _Page:
                 return
             if at in self.cores or self._joins(run, at, at - step):
                 run.at.append(at)
-            elif self._is_gap(run, at, step):
-                run.at += [at, at + step]
-                at += step
+            elif size := self._gap(run, at, step):
+                run.at += [at + offset * step for offset in range(size + 1)]
+                at += size * step
             else:
                 return
             at += step
@@ -225,21 +240,38 @@ class _Page:
     def _asks_for_money(self, run: _Run) -> bool:
         return any(self.found_in(self.pieces[each], run.language) & LETTER for each in run.at)
 
-    def _is_gap(self, run: _Run, at: int, step: int) -> bool:
-        """One sentence between two of a letter, all three siblings, is the letter's too. A prompt is no letter."""
+    def _gap(self, run: _Run, at: int, step: int) -> int:
+        """How many sentences that say nothing tell-tale stand between two of one letter, all siblings; 0 for no gap.
+
+        A prompt is no letter: behind it the article goes on.
+        """
         if not self._asks_for_money(run):
+            return 0
+        parent = self.pieces[at - step].element.getparent()
+        for size in range(1, MAX_GAP + 1):
+            if not self._is_silent(run, at + (size - 1) * step, parent):
+                return 0
+            beyond = at + size * step
+            if not 0 <= beyond < len(self.pieces) or self.pieces[beyond].element.getparent() is not parent:
+                return 0
+            if beyond in self.cores or (size == 1 and self._goes_on(run, beyond, at)):
+                return size
+        return 0
+
+    def _is_silent(self, run: _Run, at: int, parent: Element | None) -> bool:
+        if not 0 <= at < len(self.pieces):
             return False
-        beyond, gap = at + step, self.pieces[at]
-        if not 0 <= beyond < len(self.pieces) or gap.reason or gap.level or gap.words > GAP_WORDS:
+        piece = self.pieces[at]
+        if piece.reason or piece.level or piece.words > GAP_WORDS or piece.element.getparent() is not parent:
             return False
-        if is_quoted(gap.text) or self.found(at, run.language) & group("said", "me"):
+        return not is_quoted(piece.text) and not self.found(at, run.language) & group("said", "me")
+
+    def _goes_on(self, run: _Run, beyond: int, at: int) -> bool:
+        if _is_label(self.pieces[beyond]) and not self.found(beyond, run.language) & (
+            PRODUCTS | group("ask", "prompt")
+        ):
             return False
-        siblings = {piece.element.getparent() for piece in (self.pieces[at - step], gap, self.pieces[beyond])}
-        if len(siblings) > 1:
-            return False
-        if beyond in self.cores or not _is_label(self.pieces[beyond]):
-            return beyond in self.cores or self._joins(run, beyond, at)
-        return bool(self.found(beyond, run.language) & (PRODUCTS | group("ask", "prompt")))
+        return self._joins(run, beyond, at)
 
     def _kind(self, run: _Run) -> str:
         """What most blocks of an appeal are about, or the kind of a label in it that a rule knew."""

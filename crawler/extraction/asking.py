@@ -126,7 +126,10 @@ def is_address(found: int) -> bool:
         return False
     if not ~found & group("we", "you"):
         return True
-    if found & BIT["you"] or found & group("money", "ask", "soft", "mail", "app"):
+    if found & BIT["you"]:  # service information tells its reader what to do, too
+        more = found & group("prompt", "member", "journalism", "ask") or (found & TOPICS).bit_count() >= 2
+        return bool(found & GOODS and more)
+    if found & group("money", "ask", "soft", "mail", "app"):
         return bool(found & GOODS)
     return bool(found & GOODS) and (found & TOPICS).bit_count() >= 2
 

@@ -28,6 +28,7 @@ BIT = {signal: 1 << at for at, signal in enumerate(SIGNALS)}
 WIDTH = 16  # bits a language; the lowest group is the universal one
 GROUP = (1 << WIDTH) - 1
 UNIVERSAL = "universal"
+ENGLISH = 1  # its group: the first after the universal one
 MEMORY = 50_000  # tokens remembered
 _FAMILIES = (
     ("no", "nb", "nn", "da", "sv"), ("hr", "sr", "bs", "sh", "me", "cnr"), ("cs", "sk"), ("id", "ms"),
@@ -203,7 +204,7 @@ class Vocabulary:
         code = (language or "").lower().replace("_", "-").split("-")[0]
         names = next((family for family in _FAMILIES if code in family), (code,))
         found = {at for at, name in enumerate(self.languages) if at and name in names}
-        return frozenset(found | {1}) if found else frozenset()
+        return frozenset(found | {ENGLISH}) if found else frozenset()
 
     @cache  # noqa: B019
     def kin(self, language: int) -> frozenset[int]:
