@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from lxml.etree import _Element as Element
 
@@ -163,7 +164,7 @@ class _Page:
         """A block's signals in the language of a run and those close to it, English being everybody's second."""
         bits = signals(piece.text, self.site)
         if language != ENGLISH:  # "i" and "my" are words of other languages
-            bits &= ~(group("me", "said") << WIDTH * ENGLISH)
+            bits &= ~(BIT["me"] << WIDTH * ENGLISH)
         return vocabulary().among(bits, vocabulary().kin(language))
 
     def found(self, at: int, language: int) -> int:
@@ -183,6 +184,17 @@ class _Page:
             if not self.pieces[at].reason:
                 own = self._own_kind(at, run.language) or kind
                 self.pieces[at].drop(own, "appeal-run" if at != core else "appeal")
+
+    def drop_above_buttons(self) -> None:
+        """A button that a rule knew gives away the sentence above it that speaks of the same."""
+        for above, button in pairwise(self.pieces):
+            if button.reason not in KINDS or (button.rule or "").startswith("appeal") or not _is_label(button):
+                continue
+            if above.reason or above.level or _is_label(above) or above.words > SHORT_WORDS or is_quoted(above.text):
+                continue
+            siblings = above.element.getparent() is button.element.getparent()
+            if siblings and self._addresses(above, _speaks_of_goods):
+                above.drop(button.reason, "above-button")
 
     def _take_heading(self, run: _Run) -> None:
         """A heading over nothing but the letter is the letter's."""
@@ -311,6 +323,13 @@ def drop_appeals(
     for core in sorted(page.cores):
         if not pieces[core].reason:
             page.drop(core)
+    page.drop_above_buttons()
+
+
+def _speaks_of_goods(found: int) -> bool:
+    if found & group("said", "me"):
+        return False
+    return bool(found & GOODS_OR_ASK and found & group("we", "you", "ask", "prompt", "soft"))
 
 
 def _is_label(piece: Piece) -> bool:

@@ -14,6 +14,7 @@ from crawler.extraction.model import KEEP, scores
 from crawler.extraction.places import container
 from crawler.extraction.segment import Piece
 
+NEARLY = 0.3  # score of a block that its neighbours pull in
 TWICE = 10  # words; a shorter line may well stand twice in an article
 MAX_ROWS = 60
 LEAST = 20  # characters: a shorter answer is a menu's, not an article
@@ -31,6 +32,7 @@ def choose(pieces: Sequence[Piece], voted: Sequence[bool]) -> None:
     for piece, score in zip(pieces, scores(pieces, voted), strict=True):
         piece.score = None if score is None else round(score, 3)
         piece.kept = score is not None and score >= KEEP
+    _fill_holes(pieces)
     _keep_tables(pieces)
     _drop_copies(pieces)
     too_little = sum(len(piece.text) for piece in pieces if piece.kept) < LEAST
@@ -38,6 +40,18 @@ def choose(pieces: Sequence[Piece], voted: Sequence[bool]) -> None:
         piece.kept = piece.kept and not too_little
         if not piece.kept and not piece.reason:
             piece.reason, piece.rule = "outside", "model"
+
+
+def _fill_holes(pieces: Sequence[Piece]) -> None:
+    """What stands between two kept blocks, in their container, and is nearly kept: a quotation beside a box."""
+    kept = [i for i, piece in enumerate(pieces) if piece.kept]
+    for before, after in pairwise(kept):
+        box = container(pieces[before])
+        if container(pieces[after]) is not box:
+            continue
+        for piece in pieces[before + 1 : after]:
+            inside = container(piece) is box or (piece.kind == "quote" and box in piece.element.iterancestors())
+            piece.kept = inside and (piece.score or 0.0) >= NEARLY and piece.link_density < 0.5
 
 
 def _keep_tables(pieces: Sequence[Piece]) -> None:
