@@ -240,7 +240,8 @@ class _Page:
             return False
         if found & BIT["prompt"]:
             return True
-        if self.impersonal and piece.words <= GAP_WORDS and self._addresses(piece, is_personal):
+        letter = self._asks_for_money(run) or bool(found & TOPICS)  # behind a prompt the article goes on
+        if self.impersonal and letter and piece.words <= GAP_WORDS and self._addresses(piece, is_personal):
             return True
         others = (found & (TOPICS | group("ask", "you", "soft"))).bit_count()
         if self.personal:

@@ -129,7 +129,7 @@ def is_address(found: int) -> bool:
     if found & BIT["you"]:  # service information tells its reader what to do, too
         more = found & group("prompt", "member", "journalism", "ask") or (found & TOPICS).bit_count() >= 2
         return bool(found & GOODS and more)
-    if found & group("money", "ask", "soft", "mail", "app"):
+    if found & group("ask", "soft", "mail", "app"):
         return bool(found & GOODS)
     return bool(found & GOODS) and (found & TOPICS).bit_count() >= 2
 

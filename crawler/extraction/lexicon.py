@@ -32,7 +32,7 @@ ENGLISH = 1  # its group: the first after the universal one
 MEMORY = 50_000  # tokens remembered
 _FAMILIES = (
     ("no", "nb", "nn", "da", "sv"), ("hr", "sr", "bs", "sh", "me", "cnr"), ("cs", "sk"), ("id", "ms"),
-    ("ru", "uk", "be"), ("zh", "yue"), ("he", "iw"), ("es", "ca", "gl"), ("mk", "bg"),
+    ("ru", "uk", "be"), ("zh", "yue"), ("he", "iw"), ("es", "gl"), ("mk", "bg"),
 )  # fmt: skip
 _SPACES = re.compile(r"\s+")
 _QUOTED = re.compile(r"\"[^\"]*\"|«[^«»]*»|「[^「」]*」|『[^『』]*』")
