@@ -146,7 +146,7 @@ def test_no_address_is_fetched_twice(story: Story) -> None:
 
 def test_every_page_is_archived_with_its_outcome(story: Story) -> None:
     outcomes = story.bench.rows("SELECT outcome, count(*) AS n FROM pages WHERE crawl_id = 1 GROUP BY 1")
-    assert {row["outcome"]: row["n"] for row in outcomes} == {"article": len(SLUGS), "no_body": 1}
+    assert {row["outcome"]: row["n"] for row in outcomes} == {"article": len(SLUGS), "no_content": 1}
 
 
 def test_the_closing_table_is_the_last_thing_said(story: Story) -> None:

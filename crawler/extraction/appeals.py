@@ -236,6 +236,8 @@ class _Page:
             return False  # leads to another article
         if _is_label(piece):
             return bool(found & group("ask", "prompt")) or _is_labels_place(piece, last, at > before)
+        if piece.level and not found & group("ask", "prompt"):
+            return False  # a heading of the article, an interview's question
         if piece.words > LONG_WORDS and not (found & BIT["we"] and found & group("ask", "prompt")):
             return False
         if found & BIT["prompt"]:

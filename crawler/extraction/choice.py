@@ -47,7 +47,7 @@ def _fill_holes(pieces: Sequence[Piece]) -> None:
     kept = [i for i, piece in enumerate(pieces) if piece.kept]
     for before, after in pairwise(kept):
         box = container(pieces[before])
-        if container(pieces[after]) is not box:
+        if box is None or container(pieces[after]) is not box:
             continue
         for piece in pieces[before + 1 : after]:
             inside = container(piece) is box or (piece.kind == "quote" and box in piece.element.iterancestors())
