@@ -16,8 +16,7 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from benchmarks import corpora, scores
-from crawler.extraction import prepared
-from crawler.extraction.choice import LEAST
+from crawler.extraction import extract, prepared
 from crawler.extraction.density import densest
 from crawler.extraction.features import Features, features, vote_of
 from crawler.extraction.segment import Piece
@@ -102,15 +101,10 @@ def train(given: Sequence[Page]) -> dict[str, list[float]]:
     return fit([sample for page in given for sample in page.samples()], l2=L2, rare=RARE)
 
 
-def kept(page: Page, table: dict[str, list[float]]) -> str:
-    """The body that weights give."""
-    texts = [
-        piece.text
-        for piece, found, vote in zip(page.pieces, page.features, page.votes, strict=True)
-        if found is not None and sum(table[name][vote] for name in found if name in table) >= 0
-    ]
-    body = "\n".join(texts)
-    return body if len(body) >= LEAST else ""
+def bodies(given: Sequence[Page], table: dict[str, list[float]]) -> list[str]:
+    """What extraction, all of it, makes of pages by these weights."""
+    with patch("crawler.extraction.model.weights", lambda: table):
+        return [extract(page.sample.html, page.sample.url).body for page in given]
 
 
 def fold_of(source: str) -> int:
@@ -118,23 +112,23 @@ def fold_of(source: str) -> int:
 
 
 def cross_validated(given: Sequence[Page]) -> list[str]:
-    """The body of each page by weights that never saw its source."""
-    bodies: dict[int, str] = {}
+    """The body of each plain page by weights that never saw its source."""
+    found: dict[int, str] = {}
     for fold in range(FOLDS):
         table = train([page for page in given if fold_of(page.source) != fold])
-        bodies |= {id(page): kept(page, table) for page in given if fold_of(page.source) == fold}
-    return [bodies[id(page)] for page in given]
+        inside = [page for page in given if fold_of(page.source) == fold and not page.is_injected]
+        found |= dict(zip(map(id, inside), bodies(inside, table), strict=True))
+    return [found[id(page)] for page in given if not page.is_injected]
 
 
-def report(given: Sequence[Page], bodies: Sequence[str]) -> None:
+def report(plain: Sequence[Page], found: Sequence[str]) -> None:
+    pages = list(zip(plain, found, strict=True))
     for corpus in ("zyte", "fundus"):
-        found = [
-            (scores.best_reference(page.sample.bodies, body), body)
-            for page, body in zip(given, bodies, strict=True)
-            if page.sample.corpus == corpus and not page.is_injected
-        ]
-        exact = scores.mean(scores.words(reference) == scores.words(body) for (reference, _), body in found)
-        print(f"{corpus}: F1 {scores.corpus_f1([overlap for (_, overlap), _ in found]):.4f} exact {exact:.4f}")
+        best = [(scores.best_reference(p.sample.bodies, body), body) for p, body in pages if p.sample.corpus == corpus]
+        exact = scores.mean(scores.exact(reference, body) for (reference, _), body in best)
+        print(f"{corpus}: F1 {scores.corpus_f1([overlap for (_, overlap), _ in best]):.4f} exact {exact:.4f}")
+    segments = [scores.segments(p.sample.wanted, p.sample.unwanted, body) for p, body in pages if not p.sample.bodies]
+    print(f"segments: F1 {scores.segments_f1(segments):.4f}")
 
 
 def main() -> None:
@@ -143,12 +137,13 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="validate by source instead of writing the weights")
     args = parser.parse_args()
     given = pages(args.data_root)
+    plain = [page for page in given if not page.is_injected]
     print(f"{len(given)} pages, {sum(1 for page in given for _ in page.samples())} labelled blocks")
     if args.check:
-        report(given, cross_validated(given))
+        report(plain, cross_validated(given))
         return
     table = {name: [round(weight, 2) for weight in own] for name, own in train(given).items()}
-    report(given, [kept(page, table) for page in given])
+    report(plain, bodies(plain, table))
     MODEL.write_text(_json(table), encoding="utf-8")
 
 

@@ -40,7 +40,7 @@ _REASONS: dict[str, tuple[Family, str]] = {
     "caption": ("parts", "belongs to a picture"),
     "legal": ("parts", "small print"),
     "duplicate": ("parts", "repeats another block"),
-    "outside": ("other", "no voter took it for the article's"),
+    "outside": ("other", "neither a rule nor the article: the model left it out"),
 }
 
 
