@@ -133,8 +133,23 @@ _SHAPES = (
     # 2026. november 23., 2026 Nov 23
     r"(?P<year>\d{4})[.\s-]{1,2}" + _MONTH + r"[\s-](?P<day>\d{1,2})\b\.?",
 )  # fmt: skip
-_PATTERNS = tuple(re.compile(_WEEKDAY + shape + _CLOCK + _ZONE, re.IGNORECASE) for shape in _SHAPES)
-_WITHIN = tuple(
+# 11:11 PM EST Nov 19, 2019; 10:30 Uhr, Montag, 23. November 2026
+_CLOCK_FIRST = (
+    r"(?=\d{1,2}(?::|\.\d\d\s?[ap]\.?m))(?P<hour>\d{1,2})[:.](?P<minute>[0-5]\d)(?::(?P<second>\d\d))?"
+    r"\s?(?P<half>[ap]\.?m\b\.?)?(?:\s?(?:Uhr|h)\b)?" + _ZONE_WITHIN + r"\s?[,|·•\u2013-]?\s?(?:on\s)?" + _WEEKDAY
+)
+_NO_CLOCK = r"(?!\D{0,8}\d{1,2}[:.h][0-5]\d)"  # an hour behind the date is the date's own
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for shape in _SHAPES
+    for pattern in (_WEEKDAY + shape + _CLOCK + _ZONE, _CLOCK_FIRST + shape)
+)
+_WITHIN_CLOCK_FIRST = tuple(
+    re.compile(r"(?<![\w./:-])" + _CLOCK_FIRST + shape + r"(?!\d|[/.-]\d)" + _NO_CLOCK, re.IGNORECASE)
+    for index, shape in enumerate(_SHAPES)
+    if index != 1
+)
+_WITHIN = _WITHIN_CLOCK_FIRST + tuple(
     re.compile(r"(?<![\w./-])" + shape + r"(?![\d/.-]\d)" + _CLOCK_WITHIN + _ZONE_WITHIN, re.IGNORECASE)
     for index, shape in enumerate(_SHAPES)
     if index != 1  # a number of eight digits may be anything
@@ -192,11 +207,11 @@ def _month_and_day(parts: dict[str, str | None], day_first: bool | None) -> tupl
 def _time_of_day(parts: dict[str, str | None]) -> timedelta:
     """Hour 24 is the next day's first; a leap second is taken as it comes."""
     hour, second = int(parts["hour"] or 0), int(parts["second"] or 0)
-    if half := parts["half"] or parts["before"]:
+    if half := parts["half"] or parts.get("before"):
         hour = hour % 12 + (12 if half[0] in "pP下" or half in ("오후", "午後") else 0)
     if hour > 24 or second > 60:
         raise ValueError("no time of day")
-    micro = int((parts["fraction"] or "0")[:6].ljust(6, "0"))
+    micro = int((parts.get("fraction") or "0")[:6].ljust(6, "0"))
     return timedelta(hours=hour, minutes=int(parts["minute"] or 0), seconds=second, microseconds=micro)
 
 

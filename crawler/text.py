@@ -8,6 +8,7 @@ import unicodedata
 from typing import Any
 from unicodedata import is_normalized
 
+MAX_MARKUP = 2_000_000  # characters of a string with markup; no article is longer
 _LINE_BREAK = re.compile("\r\n|[\r\x85\u2028\u2029]")
 # U+200C and U+200D stay: Persian spelling and joined emoji need them.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
@@ -15,6 +16,7 @@ _BLANKS = re.compile("[ \t\x0b\x0c\x1c-\x1f\u00a0\u1680\u2000-\u200a\u202f\u205f
 _LINE_EDGES = re.compile(" ?\n ?")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_TAG = re.compile(r"<[^<>]*>")  # a "<" inside ends the look: no text of many of them takes quadratic time
 _WORD = re.compile(r"\w+")
 _DENSE_SCRIPT = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -44,6 +46,11 @@ def one_line(text: str | None) -> str | None:
     if joined.isprintable() and not _CONTROL.search(text) and (joined.isascii() or is_normalized("NFC", joined)):
         return joined or None
     return " ".join(line for line in clean(text).split("\n") if line) or None
+
+
+def without_tags(text: str, instead: str = " ") -> str:
+    """A string's text without its markup; `instead` stands for each tag. What is beyond MAX_MARKUP is cut off."""
+    return _TAG.sub(instead, text[:MAX_MARKUP])
 
 
 def count_words(text: str) -> int:

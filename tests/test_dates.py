@@ -225,3 +225,23 @@ def test_no_near_date_raises(raw: str) -> None:
 def test_iso_round_trip(moment: datetime) -> None:
     found = parse_instant(moment.astimezone(UTC).isoformat(), now=NOW)
     assert found and found.at == moment.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "zone_assumed"),
+    [
+        ("11:11 PM EST Nov 19, 2019", "2019-11-19T23:11:00-05:00", False),
+        ("10.30 am GMT, Monday 5 May 2025", "2025-05-05T10:30:00+00:00", False),
+        ("10:30 Uhr, Montag, 5. Mai 2025", "2025-05-05T10:30:00+00:00", True),
+        ("10:30, 2025-05-05", "2025-05-05T10:30:00+00:00", True),
+    ],
+)
+def test_the_hour_before_the_day(text: str, at: str, zone_assumed: bool) -> None:
+    for found in (parse_instant(text, now=NOW), find_instant(f"Posted {text} by Nora Quill", now=NOW)):
+        assert found is not None
+        assert (found.at.isoformat(), found.zone_assumed, found.day_only) == (at, zone_assumed, False)
+
+
+def test_an_hour_behind_the_day_outweighs_one_before_it() -> None:
+    found = find_instant("12:45 | 5 May 2025 10:30", now=NOW)
+    assert found is not None and found.at == datetime(2025, 5, 5, 10, 30, tzinfo=UTC)

@@ -64,12 +64,11 @@ def pages(root: Path) -> list[Page]:
     """
     samples = [sample for name in corpora.READERS for sample in corpora.load(name, root)]
     plain = [page for sample in samples if (page := _page(sample))]
-    with patch("crawler.extraction.drop_appeals"):
-        return plain + [page for sample in injected(samples) if (page := _page(sample))]
+    return plain + [page for sample in injected(samples) if (page := _page(sample, appeals=False))]
 
 
-def _page(sample: corpora.Sample) -> Page | None:
-    work = prepared(sample.html, sample.url)
+def _page(sample: corpora.Sample, appeals: bool = True) -> Page | None:
+    work = prepared(sample.html, sample.url, appeals=appeals)
     if work is None:
         return None
     dense = densest(work.pieces)

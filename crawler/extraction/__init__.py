@@ -1,8 +1,11 @@
 """From the bytes of a page to what it says: `extract()` is the only entrance. Pure: no I/O, no Scrapy, no database.
 
-The way of a page: parse, read the fields, cut it into blocks, let the rules drop what is boilerplate (before any voter
-sees it: a short article is otherwise outweighed by the letter below it), ask trafilatura which of the rest is the
-article, map its answer onto the blocks, and drop what repeats the headline or is a caption.
+The way of a page: parse (`body`), read the fields (`metadata` and what it calls), cut it into blocks (`segment`), find
+a live blog's posts and appended articles, let the rules drop what has a name (`rules`, `bylines`, `appeals`, `boxes`:
+before any voter sees it, since a short article is outweighed by the letter below it), let trafilatura vote on the
+rest, let the model decide block by block (`choice`, `model`, `features`, `density`), rescue a text that only scripts
+hold (`rescue`), drop what the source's template taught (`template`), say what kind of page it is (`pagetype`) and
+whether all of it is there (`access`).
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ from crawler.extraction.bylines import drop_bylines
 from crawler.extraction.choice import choose, drop_standfirst, key, vote
 from crawler.extraction.images import images
 from crawler.extraction.model import agreement
-from crawler.extraction.pagetype import View, page_type
+from crawler.extraction.pagetype import Verdict, View, page_type
 from crawler.extraction.rules import drop_rules
 from crawler.extraction.segment import Piece, segment
 from crawler.extraction.template import Template, drop_template
-from crawler.items import Block, Extraction, Image, Post
+from crawler.items import Access, Block, Extraction, Image, Post
 
 if TYPE_CHECKING:
     from crawler.sources import Source
@@ -53,8 +56,11 @@ class Work:
     voted: list[bool]
 
 
-def prepared(html: bytes, url: str | None = None, *, source: Source | None = None) -> Work | None:
-    """All that comes before the model decides; training starts from here too. None for what is not HTML."""
+def prepared(html: bytes, url: str | None = None, *, source: Source | None = None, appeals: bool = True) -> Work | None:
+    """All that comes before the model decides. None for what is not HTML.
+
+    Training starts from here, also without looking for `appeals`: the model is to know a letter that no rule knows.
+    """
     tree = parse(html)
     if tree is None:
         return None
@@ -66,7 +72,7 @@ def prepared(html: bytes, url: str | None = None, *, source: Source | None = Non
     posts = liveblog.posts(tree, pieces, nodes, url)
     if not posts:
         drop_appended(pieces, url, fields.headline)
-    _drop(pieces, fields, source)
+    _drop(pieces, fields, source, appeals=appeals)
     voted = vote(pieces, tree, url)
     del proxies
     return Work(
@@ -85,30 +91,25 @@ def extract(
     """
     work = prepared(html, url, source=source)
     if work is None:
-        return Extraction()
-    tree, fields, nodes, posts = work.tree, work.fields, work.nodes, work.posts
+        return Extraction(page_type="no_content", page_type_confidence=1.0)
     choose(work.pieces, work.voted)
     confidence = agreement(work.pieces, work.voted)
     liveblog.keep(work.pieces)
-    drop_standfirst(work.pieces, fields.description)
-    pieces = _rescued(work.pieces, tree, fields)
-    blocks = drop_template(_ledger(pieces), template, fields.headline)
+    drop_standfirst(work.pieces, work.fields.description)
+    pieces = _rescued(work, source)
+    blocks = drop_template(_ledger(pieces), template, work.fields.headline)
+    return _extraction(work, pieces, blocks, confidence, source)
+
+
+def _extraction(
+    work: Work, pieces: list[Piece], blocks: tuple[Block, ...], confidence: float | None, source: Source | None
+) -> Extraction:
+    """All that is known of a page, put together."""
+    fields = work.fields
+    access = observed_access(pieces, work.nodes, free=fields.is_accessible_for_free)
+    kind = _page_type(work, pieces, access)
+    fields.evidence["page_type"] = kind.evidence
     body = "\n".join(block.text for block in blocks if block.kept)
-    seen = observed_access(pieces, nodes, free=fields.is_accessible_for_free)
-    verdict = page_type(
-        View(
-            tree=tree,
-            pieces=pieces,
-            nodes=nodes,
-            url=url,
-            headline=fields.headline,
-            published=fields.evidence.get("published_at", ""),
-            access=seen,
-            posts=len(posts),
-        )
-    )
-    fields.evidence["page_type"] = verdict.evidence
-    language = fields.language or metadata.language_of(body) or (source.language if source else None)
     return Extraction(
         headline=fields.headline,
         authors=fields.authors,
@@ -117,7 +118,7 @@ def extract(
         published_zone_assumed=bool(fields.published and fields.published.zone_assumed),
         modified_at=fields.modified.at if fields.modified else None,
         modified_raw=fields.modified.raw if fields.modified else None,
-        language=language,
+        language=fields.language or metadata.language_of(body) or (source.language if source else None),
         section=fields.section,
         tags=fields.tags,
         description=fields.description,
@@ -125,17 +126,32 @@ def extract(
         images=work.pictures,
         is_accessible_for_free=fields.is_accessible_for_free,
         site_name=fields.site_name,
-        page_type=verdict.type,
-        page_type_confidence=verdict.confidence,
-        access=seen,
+        page_type=kind.type,
+        page_type_confidence=kind.confidence,
+        access=access,
         confidence=confidence,
-        posts=posts,
+        posts=work.posts,
         blocks=blocks,
         evidence=fields.evidence,
     )
 
 
-def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None) -> None:
+def _page_type(work: Work, pieces: list[Piece], access: Access) -> Verdict:
+    return page_type(
+        View(
+            tree=work.tree,
+            pieces=pieces,
+            nodes=work.nodes,
+            url=work.url,
+            headline=work.fields.headline,
+            published=work.fields.evidence.get("published_at", ""),
+            access=access,
+            posts=len(work.posts),
+        )
+    )
+
+
+def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None, *, appeals: bool = True) -> None:
     titles = {key(title) for title in fields.titles}
     for piece in pieces:
         if piece.level == 1 or (piece.words > 2 and key(piece.text) in titles):
@@ -145,25 +161,25 @@ def _drop(pieces: list[Piece], fields: metadata.Fields, source: Source | None) -
     site = fields.site_name or (source.name if source else "")
     drop_rules(pieces, site, source.boilerplate if source else ())
     drop_bylines(pieces, fields.authors, site)
-    drop_appeals(pieces, site, fields.headline, fields.language or (source.language if source else None))
+    if appeals:
+        drop_appeals(pieces, site, fields.headline, fields.language or (source.language if source else None))
     spread(pieces)
     _drop_link_farm(pieces)
 
 
-def _rescued(pieces: list[Piece], tree: Element, fields: metadata.Fields) -> list[Piece]:
+def _rescued(work: Work, source: Source | None) -> list[Piece]:
     """The blocks, or those of the page's data when the tree holds next to no text."""
-    shown = " ".join(piece.text for piece in pieces if piece.kept)
+    shown = " ".join(piece.text for piece in work.pieces if piece.kept)
     if len(shown) >= rescue.MIN_TEXT:
-        return pieces
-    found = rescue.pieces(tree, fields.headline, shown)
+        return work.pieces
+    found = rescue.pieces(work.tree, work.fields.headline, shown)
     if found is None:
-        return pieces
-    rescued, fields.evidence["body"] = found
-    drop_rules(rescued, fields.site_name or "")
-    drop_appeals(rescued, fields.site_name or "", fields.headline, fields.language)
+        return work.pieces
+    rescued, work.fields.evidence["body"] = found
+    _drop(rescued, work.fields, source)
     for piece in rescued:
         piece.kept = not piece.reason
-    return [piece for piece in pieces if piece.reason != "outside" and not piece.kept] + rescued
+    return [piece for piece in work.pieces if piece.reason != "outside" and not piece.kept] + rescued
 
 
 def _drop_link_farm(pieces: list[Piece]) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 from crawler.extraction import jsonld
 from crawler.extraction.segment import Piece, count_words
 from crawler.items import Access
+from crawler.text import without_tags
 
 Length = Literal["agrees", "longer", "unknown"]
 AGREES = 0.15  # relative difference of two lengths that count as one; captions and headings make that much
@@ -123,10 +124,11 @@ def _length(nodes: Sequence[jsonld.Node], words: int) -> Length:
 
 def _counts(node: jsonld.Node) -> list[int]:
     counts = []
-    said = str(node.get("wordCount") or "").replace(",", "").strip()
+    given = node.get("wordCount")
+    said = str(given).replace(",", "").strip() if isinstance(given, (int, str)) else ""
     if said.isascii() and said.isdigit() and len(said) < 7:
         counts.append(int(said))
     body = jsonld.text(node.get("articleBody"))
     if body:
-        counts.append(count_words(re.sub(r"<[^>]*>", " ", body)))
+        counts.append(count_words(without_tags(body)))
     return counts

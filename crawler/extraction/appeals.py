@@ -33,6 +33,7 @@ from crawler.extraction.asking import (
 from crawler.extraction.lexicon import BIT, ENGLISH, GROUP, WIDTH, folded, group, vocabulary
 from crawler.extraction.segment import Piece
 
+MAX_BLOCKS = 5_000  # of a page that is looked at
 LABEL_WORDS = 8  # a label or button is at most this long
 BUTTONS = 0.85  # share of link text above which a block is buttons
 CORE_WORDS = range(3, 161)
@@ -53,6 +54,10 @@ _LINKS = re.compile(
     r"sign-up|register|registr|login|signin|t\.me/|whatsapp\.com/channel|play\.google\.com/store/apps|apps\.apple\.com|"
     r"podderzh|pidtrym|wspier|wesprzyj|podpor|sostieni|apoya|apoie|soutenir|faire-un-don|steun|tilaa|lahjoita|bagis",
     re.IGNORECASE,
+)
+
+_CONTACT = re.compile(
+    r"\b[\w-]{2,}\.(?:org|com|net|info|gov|de|fr|es|it|uk|nl|pl|example)\b|\w@\w|\d{6}|\d{2,4}[ -]\d{3,4}[ -]\d{2}"
 )
 
 
@@ -113,6 +118,8 @@ class _Page:
         language = core_language(piece.text, piece.words, self.site, self.language)
         if not language or folded(piece.text) == title:
             return 0
+        if _CONTACT.search(piece.text) and not self.found_in(piece, language) & group("we", "journalism"):
+            return 0  # service information: where to give, to register, to pay
         # An article about apps or subscriptions tells its reader what to do with them.
         return 0 if self.about and not self.found_in(piece, language) & BIT["we"] else language
 
@@ -147,6 +154,7 @@ class _Page:
             and piece.level != 1
             and piece.link_density < BUTTONS
             and not is_quoted(piece.text)
+            and not _CONTACT.search(piece.text)
             and self._addresses(piece, is_address)
         ]
         runs = sum(at - 2 not in found and at - 1 not in found for at in found)
@@ -322,6 +330,8 @@ def drop_appeals(
 
     `language` is what the page declares: in others, English apart, more has to come together.
     """
+    if len(pieces) > MAX_BLOCKS:
+        return  # a catalogue
     page = _Page(pieces, site, headline, language)
     for core in sorted(page.cores):
         if not pieces[core].reason:

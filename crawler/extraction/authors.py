@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -114,8 +113,11 @@ def _printed(lines: Sequence[Line], site: str | None, host: str) -> Iterator[tup
 
 def _bare(lines: Sequence[Line], site: str | None, host: str) -> list[str]:
     """Nothing but names on the line right above the first long paragraph."""
-    for line, following in itertools.pairwise(line for line in lines if 0 < line.at <= BARE):
+    near = [line for line in lines if 0 < line.at <= BARE]
+    for before, line, following in zip([None, *near], near, near[1:], strict=False):
         if len(following.text) >= PARAGRAPH:
+            if before and (before.text.endswith(":") or looks_like_a_person(before.text)):
+                return []  # a list of names
             linked = line.level is not None or any(_NO_BYLINE.search(marks) for marks, _ in line.parts)
             names = [] if linked or len(line.text.split()) > 8 else _people([line.text], site, host)
             sure = all(" " in name and looks_like_a_person(name) for name in names)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
@@ -16,19 +19,43 @@ BOUNDARIES = frozenset(("html", "body", "main", "article", "header", "nav", "foo
 BOX_BLOCKS = 14
 PROMPT_WORDS = 60  # of the one sentence
 TELLING = 0.2  # share of a box's words that has to be an appeal's
+NEAR = 4  # elements around a paragraph for which it stands beside a box
 BESIDE = 8  # words of the article's own paragraph next to the box
 LIST_LABEL = 5  # words of a share button
 
 
+@dataclass(frozen=True)
+class _Prose:
+    """The article's own paragraphs before boxes are spread: the first, all words, how many an element holds."""
+
+    first: int
+    words: int
+    within: Counter[Element]
+    paragraphs: frozenset[int]  # ids of its pieces
+
+
 def spread(pieces: Sequence[Piece]) -> None:
     """Give what stands in one box with a dropped block the same reason. The article's container is no such box."""
-    first = _first_prose(pieces)
-    prose = sum(_prose_words(piece) for piece in pieces)
+    paragraphs = [piece for piece in pieces if _prose_words(piece) >= BESIDE]
+    page = _Prose(
+        first=_first_prose(pieces),
+        words=sum(_prose_words(piece) for piece in pieces),
+        within=_prose_within(paragraphs),
+        paragraphs=frozenset(map(id, paragraphs)),
+    )
     for index, piece in enumerate(pieces):
         if piece.reason in SPREADING and piece.rule != "box":
-            for at in list(_box(pieces, index, first, prose)):
+            for at in list(_box(pieces, index, page)):
                 if not pieces[at].reason:
                     pieces[at].drop(piece.reason or "", "box")
+
+
+def _prose_within(paragraphs: Sequence[Piece]) -> Counter[Element]:
+    """How many paragraphs stand in an element or not far below it."""
+    found: Counter[Element] = Counter()
+    for piece in paragraphs:
+        found.update(islice(piece.element.iterancestors(), NEAR))
+    return found
 
 
 def _first_prose(pieces: Sequence[Piece]) -> int:
@@ -42,7 +69,7 @@ def _prose_words(piece: Piece) -> int:
     return piece.words if is_prose else 0
 
 
-def _box(pieces: Sequence[Piece], index: int, first: int, prose: int) -> Iterator[int]:
+def _box(pieces: Sequence[Piece], index: int, page: _Prose) -> Iterator[int]:
     """The blocks of the largest element around a dropped block that holds nothing but its kind."""
     kind = pieces[index].reason or ""
     element: Element | None = pieces[index].element
@@ -52,7 +79,7 @@ def _box(pieces: Sequence[Piece], index: int, first: int, prose: int) -> Iterato
         inside = [pieces[at] for at in span]
         if len(span) > BOX_BLOCKS:
             break
-        if not _is_letter(inside, pieces, element) and (first in span or not _is_box(inside, kind, prose)):
+        if not _is_letter(inside, page, element) and (page.first in span or not _is_box(inside, kind, page.words)):
             break
         best = span
         element = element.getparent()
@@ -73,7 +100,7 @@ def _within(piece: Piece, element: Element) -> bool:
     return piece.element is element or element in piece.element.iterancestors()
 
 
-def _is_letter(inside: Sequence[Piece], pieces: Sequence[Piece], box: Element) -> bool:
+def _is_letter(inside: Sequence[Piece], page: _Prose, box: Element) -> bool:
     """Whether a box is an appeal of many paragraphs, some of which say nothing tell-tale, beside the article's own."""
     told = sum(piece.words for piece in inside if piece.reason in KINDS)
     strangers = [piece for piece in inside if piece.reason not in KINDS]
@@ -84,9 +111,8 @@ def _is_letter(inside: Sequence[Piece], pieces: Sequence[Piece], box: Element) -
     if any(is_quoted(piece.text) or is_attributed(piece.text) for piece in strangers if is_sentence(piece)):
         return False
     around = box.getparent()
-    own = set(map(id, inside))
-    beside = (piece for piece in pieces if _prose_words(piece) >= BESIDE and id(piece) not in own)
-    return around is not None and any(_within(piece, around) for piece in beside)
+    own = sum(id(piece) in page.paragraphs for piece in inside)
+    return around is not None and page.within[around] > own
 
 
 def _is_box(inside: list[Piece], kind: str, prose: int) -> bool:

@@ -37,6 +37,7 @@ MODIFIED = (
 WIDEST_OFFSET, QUARTER = timedelta(hours=14), timedelta(minutes=15)  # zones differ by quarters of an hour
 NEAR = 12  # lines from the headline; further off a date must be labelled as this article's
 OTHER_WORDS = 8  # words that may stand beside a date that nothing labels
+MAX_ELEMENTS, MAX_ATTRIBUTES, MAX_TEXT = 20_000, 200, 2_000_000  # of a page that is searched for any date
 NO_TIME, A_DAY = timedelta(0), timedelta(days=1)  # how far the URL's day may be from a printed one
 
 _ANY_PUBLISHED = re.compile(
@@ -190,7 +191,9 @@ def agreed(by_url: Found | None, shown: Found | None) -> Found | None:
 
 
 def guessed(tree: Element, url: str | None) -> Found | None:
-    """What htmldate finds in the rest of the page: a bare day."""
+    """What htmldate finds in the rest of the page: a bare day. Huge pages are not searched: it would take minutes."""
+    if _is_huge(tree):
+        return None
     page = cast(HtmlElement, tree)
     try:
         day = find_date(page, url=url, original_date=True, extensive_search=False, outputformat="%Y-%m-%d")
@@ -198,3 +201,12 @@ def guessed(tree: Element, url: str | None) -> Found | None:
         return None
     found = parse_instant(day)
     return ("htmldate", found) if found else None
+
+
+def _is_huge(tree: Element) -> bool:
+    length = 0
+    for number, element in enumerate(tree.iter()):
+        length += len(element.text or "") + len(element.tail or "")
+        if number >= MAX_ELEMENTS or length > MAX_TEXT or len(element.attrib) > MAX_ATTRIBUTES:
+            return True
+    return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +20,9 @@ ARTICLE_TYPES = frozenset((
 ))  # fmt: skip
 MEDIA_TYPES = frozenset(("VideoObject", "ImageGallery", "MediaGallery", "PodcastEpisode", "AudioObject"))
 MAX_NODES = 2_000  # a page with more is a catalogue; what comes later is not its article
-_WRAPPING = re.compile(r"^\s*(?://)?\s*(?:<!\[CDATA\[|<!--)|(?://)?\s*(?:\]\]>|-->)\s*;?\s*$")
+MAX_SEEN = 50_000  # values looked at on the way to them
+MAX_DEPTH = 20  # of values inside values that still say one thing
+_OPENINGS, _CLOSINGS = ("//", "<![CDATA[", "<!--"), ("]]>", "-->", "//")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _CONTROL = re.compile(r"[\x00-\x1f]+")
 
@@ -28,7 +32,7 @@ def nodes(tree: Element) -> list[Node]:
     found: list[Node] = []
     for script in tree.iterfind(".//script[@type]"):
         if "ld+json" in (script.get("type") or "").lower() and script.text:
-            found += _flat(_loads(script.text))
+            found += itertools.islice(_flat(_loads(script.text)), MAX_NODES)
             if len(found) >= MAX_NODES:
                 break
     return found[:MAX_NODES]
@@ -45,7 +49,13 @@ def _loads(text: str) -> Any:
 
 
 def _unwrapped(text: str) -> str:
-    return _WRAPPING.sub("", text).strip().rstrip(";")
+    text = text.strip()
+    for opening in _OPENINGS:
+        text = text.removeprefix(opening).lstrip()
+    text = text.rstrip(";").rstrip()
+    for closing in _CLOSINGS:
+        text = text.removesuffix(closing).rstrip()
+    return text.rstrip(";")
 
 
 def _uncomma(text: str) -> str:
@@ -53,14 +63,14 @@ def _uncomma(text: str) -> str:
 
 
 def _flat(value: Any) -> Iterator[Node]:
-    waiting = [value]
-    seen = 0
-    while waiting and seen < MAX_NODES:
-        current = waiting.pop(0)
+    waiting: deque[Any] = deque([value])
+    for _ in range(MAX_SEEN):
+        if not waiting:
+            return
+        current = waiting.popleft()
         if isinstance(current, list):
-            waiting = current + waiting
+            waiting.extendleft(one for one in reversed(current) if isinstance(one, (dict, list)))
         elif isinstance(current, dict):
-            seen += 1
             yield current
             for key in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item"):
                 if isinstance(current.get(key), (dict, list)):
@@ -70,7 +80,7 @@ def _flat(value: Any) -> Iterator[Node]:
 def types(node: Node) -> set[str]:
     named = node.get("@type")
     names = named if isinstance(named, list) else [named]
-    return {str(name).rpartition("/")[2] for name in names if name}
+    return {name.rpartition("/")[2] for name in names if name and isinstance(name, str)}
 
 
 def article(found: list[Node], url: str | None) -> Node:
@@ -88,15 +98,17 @@ def article(found: list[Node], url: str | None) -> Node:
     return max(articles, key=worth)
 
 
-def text(value: Any) -> str | None:
-    """The first plain string of a value: itself, its name, its @value, its @id or url."""
+def text(value: Any, depth: int = 0) -> str | None:
+    """The first plain string of a value: itself, its name, its @value, its @id or url; None below MAX_DEPTH."""
+    if depth > MAX_DEPTH:
+        return None
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, list):
-        return next((found for found in map(text, value) if found), None)
+        return next((found for one in value if (found := text(one, depth + 1))), None)
     if isinstance(value, dict):
         for key in ("name", "@value", "url", "@id"):
-            if found := text(value.get(key)):
+            if found := text(value.get(key), depth + 1):
                 return found
     return None
 
@@ -111,7 +123,8 @@ def claim(found: list[Node]) -> bool | None:
     """`isAccessibleForFree` of any record: a claim of the publisher, True, False or not made."""
     for node in found:
         if types(node) & (ARTICLE_TYPES | {"WebPage", "CreativeWork"}) and "isAccessibleForFree" in node:
-            said = str(text(node["isAccessibleForFree"]) or node["isAccessibleForFree"]).lower().rpartition("/")[2]
+            given = node["isAccessibleForFree"]
+            said = str(given if isinstance(given, int) else text(given)).lower().rpartition("/")[2]
             if said in ("true", "false", "1", "0"):
                 return said in ("true", "1")
     return None

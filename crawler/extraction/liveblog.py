@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from html import unescape
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ from crawler.extraction.choice import key
 from crawler.extraction.segment import Piece
 from crawler.extraction.signs import calls_itself_live
 from crawler.items import Post
+from crawler.text import without_tags
 
 MAX_POSTS = 1_000
 LEAST_POSTS = 3  # without a record that says so, two boxes with a time are no live blog
@@ -44,6 +46,14 @@ class Update:
     @property
     def anchor(self) -> str:
         return (self.url or "").rpartition("#")[2] if "#" in (self.url or "") else ""
+
+    @cached_property
+    def title(self) -> str:
+        return key(self.headline or "")
+
+    @cached_property
+    def stem(self) -> str:
+        return key(self.text)[:STEM]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +109,7 @@ def _update(node: jsonld.Node) -> Update:
         headline=unescape(headline) if headline else None,
         published_at=_instant(jsonld.text(node.get("datePublished"))),
         url=jsonld.text(node.get("url")) or jsonld.text(node.get("@id")),
-        text=unescape(re.sub(r"<[^>]*>", "\n", body)) if body else "",
+        text=unescape(without_tags(body, "\n")) if body else "",
     )
 
 
@@ -116,8 +126,7 @@ def _only_recorded(left: Iterable[Update], pieces: list[Piece], tree: Element) -
     shown = "".join(key(piece.text) for piece in pieces)
     added: list[Post] = []
     for update in left:
-        stem = key(update.text)[:STEM]
-        if not stem or stem in shown:
+        if not update.stem or update.stem in shown:
             continue
         lines = [("heading", update.headline)] if update.headline else []
         lines += [("paragraph", line.strip()) for line in update.text.split("\n") if line.strip()]
@@ -140,8 +149,8 @@ def _located(tree: Element, pieces: Sequence[Piece], updates: Sequence[Update]) 
     by_id = [element for element in tree.iterfind(".//*[@id]") if element.get("id") in anchors] if anchors else []
     if len(by_id) >= 2 and all(_text_in(element) for element in by_id[:3]):
         return by_id
-    headlines = {key(update.headline) for update in updates if update.headline}
-    stems = {stem for update in updates if len(stem := key(update.text)[:STEM]) > 10}
+    headlines = {update.title for update in updates if update.headline}
+    stems = {update.stem for update in updates if len(update.stem) > 10}
     titled = [piece.element for piece in pieces if piece.level and key(piece.text) in headlines]
     return titled if len(titled) >= 2 else [piece.element for piece in pieces if key(piece.text)[:STEM] in stems]
 
@@ -232,6 +241,6 @@ def _match(entry: Entry, inside: Sequence[Piece], left: Sequence[Update]) -> Upd
     keys = {key(piece.text) for piece in inside}
     stems = {text[:STEM] for text in keys}
     for update in left:
-        if (update.anchor and update.anchor in ids) or (update.headline and key(update.headline) in keys):
+        if (update.anchor and update.anchor in ids) or (update.headline and update.title in keys):
             return update
-    return next((update for update in left if (stem := key(update.text)[:STEM]) and stem in stems), None)
+    return next((update for update in left if update.stem and update.stem in stems), None)

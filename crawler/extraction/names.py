@@ -9,6 +9,7 @@ from crawler.extraction.head import plain
 
 MAX_NAME = 60  # characters
 MAX_WORDS = 6
+MAX_RAW = 400  # characters of what may name authors; longer is no byline, and costs patterns too much
 _BY = re.compile(
     r"^[\s–—|/•·-]*(?:(?:(?:written|reported|story|article|text|texte|texto|testo|words|posted|published|created|edited"
     r"|geschrieben|verfasst|erstellt|ein (?:artikel|beitrag|gastbeitrag|kommentar|bericht)|publié|écrit"
@@ -24,8 +25,8 @@ _JOINED = re.compile(
     r"|\s(?:and|und|et|y|e|en|og|och|ja|i|и|та|ve|dan|és|with|mit|avec|con|met|med|&|\+)\s)\s*",
     re.IGNORECASE,
 )
-_MAIL = re.compile(r"\S+@\S+")
-_ADDRESS = re.compile(r"\S+@\S+|(?:https?:|www\.)\S+|(?<!\w)@\w+", re.IGNORECASE)
+_MAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
+_ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}|(?:https?:|www\.)\S+|(?<!\w)@\w+", re.IGNORECASE)
 _BRACKET = re.compile(r"\s*[(\[（<【][^)\]）>】]*[)\]）>】]?")
 _TAIL = re.compile(
     r"\s+(?:for|für|pour|para|per|voor|from|of|at|in)\s+(?:the\s+)?(?-i:[A-Z\d«\"“]).*$"
@@ -66,6 +67,8 @@ _WIDE = re.compile(r"[\u3040-\u9fff\uac00-\ud7a3]")
 
 def people(raw: str, site: str | None = None, host: str = "") -> Iterator[str]:
     """The names in a byline: joined names taken apart, without "By", roles, addresses, places and the publication."""
+    if len(raw) > MAX_RAW:
+        return
     text = plain(raw) or ""
     if host and host.removeprefix("www.") in _MAIL.sub(" ", text):
         return
@@ -76,6 +79,8 @@ def people(raw: str, site: str | None = None, host: str = "") -> Iterator[str]:
 
 def organisation(raw: str) -> str | None:
     """What signs when no person does: an agency, an editorial office, the publication."""
+    if len(raw) > MAX_RAW:
+        return None
     text = _BY.sub("", _BRACKET.sub(" ", _ADDRESS.sub(" ", plain(raw) or ""))).strip(" ,;|-")
     return text if 2 <= len(text) <= MAX_NAME and not _NOBODY.search(text) else None
 
@@ -87,10 +92,12 @@ def is_agency(name: str) -> bool:
 
 def looks_like_a_person(text: str) -> bool:
     """Two to five words with capitals, but for particles; a short name in a script without case."""
+    if len(text) > 50:
+        return False
     if _WIDE.search(text):
         return 2 <= len(text.replace(" ", "")) <= 6
     words = text.split()
-    if not 2 <= len(words) <= 5 or len(text) > 50 or not (words[0][0].isupper() or words[0][0].isalpha()):
+    if not 2 <= len(words) <= 5 or not (words[0][0].isupper() or words[0][0].isalpha()):
         return False
     return all(word.casefold() in _PARTICLES or _CAPITAL.match(word) for word in words) and bool(
         _CAPITAL.match(words[-1])

@@ -22,7 +22,6 @@ MIN_TEXT = 200  # characters; a shorter string is a teaser
 LABEL = 8  # words; fewer in a paragraph are a label
 SENTENCE = 60  # characters of a kept text that the data must hold too: else it is another article's
 _MARKUP = re.compile(r"<(?:p|div|br|h[1-6]|li)\b", re.IGNORECASE)
-_PARAGRAPH = re.compile(r"\s*\n\s*\n?\s*")
 
 
 def pieces(tree: Element, headline: str | None = None, shown: str = "") -> tuple[list[Piece], str] | None:
@@ -62,6 +61,6 @@ def _prose(element: Element) -> list[Piece]:
 
 
 def _blocks(text: str) -> list[Piece]:
-    markup = text if _MARKUP.search(text) else "".join(f"<p>{escape(part)}</p>" for part in _PARAGRAPH.split(text))
+    markup = text if _MARKUP.search(text) else "".join(f"<p>{escape(line.strip())}</p>" for line in text.splitlines())
     tree = parse(f"<html><body><div>{markup}</div></body></html>".encode("utf-8", "replace"))
     return [] if tree is None else segment(tree)

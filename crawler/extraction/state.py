@@ -18,19 +18,21 @@ from typing import Any
 from lxml.etree import _Element as Element
 
 from crawler.extraction.choice import key
+from crawler.text import without_tags
 
 MIN_TEXT = 200  # characters; a shorter string is a teaser
 MIN_PARAGRAPH = 40
 MAX_STARTS = 2_000  # places in a script where JSON may begin
 READINGS = 3  # times that a script may be read in all, for starts that turn out to be none
-MAX_BYTES = 8_000_000  # of all scripts
-MAX_NODES = 200_000
+MAX_BYTES = 3_000_000  # of all scripts
+MAX_NODES = 50_000  # lists, objects and long strings
+MAX_TITLE = 500  # characters of a string that may be the headline
 MAX_DEPTH = 60
 MAX_FOUND = 200
 TRIED = 3  # of the texts found, the likeliest
 OWN = 4  # a text whose record bears the page's headline counts as so many times as long
 _MARKUP = re.compile(r"<(?:p|div|br|h[1-6]|li)\b", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_INLINE = re.compile(r"</?\w[^<>]*>")
 _STARTS = re.compile(r"(?:^|[=(:,])\s*(?=[\[{])")
 _PARSED = re.compile(r"JSON\.parse\(\s*(?=[\"'])")
 _PUSH = re.compile(r"__next_f\.push\(\s*(?=\[)")
@@ -98,8 +100,13 @@ def _parsed(text: str) -> Iterator[Any]:
         quoted, _ = _decoded(text, match.end())
         if isinstance(quoted, str):
             yield _decoded(quoted.strip(), 0)[0]
+    yield from _values(text, _STARTS, MAX_STARTS)
+
+
+def _values(text: str, starts: re.Pattern[str], most: int) -> Iterator[Any]:
+    """The JSON values that begin where the pattern ends, as long as the reading stays linear."""
     end, budget = 0, READINGS * len(text)
-    for match in itertools.islice(_STARTS.finditer(text), MAX_STARTS):
+    for match in itertools.islice(starts.finditer(text), most):
         if match.end() < end:  # inside what was read already
             continue
         value, stop = _decoded(text, match.end())
@@ -129,10 +136,13 @@ def _pushed(text: str) -> Iterator[str]:
 
 def _rows(stream: str) -> Iterator[Any]:
     """The rows of a streamed state: JSON, or raw text with its length in bytes before it."""
-    for match in itertools.islice(_ROW.finditer(stream), MAX_NODES):
-        yield _decoded(stream, match.end())[0]
+    yield from _values(stream, _ROW, MAX_NODES)
+    budget = READINGS * len(stream)
     for match in itertools.islice(_RAW.finditer(stream), MAX_FOUND):
-        size = min(int(match[1][:6], 16), len(stream))
+        size = min(int(match[1][:6], 16), len(stream) - match.end())
+        budget -= size
+        if budget < 0:
+            return
         raw = stream[match.end() : match.end() + size].encode("utf-8", "replace")[:size]
         yield {"content": raw.decode("utf-8", "ignore")}
 
@@ -152,11 +162,11 @@ def _articles(value: Any, own: str) -> Iterator[Found]:
             text = current
         elif isinstance(current, list):
             text = _markup_of(current)
-            length = len(_TAG.sub("", text)) if len(text) >= MIN_TEXT else 0
-            waiting += [(name, one, named, depth + 1) for one in current if depth < MAX_DEPTH]
+            length = len(without_tags(text, "")) if len(text) >= MIN_TEXT else 0
+            waiting += [(name, one, named, depth + 1) for one in current if depth < MAX_DEPTH and _is_worth_a_look(one)]
         elif isinstance(current, dict) and depth < MAX_DEPTH:
-            named = named or (bool(own) and any(isinstance(v, str) and key(v) == own for v in current.values()))
-            waiting += [(str(inner), one, named, depth + 1) for inner, one in current.items()]
+            named = named or (bool(own) and any(_says(one, own) for one in current.values()))
+            waiting += [(inner, one, named, depth + 1) for inner, one in current.items() if _is_worth_a_look(one)]
             continue
         else:
             continue
@@ -164,12 +174,20 @@ def _articles(value: Any, own: str) -> Iterator[Found]:
             yield Found(text=text, length=length, named=named)
 
 
+def _is_worth_a_look(value: Any) -> bool:
+    return len(value) >= MIN_TEXT if isinstance(value, str) else isinstance(value, (dict, list))
+
+
+def _says(value: Any, own: str) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TITLE and key(value) == own
+
+
 def _length(name: str, text: str) -> int:
     """Characters of a string that is an article's text by its markup or its name and spaces, else 0."""
     if len(text) < MIN_TEXT:
         return 0
     if _MARKUP.search(text):
-        return len(_TAG.sub("", text))
+        return len(without_tags(text, ""))
     prose = text.count(" ") * 12 > len(text) or not text[:MIN_TEXT].isascii()
     return len(text) if name.lower() in _LONG and prose and text.lstrip()[:1] not in "{[<" else 0
 
@@ -240,4 +258,4 @@ def _inline(value: Any, depth: int = 0) -> str:
 
 def _inner(text: str) -> str:
     """Markup stays markup, text is escaped."""
-    return text if re.search(r"</?\w+[^<>]*>", text) else escape(text, quote=False)
+    return text if _INLINE.search(text) else escape(text, quote=False)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
-from crawler.extraction import extract
+from crawler.extraction import extract, jsonld
 from crawler.items import Extraction
 from tests.extraction.pages import PARAGRAPHS, URL, page
 
@@ -80,6 +84,94 @@ def test_a_page_of_50_000_links_takes_seconds() -> None:
     began = time.process_time()
     extract(f"<html><body><h1>Many</h1><ul>{links}</ul></body></html>".encode(), "https://post.example/many")
     assert time.process_time() - began < 10
+
+
+def with_record(record: object, paragraphs: Sequence[str] = PARAGRAPHS) -> bytes:
+    text = (
+        record if isinstance(record, str) else json.dumps({"@type": "NewsArticle", **cast(dict[str, object], record)})
+    )
+    return page(paragraphs).replace(b"</head>", f'<script type="application/ld+json">{text}</script></head>'.encode())
+
+
+def nested(opening: str, closing: str, depth: int) -> str:
+    return f'{{"@type": "NewsArticle", "headline": {opening * depth}"x"{closing * depth}}}'
+
+
+def with_state(state: object) -> bytes:
+    text = f'<script id="state" type="application/json">{json.dumps(state)}</script></body>'
+    return page(()).replace(b"</body>", text.encode())
+
+
+NESTED = json.loads("[" * 600 + "]" * 600)
+# Each takes a moment where time grows with length, minutes where it grows with the square.
+AUTHORS = {
+    "one word": "a" * 500_000,
+    "an endless tail": "Jane" + " on" * 200_000,
+    "brackets": "(" * 500_000,
+    "blanks": "a" + " " * 500_000 + "b",
+    "addresses": "a@" * 200_000,
+    "many": ["Jane Doe"] * 20_000,
+}
+RECORDS: dict[str, object] = {
+    "a body of less-than signs": {"articleBody": "<" * 500_000},
+    "a body of blanks": {"articleBody": "x" + " " * 500_000 + "y"},
+    "a post of less-than signs": {"@type": "LiveBlogPosting", "liveBlogUpdate": [{"articleBody": "<a" * 300_000}] * 2},
+    "broken, with blanks": '{"@type":"NewsArticle",' + " " * 500_000 + "x",
+    "wrapped": "//<![CDATA[" + " " * 500_000 + "{} //]]>",
+    "numbers": "[" + "1," * 400_000 + "1]",
+    "lists of lists": "[" + "[1]," * 400_000 + "[1]]",
+    "lists 400 deep": nested("[", "]", 400),
+    "lists 600 deep": nested("[", "]", 600),
+    "lists 900 deep": nested("[", "]", 900),
+    "names 600 deep": nested('{"name":', "}", 600),
+    "fields of lists": dict.fromkeys(("wordCount", "isAccessibleForFree", "author", "image", "datePublished"), NESTED),
+}
+STATES: dict[str, object] = {
+    "blocks": [{"type": "paragraph", "text": "word " * 20, "children": [{"text": "word"}]} for _ in range(15_000)],
+    "too many blocks": [{"type": "paragraph", "text": "word " * 20} for _ in range(40_000)],
+    "markup of less-than signs": {"body": "<p>" + "<" * 500_000},
+    "tags without an end": {"body": [{"type": "paragraph", "text": text} for text in ("<" + "a" * 500_000, "x")]},
+    "small things": {"body": [[1], {}] * 300_000},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("author", AUTHORS.values(), ids=AUTHORS.keys())
+def test_no_author_takes_long(author: object) -> None:
+    assert extract(with_record({"author": author}), URL).body
+    assert extract(with_record({"author": {"name": author}}), URL).body
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.keys())
+def test_no_record_takes_long(record: object) -> None:
+    assert extract(with_record(record), URL).body
+    assert isinstance(extract(with_record(record, ()), URL), Extraction)
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES.keys())
+def test_no_state_takes_long(state: object) -> None:
+    assert isinstance(extract(with_state(state), URL), Extraction)
+
+
+def test_an_element_with_very_many_attributes() -> None:
+    marks = " ".join(f"a{number}=1" for number in range(5_000))
+    assert isinstance(extract(f"<html><body><p {marks}>{PARAGRAPHS[0]}".encode(), URL), Extraction)
+
+
+def recorded(text: str) -> list[jsonld.Node]:
+    tree = etree.fromstring("<html><script type='application/ld+json'/></html>")
+    tree[0].text = text
+    return jsonld.nodes(tree)
+
+
+def test_the_outer_records_come_first() -> None:
+    inner = {"@type": "WebPage", "mainEntity": {"@type": "Article"}}
+    found = recorded(json.dumps([{"@type": "Organization"}, {"@graph": [[inner], {"@type": "Person"}]}]))
+    assert [node.get("@type") for node in found] == ["Organization", None, "WebPage", "Person", "Article"]
+
+
+@pytest.mark.parametrize("text", ['//<![CDATA[\n{"a": 1}\n//]]>', '<!-- {"a": 1}; -->', '{"a": 1};', '{"a": [1,],}'])
+def test_json_in_what_publishers_wrap_it(text: str) -> None:
+    assert [list(node) for node in recorded(text)] == [["a"]]
 
 
 def test_body_is_the_kept_blocks() -> None:
