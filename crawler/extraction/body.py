@@ -24,6 +24,7 @@ _NOT_ALNUM = re.compile(r"[\W_]+")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
 _SOUND = re.compile(r"[^\x00-\x7f\ufffd]")  # a character of more than one byte
 _BREAKS = re.compile(r"(?:<br[ /]*>\s*){3,}", re.IGNORECASE)  # two end a paragraph as well as a million do
+MANY_BREAKS = 5_000
 SHINGLE = 8  # characters
 MAX_COMPARISONS = 300_000  # of lines with blocks on one page: half a second
 SEARCH_WINDOW = 60  # blocks; an unmatched line is looked for near the last match before anywhere else
@@ -31,7 +32,9 @@ SEARCH_WINDOW = 60  # blocks; an unmatched line is looked for near the last matc
 
 def parse(html: bytes) -> Element | None:
     """The page's tree, or None for what is not HTML. Bytes are UTF-8 if they can be, else what the page declares."""
-    text = _BREAKS.sub("<br><br>", decode(html.replace(b"\0", b"")))
+    text = decode(html.replace(b"\0", b""))
+    if text.count("<br") > MANY_BREAKS:
+        text = _BREAKS.sub("<br><br>", text)
     return None if not text.strip() else load_html(text)
 
 

@@ -17,6 +17,7 @@ import yaml
 from crawler.extraction.lexicon import folded as folded
 from crawler.extraction.segment import Piece
 
+SITE = "\x00"
 CLOSING = " .:!?»›→…-"  # what may stand around a label
 # A name takes an article in a sentence: "Support The Example Post", "Unterstützen Sie den Beispiel-Boten".
 _DETERMINERS = ("", "the ", "den ", "die ", "das ", "der ", "le ", "la ", "les ", "el ", "il ", "o ", "a ", "de ")
@@ -56,7 +57,9 @@ class Rule:
             return False
         if self.contains and not any(part in text for part in _filled(self.contains, site)):
             return False
-        return self.regex is None or bool(_compiled(self.regex, site if "{site}" in self.regex else "").search(text))
+        if self.regex is None:
+            return True
+        return bool(_compiled(self.regex).search(text.replace(site, SITE) if site and "{site}" in self.regex else text))
 
     @cached_property
     def names_site(self) -> bool:
@@ -67,10 +70,10 @@ class Rule:
         return frozenset(self.equals)
 
 
-@lru_cache(maxsize=1_024)
-def _compiled(regex: str, site: str) -> re.Pattern[str]:
-    names = "|".join(map(re.escape, _DETERMINERS))
-    return re.compile(regex.replace("{site}", f"(?:{names}){re.escape(site)}" if site else r"[^\W\w]"))
+@cache
+def _compiled(regex: str) -> re.Pattern[str]:
+    """`{site}` is a sign that takes the name's place in the text: one pattern for all publications."""
+    return re.compile(regex.replace("{site}", f"(?:{'|'.join(map(re.escape, _DETERMINERS))}){SITE}"))
 
 
 @lru_cache(maxsize=1_024)
