@@ -36,7 +36,7 @@ _BY_LINE = re.compile(
     re.IGNORECASE,
 )
 _REST_ENDS = re.compile(
-    r"\s[|•·–—]\s|\s\d|\b(?:updated|published|posted|veröffentlicht|aktualisiert|publié|on|am|vom|le)\b"
+    r"\s[|•·–—]\s|\s[^\W\d_]{3,12}\.?\s\d{1,2},?\s\d{4}|\s\d|\b(?:updated|published|posted|veröffentlicht|aktualisiert|publié|on|am|vom|le)\b"
 )
 
 

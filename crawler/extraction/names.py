@@ -28,6 +28,7 @@ _JOINED = re.compile(
 _MAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
 _ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}|(?:https?:|www\.)\S+|(?<!\w)@\w+", re.IGNORECASE)
 _BRACKET = re.compile(r"\s*[(\[（<【][^)\]）>】]*[)\]）>】]?")
+_DATE = re.compile(r"\s+[^\W\d_]{3,12}\.?\s+\d{1,2}(?:,?\s+\d{4}\b.*)?$")  # "A. Person Feb. 10, 2022"
 _TAIL = re.compile(
     r"\s+(?:for|für|pour|para|per|voor|from|of|at|in)\s+(?:the\s+)?(?-i:[A-Z\d«\"“]).*$"
     r"|\s+(?:staff|contributor|reporter|editor|correspondent|columnist|wire services?"
@@ -72,7 +73,7 @@ def people(raw: str, site: str | None = None, host: str = "") -> Iterator[str]:
     text = plain(raw) or ""
     if host and host.removeprefix("www.") in _MAIL.sub(" ", text):
         return
-    text = _BY.sub("", _BRACKET.sub(" ", _ADDRESS.sub(" ", text)).strip())
+    text = _DATE.sub("", _BY.sub("", _BRACKET.sub(" ", _ADDRESS.sub(" ", text)).strip()))
     for part in _JOINED.split(text):
         yield from (name for piece in _by_commas(part) if (name := _name(piece, site, host)))
 

@@ -48,6 +48,8 @@ H1 = "<h1>Barge hits the old bridge</h1>"
         ("105092", []),
         ("(Image: Example Agency)", []),
         ("Byron Vance", ["Byron Vance"]),
+        ("By Nora Quill Feb. 10, 2022", ["Nora Quill"]),
+        ("Nora Quill March 5, 2026", ["Nora Quill"]),
     ],
 )
 def test_people(raw: str, expected: list[str]) -> None:
