@@ -118,6 +118,7 @@ def test_meta_that_names_more_people_completes_json_ld() -> None:
         '<p>By <a href="/a/nq" rel="author">Nora Quill</a> | 5 March 2026 | 3 comments</p>',
         '<span itemprop="author">Nora Quill</span>',
         "<p>Von Nora Quill, 5. März 2026</p>",
+        '<div class="byline"><a class="byline__author" href="/a/nq">By Nora Quill</a> <time>Feb. 10, 2022</time></div>',
         "<p>Autorin: Nora Quill</p>",
         "<p>Nora Quill</p>",  # alone above the first paragraph
         '<div class="author"><img alt=""><b>NORA QUILL</b><i class="author-role">Chief reporter</i></div>',
