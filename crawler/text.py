@@ -77,3 +77,11 @@ def _without_surrogates(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+_NO_LETTER = re.compile(r"[\W_]+")
+
+
+def key(text: str) -> str:
+    """What makes two texts the same: letters and digits, without case."""
+    return _NO_LETTER.sub("", text).casefold()

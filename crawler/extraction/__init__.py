@@ -22,7 +22,7 @@ from crawler.extraction.appended import drop_appended
 from crawler.extraction.body import parse
 from crawler.extraction.boxes import spread
 from crawler.extraction.bylines import drop_bylines
-from crawler.extraction.choice import choose, drop_standfirst, key, vote
+from crawler.extraction.choice import choose, drop_standfirst, vote
 from crawler.extraction.images import images
 from crawler.extraction.model import agreement
 from crawler.extraction.pagetype import Verdict, View, page_type
@@ -30,6 +30,7 @@ from crawler.extraction.rules import drop_rules
 from crawler.extraction.segment import Piece, segment
 from crawler.extraction.template import Template, drop_template
 from crawler.items import Access, Block, Extraction, Image, Post
+from crawler.text import key
 
 if TYPE_CHECKING:
     from crawler.sources import Source

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction.choice import key
+from crawler.extraction.places import is_within
 from crawler.extraction.segment import Piece
+from crawler.text import key
 
 LEAST_WORDS = 80  # of running text in each of the two; a teaser has fewer
 SENTENCE_WORDS = 12
@@ -78,20 +79,16 @@ def _box(pieces: Sequence[Piece], at: int, after: int) -> tuple[Element, range]:
     box, low, high = pieces[at].element, at, at + 1
     for parent in (box, *box.iterancestors()):
         start, stop = low, high
-        while start > 0 and _within(pieces[start - 1], parent):
+        while start > 0 and is_within(pieces[start - 1], parent):
             start -= 1
             if _prose(pieces[start : start + 1]) or pieces[start].level == 1:
                 return box, range(low, high if high - low > 1 else after)
-        while stop < len(pieces) and _within(pieces[stop], parent):
+        while stop < len(pieces) and is_within(pieces[stop], parent):
             stop += 1
         box, low, high = parent, start, stop
         if parent.tag in _BOUNDARIES:
             break
     return box, range(low, high)
-
-
-def _within(piece: Piece, box: Element) -> bool:
-    return piece.element is box or box in piece.element.iterancestors()
 
 
 def _prose(pieces: Sequence[Piece]) -> int:

@@ -14,13 +14,13 @@ from trafilatura.settings import Document
 from trafilatura.utils import load_html
 
 from crawler.extraction.segment import Piece
+from crawler.text import key as letters
 
 # It logs every page that has no text; we store that as the page's outcome.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 _OUTPUT_BLOCKS = frozenset(("p", "head", "quote", "item", "row", "ab", "code", "cell"))
-_NOT_ALNUM = re.compile(r"[\W_]+")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]+)""", re.IGNORECASE)
 _SOUND = re.compile(r"[^\x00-\x7f\ufffd]")  # a character of more than one byte
 _BREAKS = re.compile(r"(?:<br[ /]*>\s*){3,}", re.IGNORECASE)  # two end a paragraph as well as a million do
@@ -90,24 +90,20 @@ def _inside_block(child: Element, element: Element) -> bool:
     return False
 
 
-def _key(text: str) -> str:
-    return _NOT_ALNUM.sub("", text).casefold()
-
-
 def mark_kept(pieces: Sequence[Piece], lines: Iterable[str]) -> None:
     """Map the voter's lines onto the blocks by text and position: what is found is kept.
 
     An equal block after the last match comes first, then any equal one; a line that is no block's equal keeps the
     blocks that it contains or that contain it (a paragraph split by `<br>`, two cells that became one line).
     """
-    keys = [_key(piece.text) for piece in pieces]
+    keys = [letters(piece.text) for piece in pieces]
     where: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         if key and not pieces[index].reason:
             where.setdefault(key, []).append(index)
     dropped = {key for key, piece in zip(keys, pieces, strict=True) if piece.reason}
     last, budget = -1, [MAX_COMPARISONS]
-    for key in filter(None, map(_key, lines)):
+    for key in filter(None, map(letters, lines)):
         equal = [i for i in where.get(key, ()) if not pieces[i].kept]
         if equal:
             last = next((i for i in equal if i > last), equal[0])

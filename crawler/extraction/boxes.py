@@ -11,6 +11,7 @@ from lxml.etree import _Element as Element
 
 from crawler.extraction.appeals import KINDS, is_sentence
 from crawler.extraction.asking import is_attributed, is_quoted
+from crawler.extraction.places import is_within
 from crawler.extraction.segment import Piece
 
 SPREADING = frozenset((*KINDS, "consent", "related", "share"))
@@ -89,15 +90,11 @@ def _box(pieces: Sequence[Piece], index: int, page: _Prose) -> Iterator[int]:
 def _span(pieces: Sequence[Piece], index: int, element: Element) -> range:
     """The neighbours inside an element: blocks stand in document order."""
     low, high = index, index + 1
-    while low > 0 and high - low <= BOX_BLOCKS and _within(pieces[low - 1], element):
+    while low > 0 and high - low <= BOX_BLOCKS and is_within(pieces[low - 1], element):
         low -= 1
-    while high < len(pieces) and high - low <= BOX_BLOCKS and _within(pieces[high], element):
+    while high < len(pieces) and high - low <= BOX_BLOCKS and is_within(pieces[high], element):
         high += 1
     return range(low, high)
-
-
-def _within(piece: Piece, element: Element) -> bool:
-    return piece.element is element or element in piece.element.iterancestors()
 
 
 def _is_letter(inside: Sequence[Piece], page: _Prose, box: Element) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import islice, pairwise
 
@@ -14,6 +13,7 @@ from crawler.extraction.density import densest
 from crawler.extraction.model import KEEP, scores
 from crawler.extraction.places import container
 from crawler.extraction.segment import Piece
+from crawler.text import key
 
 NEARLY = 0.3  # score of a block that its neighbours pull in
 TWICE = 10  # words; a shorter line may well stand twice in an article
@@ -102,8 +102,3 @@ def drop_standfirst(pieces: Sequence[Piece], description: str | None) -> None:
     apart = above is not main and (main is None or main not in first.element.iterancestors())
     if apart and ("header" in first.tags or (description and key(first.text) == key(description))):
         first.drop("standfirst", "standfirst")
-
-
-def key(text: str) -> str:
-    """What makes two texts the same: letters and digits."""
-    return re.sub(r"[\W_]", "", text).casefold()

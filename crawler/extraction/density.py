@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction.places import container, ends_sentence
+from crawler.extraction.places import container, ends_sentence, is_within
 from crawler.extraction.segment import Piece
 
 MIN_WORDS = 8
@@ -35,12 +35,8 @@ def densest(pieces: Sequence[Piece]) -> list[bool]:
     if not weights:
         return [False] * len(pieces)
     best = max(weights, key=lambda element: weights[element])
-    return [i in holders and _within(pieces[i], best) for i in range(len(pieces))]
+    return [i in holders and is_within(pieces[i], best) for i in range(len(pieces))]
 
 
 def _is_prose(piece: Piece) -> bool:
     return not piece.reason and piece.words >= MIN_WORDS and piece.link_density <= MAX_LINKS
-
-
-def _within(piece: Piece, element: Element) -> bool:
-    return piece.element is element or element in piece.element.iterancestors()

@@ -18,11 +18,10 @@ from lxml.etree import _Element as Element
 
 from crawler.dates import parse_instant
 from crawler.extraction import jsonld
-from crawler.extraction.choice import key
 from crawler.extraction.segment import Piece
 from crawler.extraction.signs import calls_itself_live
 from crawler.items import Post
-from crawler.text import without_tags
+from crawler.text import key, without_tags
 
 MAX_POSTS = 1_000
 LEAST_POSTS = 3  # without a record that says so, two boxes with a time are no live blog

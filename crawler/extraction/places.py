@@ -37,3 +37,7 @@ def signature(piece: Piece) -> tuple[object, ...]:
 
 def ends_sentence(text: str) -> bool:
     return bool(_SENTENCE_END.search(text[-6:]))
+
+
+def is_within(piece: Piece, element: Element) -> bool:
+    return piece.element is element or element in piece.element.iterancestors()

@@ -15,8 +15,8 @@ from lxml.etree import _Element as Element
 
 from crawler.extraction import jsonld, state
 from crawler.extraction.body import parse
-from crawler.extraction.choice import key
 from crawler.extraction.segment import Piece, segment
+from crawler.text import key
 
 MIN_TEXT = 200  # characters; a shorter string is a teaser
 LABEL = 8  # words; fewer in a paragraph are a label

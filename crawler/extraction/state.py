@@ -17,8 +17,7 @@ from typing import Any
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction.choice import key
-from crawler.text import without_tags
+from crawler.text import key, without_tags
 
 MIN_TEXT = 200  # characters; a shorter string is a teaser
 MIN_PARAGRAPH = 40

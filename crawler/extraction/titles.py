@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from lxml.etree import _Element as Element
 
 from crawler.extraction.head import Evidence, Head, content, plain
+from crawler.text import key as letters
 
 Title = tuple[str, str]  # (where, text)
 
@@ -66,7 +67,7 @@ def without_site(title: str, names: Sequence[str], sections: Sequence[str] = ())
     ends = [*(start for start, _ in edges), len(title)]
     parts = [title[start:end] for start, end in zip(starts, ends, strict=True)]
     cut = next((i for i in range(len(parts) - 1, 0, -1) if _is_site(parts[i], keys)), None)
-    if cut is None and _key(parts[0]) in keys:
+    if cut is None and letters(parts[0]) in keys:
         return title[starts[2 if len(parts) > 2 and _ARCHIVE.match(parts[1]) else 1] :]
     if cut is None:
         return title
@@ -76,14 +77,14 @@ def without_site(title: str, names: Sequence[str], sections: Sequence[str] = ())
 
 
 def _is_section(part: str, sections: Sequence[str]) -> bool:
-    return _key(part) in map(_key, sections) or bool(_WIDE_SECTION.fullmatch(part.strip()))
+    return letters(part) in map(letters, sections) or bool(_WIDE_SECTION.fullmatch(part.strip()))
 
 
 def headline(given: list[Title], evidence: Evidence) -> str | None:
     """Of `titles()` the one for which most speaks; of equals the most trusted place."""
     if not given:
         return None
-    keys = [_key(title) for _, title in given]
+    keys = [letters(title) for _, title in given]
     seen: set[str] = set()
     support = dict.fromkeys(keys, 0.0)
     for (where, _), key in zip(given, keys, strict=True):
@@ -133,16 +134,16 @@ def _ranked(ones: list[str], told: Sequence[str], slug: str) -> list[str]:
 
 def _without_kicker(text: str, told: Sequence[str]) -> str:
     """Less a kicker or a date that stands in the same h1, if another title is the rest of it."""
-    key = _key(text)
-    return next((t for t in told if len(t) >= MIN_REST and key.endswith(_key(t)) and _key(t) != key), text)
+    key = letters(text)
+    return next((t for t in told if len(t) >= MIN_REST and key.endswith(letters(t)) and letters(t) != key), text)
 
 
 def _is_tail(text: str, raw: Sequence[str]) -> bool:
     """Whether another, longer title ends with it behind a separator, as titles end with the site's name."""
-    key = _key(text)
+    key = letters(text)
     for title in raw:
         parts = _SEPARATOR.split(title)
-        if len(parts) > 1 and _key(parts[-1]) == key and len(_key(parts[0])) > len(key) / 2:
+        if len(parts) > 1 and letters(parts[-1]) == key and len(letters(parts[0])) > len(key) / 2:
             return True
     return False
 
@@ -162,22 +163,18 @@ def _words(text: str) -> set[str]:
 # -- the publication's name ---------------------------------------------------------------------------------------
 
 
-def _key(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).casefold()
-
-
 def _site_keys(name: str) -> Iterator[str]:
     """The name as letters only; of a host name its own part as well."""
-    yield _key(name)
+    yield letters(name)
     if "." in name and " " not in name:
         labels = [label for label in name.casefold().split(".") if label not in ("www", "co", "com", "org", "net")]
         own = max(labels[:-1] or labels, key=len, default="")
         if len(own) >= _MIN_HOST:
-            yield _key(own)
+            yield letters(own)
 
 
 def _is_site(part: str, keys: set[str]) -> bool:
-    key = _key(part)
+    key = letters(part)
     if not key or len(part.split()) > 8:
         return False
     return any(
