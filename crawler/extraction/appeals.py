@@ -11,7 +11,6 @@ is why blocks and runs are judged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -30,12 +29,11 @@ from crawler.extraction.asking import (
     is_quoted,
     signals,
 )
+from crawler.extraction.labels import BUTTONS, CONTACT, is_label, is_labels_place, links_to_appeal
 from crawler.extraction.lexicon import BIT, ENGLISH, GROUP, WIDTH, folded, group, vocabulary
 from crawler.extraction.segment import Piece
 
 MAX_BLOCKS = 5_000  # of a page that is looked at
-LABEL_WORDS = 8  # a label or button is at most this long
-BUTTONS = 0.85  # share of link text above which a block is buttons
 CORE_WORDS = range(3, 161)
 PROSE_WORDS = 12
 MAX_ADDRESSES = 3  # places of a page with an appeal that only its address gives away
@@ -48,29 +46,6 @@ ABOUT = PRODUCTS | group("money", "member")
 GOODS_OR_ASK = PRODUCTS | group("money", "member", "ask", "prompt", "soft")
 LETTER = group("money", "journalism", "member")  # what a text of several paragraphs asks for
 SAYING_LITTLE = group("we", "you", "said", "journalism")
-_LINKS = re.compile(
-    r"donat|donor|spende|unterst|support(?!/)|subscri|suscri|abonn|(?<![a-z])abo(?![a-z])|assine|assinatura|abbona|prenumer|"
-    r"predplat|pretplat|membership|mitglied|/join|contribut|patreon|paypal|buymeacoffee|newsletter|nyhetsbrev|nieuwsbrief|signup|"
-    r"sign-up|register|registr|login|signin|t\.me/|whatsapp\.com/channel|play\.google\.com/store/apps|apps\.apple\.com|"
-    r"podderzh|pidtrym|wspier|wesprzyj|podpor|sostieni|apoya|apoie|soutenir|faire-un-don|steun|tilaa|lahjoita|bagis",
-    re.IGNORECASE,
-)
-
-_CONTACT = re.compile(
-    r"\b[\w-]{2,}\.(?:org|com|net|info|gov|de|fr|es|it|uk|nl|pl|example)\b|\w@\w|\d{6}|\d{2,4}[ -]\d{3,4}[ -]\d{2}"
-)
-
-
-def is_sentence(piece: Piece) -> bool:
-    """Prose, as against labels and rows of buttons."""
-    if piece.link_density > BUTTONS:
-        return False
-    return piece.words > LABEL_WORDS or piece.text.rstrip("\"”»')").endswith((".", "。"))
-
-
-def links_to_appeal(piece: Piece) -> bool:
-    """Whether a block's links lead to a page for donors, subscribers or members."""
-    return any(_LINKS.search(link.get("href") or "") for link in piece.element.iter("a"))
 
 
 @dataclass
@@ -118,7 +93,7 @@ class _Page:
         language = core_language(piece.text, piece.words, self.site, self.language)
         if not language or folded(piece.text) == title:
             return 0
-        if _CONTACT.search(piece.text) and not self.found_in(piece, language) & group("we", "journalism"):
+        if CONTACT.search(piece.text) and not self.found_in(piece, language) & group("we", "journalism"):
             return 0  # service information: where to give, to register, to pay
         # An article about apps or subscriptions tells its reader what to do with them.
         return 0 if self.about and not self.found_in(piece, language) & BIT["we"] else language
@@ -154,7 +129,7 @@ class _Page:
             and piece.level != 1
             and piece.link_density < BUTTONS
             and not is_quoted(piece.text)
-            and not _CONTACT.search(piece.text)
+            and not CONTACT.search(piece.text)
             and self._addresses(piece, is_address)
         ]
         runs = sum(at - 2 not in found and at - 1 not in found for at in found)
@@ -196,9 +171,9 @@ class _Page:
     def drop_above_buttons(self) -> None:
         """A button that a rule knew gives away the sentence above it that speaks of the same."""
         for above, button in pairwise(self.pieces):
-            if button.reason not in KINDS or (button.rule or "").startswith("appeal") or not _is_label(button):
+            if button.reason not in KINDS or (button.rule or "").startswith("appeal") or not is_label(button):
                 continue
-            if above.reason or above.level or _is_label(above) or above.words > SHORT_WORDS or is_quoted(above.text):
+            if above.reason or above.level or is_label(above) or above.words > SHORT_WORDS or is_quoted(above.text):
                 continue
             siblings = above.element.getparent() is button.element.getparent()
             if siblings and self._addresses(above, _speaks_of_goods):
@@ -217,7 +192,7 @@ class _Page:
     def _grow(self, run: _Run, at: int, step: int) -> None:
         labels = 0
         while 0 <= at < len(self.pieces):
-            silent = _is_label(self.pieces[at]) and not self.found(at, run.language) & ~SAYING_LITTLE
+            silent = is_label(self.pieces[at]) and not self.found(at, run.language) & ~SAYING_LITTLE
             labels = labels + 1 if silent else 0
             if labels > (MAX_LABELS if step > 0 else 1):
                 return
@@ -242,8 +217,8 @@ class _Page:
             return False
         if piece.words > TEASER_WORDS and piece.link_density > BUTTONS and not found & GOODS_OR_ASK:
             return False  # leads to another article
-        if _is_label(piece):
-            return bool(found & group("ask", "prompt")) or _is_labels_place(piece, last, at > before)
+        if is_label(piece):
+            return bool(found & group("ask", "prompt")) or is_labels_place(piece, last, at > before)
         if piece.level and not found & group("ask", "prompt"):
             return False  # a heading of the article, an interview's question
         if piece.words > LONG_WORDS and not (found & BIT["we"] and found & group("ask", "prompt")):
@@ -290,9 +265,7 @@ class _Page:
         return not is_quoted(piece.text) and not self.found(at, run.language) & group("said", "me")
 
     def _goes_on(self, run: _Run, beyond: int, at: int) -> bool:
-        if _is_label(self.pieces[beyond]) and not self.found(beyond, run.language) & (
-            PRODUCTS | group("ask", "prompt")
-        ):
+        if is_label(self.pieces[beyond]) and not self.found(beyond, run.language) & (PRODUCTS | group("ask", "prompt")):
             return False
         return self._joins(run, beyond, at)
 
@@ -314,7 +287,7 @@ class _Page:
         if found & BIT["journalism"] and not found & group("mail", "channel", "app"):
             return None
         kind = next((_KIND_OF[signal] for signal in ("mail", "channel", "app", "account") if found & BIT[signal]), None)
-        return None if kind == "registration" and _is_label(self.pieces[at]) else kind  # a paywall's "log in"
+        return None if kind == "registration" and is_label(self.pieces[at]) else kind  # a paywall's "log in"
 
 
 _KIND_OF = {
@@ -343,26 +316,3 @@ def _speaks_of_goods(found: int) -> bool:
     if found & group("said", "me"):
         return False
     return bool(found & GOODS_OR_ASK and found & group("we", "you", "ask", "prompt", "soft"))
-
-
-def _is_label(piece: Piece) -> bool:
-    short = piece.words <= LABEL_WORDS and not piece.text.rstrip("\"”»')").endswith((".", "。"))
-    return short or piece.link_density > BUTTONS
-
-
-def _is_labels_place(one: Piece, other: Piece, forward: bool) -> bool:
-    """Whether a label stands in the box of a letter: two blocks share a parent or one's parent holds the other.
-
-    Above a letter only a direct sibling counts, or a run would climb into the article.
-    """
-    first: Element | None = one.element.getparent()
-    second: Element | None = other.element.getparent()
-    if first is None or second is None:
-        return False
-    if ": " in one.text:
-        return False  # a byline or a credit
-    if not forward:
-        return first is second and one.kind != "heading"
-    if one.kind == "heading" and first is second and one.level is not None and one.level <= 3:
-        return False  # more likely the article's next heading
-    return first is second or second in first.iterancestors() or first in second.iterancestors()

@@ -9,8 +9,9 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from crawler.extraction.appeals import KINDS, is_sentence
+from crawler.extraction.appeals import KINDS
 from crawler.extraction.asking import is_attributed, is_quoted
+from crawler.extraction.labels import is_sentence
 from crawler.extraction.places import is_within
 from crawler.extraction.segment import Piece
 
