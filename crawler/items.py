@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc"]
+FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc", "archive"]
 PageType = Literal[
     "article", "live_blog", "video", "gallery", "paywall_stub",
     "listing", "consent_wall", "bot_challenge", "soft_404", "no_content",
@@ -48,6 +48,20 @@ class Page:
     fetched_at: datetime
     candidate: Candidate | None = None
     url_id: int | None = None  # the frontier's row
+    attempts: int = 1  # this fetch is the how manyth in a row
+    step: int | None = None  # the look at a stored article that it is (recheck.py)
+    chain: tuple[str, ...] = ()  # the addresses that redirected here
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredRobots:
+    """A robots.txt as it was fetched; `failure` says why there is none and everything is refused."""
+
+    body: bytes
+    status: int | None
+    failure: str | None
+    fetched_at: datetime
+    good_until: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,6 +79,7 @@ OUTCOMES: dict[str, Ending] = {
     "host_unavailable": Ending("failed", PASSING),  # it asked for a longer pause than this run has
     "browser_missing": Ending("failed", DOUBTS),  # the seed wants rendering, and there is no browser
     "render_failed": Ending("failed", PASSING),
+    "listing_url": Ending("excluded"),  # a sitemap names it, and its address says that it is no article
     "ignored": Ending("failed", DOUBTS),
 }
 

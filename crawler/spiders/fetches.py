@@ -16,6 +16,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler.errors import PageError
+from crawler.urls import canonical_url
 
 GONE = frozenset((404, 410))
 FORBIDDEN = frozenset((401, 402, 403, 407, 451))
@@ -37,12 +38,10 @@ KEPT_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A fetch without a page: the URL's next state, the reason that is counted, and what to tell a person."""
+    """A fetch without a page: how it ended, as a word of outcomes.py, and what to tell a person."""
 
-    state: str
-    reason: str
+    outcome: str
     detail: str
-    retry: bool = False
 
 
 def robots_url(url: str) -> str:
@@ -69,16 +68,20 @@ def judged(response: Response) -> Lost | None:
     """None for a page; otherwise what the status or the content type says."""
     status = response.status
     if status == 304:
-        return Lost("unchanged", "not_modified", "304")
-    if status in GONE:
-        return Lost("gone", f"http_{status}", str(status))
+        return Lost("not_modified", "304")
+    if status == 404:
+        return Lost("not_found", "404")
+    if status == 410:
+        return Lost("gone", "410")
     if status in FORBIDDEN:
-        return Lost("forbidden", f"http_{status}", str(status))
+        return Lost("forbidden", str(status))
+    if status == 429:
+        return Lost("rate_limited", "429")
     if status >= 400:
-        return Lost("failed", f"http_{status}", str(status), retry=status in (408, 425, 429) or status >= 500)
+        return Lost("server_error" if status >= 500 else "refused", str(status))
     content_type = (response.headers.get("Content-Type") or b"").decode("latin-1").lower()
     if content_type and "html" not in content_type and "xml" not in content_type and "text/plain" not in content_type:
-        return Lost("excluded", "not_html", content_type)
+        return Lost("not_html", content_type)
     return None
 
 
@@ -87,16 +90,20 @@ def lost(failure: Failure) -> Lost:
     error = failure.value
     name, detail = type(error).__name__, (str(error) or type(error).__name__).splitlines()[0][:300]
     if isinstance(error, PageError):
-        final = error.reason in ("robots_forbidden", "blocked_address")
-        return Lost("excluded" if final else "failed", error.reason, detail, retry=not final)
+        return Lost(error.reason, detail)
     if isinstance(error, IgnoreRequest):
-        return Lost("failed", "ignored", detail)
+        return Lost("ignored", detail)
     if isinstance(error, DownloadCancelledError):
-        return Lost("excluded", "too_large", detail)
+        return Lost("too_large", detail)
     if isinstance(error, DownloadTimeoutError) or "Timeout" in name:
-        return Lost("failed", "timeout", detail, retry=True)
+        return Lost("timeout", detail)
     if isinstance(error, CannotResolveHostError) or "DNSLookup" in name or "Resolve" in name:
-        return Lost("failed", "dns", detail, retry=True)
+        return Lost("dns", detail)
     if isinstance(error, DownloadConnectionRefusedError) or "Refused" in name:
-        return Lost("failed", "connection_refused", detail, retry=True)
-    return Lost("failed", "download_error", f"{name}: {detail}", retry=True)
+        return Lost("connection", detail)
+    return Lost("download_error", f"{name}: {detail}")
+
+
+def redirect_target(response: Response) -> str | Lost:
+    target = canonical_url((response.headers.get("Location") or b"").decode("utf-8", "replace"), response.url)
+    return target or Lost("bad_redirect", repr(response.headers.get("Location")))
