@@ -11,9 +11,9 @@ from crawler.discovery.links import Link, Verdict, classify, is_listing_url, out
 from crawler.discovery.pagination import page_number
 from crawler.discovery.selection import Selection
 from crawler.discovery.shapes import Shapes
+from crawler.discovery.signs import is_own
 from crawler.items import Candidate
 from crawler.seed_types import compiled
-from crawler.urls import same_site
 
 if TYPE_CHECKING:
     from crawler.sources import Source
@@ -60,7 +60,7 @@ def judge(link: Link, source: Source, shapes: Shapes) -> Verdict:
     verdict = classify(link, shapes, source.homepage)
     if not source.wants(link.url):
         return verdict if verdict.kind == "listing" and not _is_denied(link.url, source) else _UNWANTED
-    allowed = source.articles.allow and same_site(link.url, source.homepage)
+    allowed = source.articles.allow and is_own(link.url, shapes, source.homepage)
     return Verdict("article", 1.0, "the seed allows it") if allowed else verdict
 
 

@@ -10,9 +10,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from crawler.discovery.vocabulary import folded, listed, next_words, queries
 
-MAX_PAGE = 100_000
-_NUMBER = re.compile(r"\d{1,5}", re.ASCII)
-_NAMED = re.compile(r"(?P<before>.*?)(?P<name>[^\W\d_]{1,12})[-_,=.]?(?P<number>\d{1,5})(?P<after>\.\w{2,5})?")
+_NUMBER = re.compile(r"\d{1,4}", re.ASCII)
+_NAMED = re.compile(r"(?P<before>.*?)(?P<name>[^\W\d_]{1,12})[-_,=.]?(?P<number>\d{1,4})(?P<after>\.\w{2,5})?")
 _TAIL = re.compile(r"(?P<before>.+?)[-_,](?P<number>\d{1,4})(?P<after>\.\w{2,5})?", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _ARROWS = frozenset("›»>→⟩❯▶►⇒≫≻⏵＞ ")
@@ -33,7 +32,7 @@ def page_number(url: str) -> Numbered | None:
     for at, pair in enumerate(pairs := parts.query.split("&")):
         name, _, value = pair.partition("=")
         name = folded(unquote(name))
-        kind = name in queries("number") or name == "p"
+        kind = name in queries("number") or (name == "p" and parts.path not in ("", "/"))  # `/?p=123` is an article
         if (kind or name in queries("offset")) and _NUMBER.fullmatch(value):
             rest = "&".join(pairs[:at] + pairs[at + 1 :])
             return Numbered(_base(parts.netloc, parts.path, rest), int(value), not kind)
@@ -41,7 +40,8 @@ def page_number(url: str) -> Numbered | None:
     if len(segments) > 2 and _NUMBER.fullmatch(segments[-1]) and folded(unquote(segments[-2])) in listed("numbers"):
         return Numbered(_base(parts.netloc, "/".join(segments[:-2]), parts.query), int(segments[-1]))
     match = _NAMED.fullmatch(unquote(segments[-1])) if len(segments[-1]) < 60 else None
-    if match and folded(match["name"]) in listed("numbers") and not match["before"].rstrip("-_,.").count("-") > 3:
+    # `article-p2` may be a name, `seite-2` and `world-page-2` are none.
+    if match and folded(match["name"]) in listed("numbers") and (not match["before"] or len(match["name"]) > 3):
         stem = "/".join([*segments[:-1], match["before"].rstrip("-_,.")])
         return Numbered(_base(parts.netloc, stem, parts.query), int(match["number"]))
     return None

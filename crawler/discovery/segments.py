@@ -29,7 +29,6 @@ _MONTH_DAY = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 _DATE_FIRST = re.compile(r"(?:(?:19|20)\d\d-\d\d-\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d)(?=[-_][^\W_])", re.ASCII)
 _DATED_TAIL = re.compile(r"(?<!\d)20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)", re.ASCII)
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_IDS = frozenset({"{id}", "{hash}", "{slug-id}", "{word-id}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,6 @@ class Segment:
     def is_short(self) -> bool:
         """Three words that may still be a section's name: `sunday-times-daily`."""
         return self.label == "{slug}" and self.words <= 3 and len(self.text) <= SHORT
-
-    @property
-    def is_id(self) -> bool:
-        return self.label in _IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +162,10 @@ def _label(tokens: list[str], names: list[str], ids: list[str], count: int) -> s
     if count >= 3 or letters > SHORT:
         return "{slug-id}" if ids else "{slug}"
     if ids:
-        return "{word-id}" if count == 1 else "{slug-id}"
+        if count > 1:
+            return "{slug-id}"
+        # `a-65464327` is an article where `s-101259` is a section.
+        return f"{{{names[0].lower()}-id}}" if letters <= 2 and names[0].isascii() else "{word-id}"
     if any(token.isdigit() for token in tokens):
         return "{words}"
     return "-".join(names).lower()

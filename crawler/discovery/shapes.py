@@ -12,9 +12,19 @@ from crawler.discovery.vocabulary import words
 LISTED = 1  # what an entry of a feed or news sitemap counts: nearly all of them are articles
 FETCHED = 5  # what a page counts whose type is known
 PRIOR = 2.0  # how many observations a coarser shape is worth
+OWN_ARTICLES = 3  # on a host that is the source's
+OWN_SHARE = 0.2
 MAX_SHAPE = 300  # characters
 _LITERALS = 3  # in one shape
-_TELLING = ("account", "lists", "media", "leisure")  # words that stay when sections are left out
+_TELLING = (
+    "account",
+    "indexes",
+    "lists",
+    "archives",
+    "videos",
+    "pictures",
+    "leisure",
+)  # words that stay when sections are left out
 
 
 def shape_of(url: str) -> str:
@@ -33,6 +43,7 @@ class Shapes:
 
     rows: tuple[tuple[str, float, float], ...] = ()  # shape, articles, others
     _levels: tuple[dict[str, tuple[float, float]], ...] = field(init=False, repr=False, compare=False)
+    _hosts: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         levels: tuple[dict[str, tuple[float, float]], ...] = ({}, {}, {})
@@ -41,6 +52,11 @@ class Shapes:
                 had = level.get(name, (0.0, 0.0))
                 level[name] = (had[0] + articles, had[1] + others)
         object.__setattr__(self, "_levels", levels)
+        hosts = Counter[str]()
+        for shape, articles, _ in self.rows:
+            hosts[shape.partition("/")[0]] += articles
+        enough = max(OWN_ARTICLES, OWN_SHARE * self.articles)
+        object.__setattr__(self, "_hosts", frozenset(host for host, number in hosts.items() if number >= enough))
 
     @classmethod
     def of(cls, articles: Iterable[str] = (), others: Iterable[str] = (), weight: float = LISTED) -> Shapes:
@@ -55,6 +71,11 @@ class Shapes:
     @property
     def articles(self) -> float:
         return sum(articles for _, articles, _ in self.rows)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Where a good part of the source's articles are, without www: not always on the home page's site."""
+        return self._hosts
 
     def chance(self, url: str) -> float:
         """How likely a page of this shape is an article, 0 to 1; 0.5 if the source has taught nothing of the kind.
@@ -91,7 +112,11 @@ def _coarser(path: Path) -> tuple[str, str, str]:
     """The shape, the same without host and sections, and its last segment alone."""
     labels = _labels(path.segments)
     bare = [label if CLASS.fullmatch(label) or _is_telling(label) else "{word}" for label in labels]
-    return _joined(path.host, labels, path), _joined("", bare, path), _joined("", [*["…"][: len(bare) - 1], *bare[-1:]], path)
+    return (
+        _joined(path.host, labels, path),
+        _joined("", bare, path),
+        _joined("", [*["…"][: len(bare) - 1], *bare[-1:]], path),
+    )
 
 
 def _is_telling(label: str) -> bool:

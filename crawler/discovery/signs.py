@@ -10,9 +10,9 @@ from crawler.discovery.outline import Link
 from crawler.discovery.pagination import page_number
 from crawler.discovery.segments import Path, Segment, path_of
 from crawler.discovery.shapes import Shapes
-from crawler.discovery.vocabulary import listed, queries, words
+from crawler.discovery.vocabulary import folded, listed, queries, words
 from crawler.text import count_words
-from crawler.urls import same_site
+from crawler.urls import host_of, same_site
 
 Signs = dict[str, float]
 TAUGHT = 20  # articles after which a shape that was never seen tells something
@@ -21,8 +21,8 @@ LONG_SLUG = 5  # words
 TAIL = 3  # segments at the end among which the article's own is looked for
 MAX_NAME = 3  # words of a segment that is compared with the vocabulary
 _VOCABULARY = {
-    "account_word": "account",
-    "media_word": "media",
+    "video_word": "videos",
+    "picture_word": "pictures",
     "leisure_word": "leisure",
 }  # fmt: skip
 _LANGUAGE = re.compile(r"[a-z]{2}(?:-[a-z]{2})?", re.ASCII)
@@ -42,9 +42,20 @@ def signs_of_url(url: str, shapes: Shapes, homepage: str) -> Signs:
         **_generic(url),
         **_taught(url, shapes),
     }
+    elsewhere = host_of(url).removeprefix("www.") != host_of(homepage).removeprefix("www.")
+    found["off_site"] = float(not is_own(url, shapes, homepage))
+    found["other_host"] = float(elsewhere)
+    found["account_host"] = found["account_host"] * elsewhere
     if _bare(url) == _bare(homepage):
         found["root"] = 1.0
+    elif elsewhere and "root" in found:
+        found["root"], found["other_root"] = 0.0, found["root"]
     return {name: value for name, value in found.items() if value}
+
+
+def is_own(url: str, shapes: Shapes, homepage: str) -> bool:
+    """Whether an address is the source's: on its site, or on one where its feeds have their articles."""
+    return same_site(url, homepage) or host_of(url).removeprefix("www.") in shapes.hosts
 
 
 def _bare(url: str) -> tuple[str, str]:
@@ -86,6 +97,7 @@ def _shaped(path: Path) -> Signs:
         "dated_path": float(dates and not only_dates),
         "period": float(only_dates and not number),
         "slug": min(1.0, max(0, own - 1) / (LONG_SLUG - 1)) if own >= 3 else 0.0,
+        "long_slug": float(own >= 2 * LONG_SLUG - 2),
         "number": float(number >= 5),
         "short_number": float(3 <= number < 5),
         "extension": float(path.extension in listed("pages")),
@@ -130,11 +142,16 @@ def _named(path: Path) -> Signs:
     keeps_none = not any(segment.number or segment.words > MAX_NAME for segment in path.segments)
     found = {sign: float(any(name in words(kind) for name in names)) for sign, kind in _VOCABULARY.items()}
     last = path.segments[-1].name if path.segments else ""
+    found["account_word"] = float(last in words("account"))
+    found["account_folder"] = float(any(name in words("account") for name in names[:-1]))
+    found["index"] = float(any(name in words("indexes") for name in names))
     archive = keeps_none and any(name in words("archives") for name in names)
     found["list_folder"] = float(archive or any(name in words("lists") for name in names[:-1]))
     found["list_name"] = float(last in words("lists"))
-    found["variant"] = float(any(name in words("variants") for name in (*names[:1], *names[-1:]) if len(path.segments) > 1))
-    found["section_name"] = float(last in words("sections") and not found["list_folder"])
+    found["variant"] = float(
+        any(name in words("variants") for name in (*names[:1], *names[-1:]) if len(path.segments) > 1)
+    )
+    found["section_name"] = float(last in words("sections") and not found["list_folder"] and not found["index"])
     found["article_word"] = float(any(name in words("articles") for name in names[:-1]))
     found["account_host"] = float(path.host.count(".") > 1 and path.host.partition(".")[0] in words("hosts"))
     return found
@@ -144,7 +161,8 @@ def _asked(path: Path) -> Signs:
     """What the parameters ask for."""
     account = any(name in queries("account") and ("/" in value or "." in value) for name, value in path.parameters)
     search = any(name in queries("search") and not value.isdigit() for name, value in path.parameters)
-    return {"search": float(search or account)}
+    action = any(name in queries("action") for name, _ in path.parameters)
+    return {"search": float(search or account or action)}
 
 
 # -- where the link stands ------------------------------------------------------------------------------------------
@@ -156,6 +174,7 @@ def _of_place(link: Link) -> Signs:
         "headline": float(link.heading),
         "words": min(1.0, max(0, count - 2) / (SENTENCE - 2)),
         "short_text": float(count <= 2),
+        "account_text": float(folded(link.text) in words("account")),
         "dated": float(link.dated),
         "main": float(link.region == "main"),
         "aside": float(link.region == "aside"),
@@ -163,4 +182,4 @@ def _of_place(link: Link) -> Signs:
     }
 
 
-__all__ = ["Signs", "signs", "signs_of_url"]
+__all__ = ["Signs", "is_own", "signs", "signs_of_url"]
