@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-WHAT = ("found", "known", "fetched", "stored", "updated", "unchanged", "rejected", "failed", "feed_errors")
+WHAT = ("lists", "found", "known", "fetched", "stored", "updated", "unchanged", "rejected", "failed", "feed_errors")
 
 GROUPS = ("rejected", "failed", "dropped", "outcome", "listing")
 

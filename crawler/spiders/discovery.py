@@ -178,6 +178,7 @@ class Discovery:
         """Record how a request ended, and say so if it is worth saying. Further pages have no row of their own."""
         listing = reading.listing
         tally.count(self.spider.crawler.stats, "listing", reading.outcome)
+        tally.count(self.spider.crawler.stats, listing.source, "lists")
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
             tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
