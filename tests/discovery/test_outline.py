@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.discovery.anchors import MAX_ANCHORS, anchors
+from crawler.discovery.anchors import MAX_ANCHORS, MAX_TAGS, anchors
 from crawler.discovery.outline import MAX_LINKS, Link, outline
 
 HOME = "https://www.herald.example/"
@@ -133,6 +133,12 @@ def test_a_page_may_be_as_deep_as_it_likes(opening: str) -> None:
     assert all(len(anchor.says) < 2_000 for anchor in read.found)
     if opening != "<a href=/x>":
         assert read.found[-1].href == "/deep"
+
+
+def test_no_more_than_so_many_tags_are_read() -> None:
+    before, after = b"<a href=/early>x</a>", b"<a href=/late>x</a>"
+    assert len(anchors(before + b"<p>" * (MAX_TAGS - 4) + after).found) == 2
+    assert len(anchors(before + b"<p>" * MAX_TAGS + after).found) == 1
 
 
 def test_long_texts_are_cut() -> None:
