@@ -20,7 +20,7 @@ from crawler.text import count_words
 Region = Literal["main", "nav", "header", "footer", "aside"]
 
 MAX_BYTES = 10 * 1024 * 1024
-MAX_TAGS = 400_000  # opening and closing ones; the largest home pages have a twentieth of it
+MAX_TAGS = 400_000  # opening and closing ones
 MAX_ANCHORS = 20_000
 MAX_HEAD = 500  # <link> elements
 MAX_TEXT = 500  # characters of an anchor
