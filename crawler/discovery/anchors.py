@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, cast
 
 from lxml import etree
@@ -19,6 +20,7 @@ from crawler.text import count_words
 Region = Literal["main", "nav", "header", "footer", "aside"]
 
 MAX_BYTES = 10 * 1024 * 1024
+MAX_TAGS = 400_000  # opening and closing ones
 MAX_ANCHORS = 20_000
 MAX_HEAD = 500  # <link> elements
 MAX_TEXT = 500  # characters of an anchor
@@ -243,9 +245,11 @@ def _give(anchor: Anchor, date: str) -> None:
 
 
 def anchors(html: bytes) -> Anchors:
-    """The anchors of the first MAX_BYTES of a page. Raises nothing."""
+    """The anchors of the first MAX_BYTES and MAX_TAGS of a page. Raises nothing."""
     collector = Anchors()
     html = html[:MAX_BYTES]
+    surplus = next(islice(re.finditer(b"<", html), MAX_TAGS, None), None)
+    html = html[: surplus.start()] if surplus else html
     encoding = _encoding(html)
     if encoding == "utf-16":
         html, encoding = html.decode("utf-16", "replace").encode(), "utf-8"

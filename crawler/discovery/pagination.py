@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
+from crawler.discovery.segments import split
 from crawler.discovery.vocabulary import folded, listed, next_words, queries
 
 _NUMBER = re.compile(r"\d{1,4}", re.ASCII)
@@ -28,7 +29,7 @@ class Numbered(NamedTuple):
 @lru_cache(maxsize=8_192)
 def page_number(url: str) -> Numbered | None:
     """What `?page=2`, `/page/2/`, `/seite-2.html` or `?start=20` say; None where nothing is called a page."""
-    parts = urlsplit(url)
+    parts = split(url)
     for at, pair in enumerate(pairs := parts.query.split("&")):
         name, _, value = pair.partition("=")
         name = folded(unquote(name))
@@ -73,7 +74,7 @@ def _following(url: str, here: Numbered | None, target: str, text: str, says_nex
     """The number of the page behind `target` if it is one of the same listing, after this one."""
     there = page_number(target)
     current = here.number if here else 1
-    base = here.base if here else _base(*urlsplit(url)[1:4])
+    base = here.base if here else _base(*split(url)[1:4])
     if there is None:
         there = _loose(target, text)
         if there is None or there.base != base:
@@ -91,7 +92,7 @@ def _following(url: str, here: Numbered | None, target: str, text: str, says_nex
 
 def _loose(url: str, text: str) -> Numbered | None:
     """`/world/2` and `/world-2.html` are the second page where the link's text is 2."""
-    parts = urlsplit(url)
+    parts = split(url)
     path = parts.path.rstrip("/")
     if not _NUMBER.fullmatch(text.strip()):
         return None
@@ -114,7 +115,7 @@ def _says_next(text: str) -> bool:
 
 def _continues(url: str, target: str) -> bool:
     """Whether two addresses differ in nothing but a number, a parameter or a page's part at the end."""
-    here, there = urlsplit(url), urlsplit(target)
+    here, there = split(url), split(target)
     if target == url or here.netloc.removeprefix("www.") != there.netloc.removeprefix("www."):
         return False
     one, two = here.path.rstrip("/"), there.path.rstrip("/")

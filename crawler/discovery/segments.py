@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from crawler.discovery.vocabulary import folded, listed
 from crawler.months import month
@@ -28,6 +28,7 @@ _YEAR_MONTH = re.compile(r"(?:19|20)\d\d[-_.](?:0?[1-9]|1[0-2])", re.ASCII)
 _MONTH_DAY = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 _DATE_FIRST = re.compile(r"(?:(?:19|20)\d\d-\d\d-\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d)(?=[-_][^\W_])", re.ASCII)
 _DATED_TAIL = re.compile(r"(?<!\d)20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)", re.ASCII)
+_SECTION_ID = re.compile(r"(?:[stc]-|![tp])\d+", re.ASCII)  # `nato/t-17339192`, `Politik/!p4616`
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -48,7 +49,7 @@ class Segment:
     @property
     def is_short(self) -> bool:
         """Three words that may still be a section's name: `sunday-times-daily`."""
-        return self.label == "{slug}" and self.words <= 3 and len(self.text) <= SHORT
+        return self.label == "{slug}" and 0 < self.words <= 3 and len(self.text) <= SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,19 @@ class Path:
         return any(segment.dated for segment in self.segments)
 
 
+def split(url: str) -> SplitResult:
+    """`urlsplit`; all parts are empty for what is no URL."""
+    try:
+        return urlsplit(url)
+    except ValueError:  # a bracket that opens no IPv6 address
+        return SplitResult("", "", "", "", "")
+
+
 @lru_cache(maxsize=4_096)
 def path_of(url: str) -> Path:
     """Take an http(s) URL apart, as far as MAX_SEGMENTS and MAX_PARAMETERS. Raises nothing."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").removeprefix("www.")
-    except ValueError:
-        return Path("", (), "", ())
+    parts = split(url)
+    host = (parts.hostname or "").removeprefix("www.")
     raw = [unquote(part)[:MAX_SEGMENT] for part in parts.path.split("/", 4 * MAX_SEGMENTS) if part][:MAX_SEGMENTS]
     extension = ""
     if raw and (match := _EXTENSION.search(raw[-1])) and _is_extension(match[1]):
@@ -111,7 +117,7 @@ def _segment(text: str, before: str) -> Segment:
     names = [token for token in tokens if token not in ids and not token.isdigit()]
     count = sum(count_words(name) if not name.isascii() else 1 for name in names)
     dated = bool(_DATE_FIRST.match(text) or _DATED_TAIL.search(text))
-    number = max((_weight(token) for token in ids), default=0)
+    number = 0 if _SECTION_ID.fullmatch(text) else max((_weight(token) for token in ids), default=0)
     return Segment(text, _label(tokens, names, ids, count), words=count, number=number, dated=dated)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -52,7 +52,7 @@ class Shapes:
                 had = level.get(name, (0.0, 0.0))
                 level[name] = (had[0] + articles, had[1] + others)
         object.__setattr__(self, "_levels", levels)
-        hosts = Counter[str]()
+        hosts: dict[str, float] = defaultdict(float)
         for shape, articles, _ in self.rows:
             hosts[shape.partition("/")[0]] += articles
         enough = max(OWN_ARTICLES, OWN_SHARE * self.articles)

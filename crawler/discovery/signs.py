@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from crawler.discovery.outline import Link
 from crawler.discovery.pagination import page_number
-from crawler.discovery.segments import Path, Segment, path_of
+from crawler.discovery.segments import Path, Segment, path_of, split
 from crawler.discovery.shapes import Shapes
 from crawler.discovery.vocabulary import folded, listed, queries, words
 from crawler.text import count_words
@@ -55,12 +54,13 @@ def signs_of_url(url: str, shapes: Shapes, homepage: str) -> Signs:
 
 def is_own(url: str, shapes: Shapes, homepage: str) -> bool:
     """Whether an address is the source's: on its site, or on one where its feeds have their articles."""
-    return same_site(url, homepage) or host_of(url).removeprefix("www.") in shapes.hosts
+    host = host_of(url).removeprefix("www.")
+    return host == host_of(homepage).removeprefix("www.") or same_site(url, homepage) or host in shapes.hosts
 
 
-def _bare(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return (parts.hostname or "").removeprefix("www."), parts.path.rstrip("/")
+def _bare(url: str) -> tuple[str, str, str]:
+    parts = split(url)
+    return host_of(url).removeprefix("www."), parts.path.rstrip("/"), parts.query
 
 
 def _taught(url: str, shapes: Shapes) -> Signs:
