@@ -20,8 +20,7 @@ from twisted.python.failure import Failure
 
 from crawler import tally
 from crawler.discovery.homepage import sitemaps_from_robots
-from crawler.discovery.links import is_listing_url
-from crawler.discovery.listing import parse_listing
+from crawler.discovery.listing import may_be_article, parse_listing
 from crawler.discovery.selection import Span
 from crawler.discovery.shapes import Shapes, shape_of
 from crawler.discovery.sitemap import SubSitemap, parse_sitemap
@@ -78,14 +77,15 @@ class Discovery:
         await self.store.seeded(source.id, list(named_by(source)))
         self.spider.rates[source.id] = await self.store.rates(source.id)
         kinds: tuple[Kind, ...] = (*FIRST, "archive") if self.archives else FIRST
-        for request in await self.due(source, kinds):
+        # Without feeds and sitemaps the home page is all there is to ask, however short a while ago that was.
+        for request in await self.due(source, kinds) or await self.due(source, ("homepage",), every=True):
             yield request
         if not self.pending[source.id]:
             for request in await self.sections(source):
                 yield request
 
-    async def due(self, source: Source, kinds: Sequence[Kind]) -> list[Request]:
-        every = bool(self.span) or self.since is not None
+    async def due(self, source: Source, kinds: Sequence[Kind], *, every: bool = False) -> list[Request]:
+        every = every or bool(self.span) or self.since is not None
         found = await self.store.due_listings(source.id, kinds, every=every)
         return [self.request(one, source) for one in found if self.may_ask(source, one)]
 
@@ -298,10 +298,10 @@ class Discovery:
         """Candidates, and those of a sitemap whose address alone says that they are no article."""
         wanted: list[Candidate] = []
         sections: list[Candidate] = []
-        shapes, home = self.shapes.get(source.id, Shapes()), str(source.homepage)
+        shapes = self.shapes.get(source.id, Shapes())
         for one in candidates:
-            is_other = one.found_in == "sitemap" and not one.title and is_listing_url(one.url, shapes, home)
-            (sections if is_other else wanted).append(one)
+            is_wanted = one.found_in != "sitemap" or may_be_article(one, source=source, shapes=shapes)
+            (wanted if is_wanted else sections).append(one)
         return wanted, sections
 
     def sifted(self, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:

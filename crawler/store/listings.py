@@ -23,7 +23,7 @@ READ, NOT_A_LIST, NOT_MODIFIED = "read", "not_a_feed", "not_modified"
 USUAL = "a usual place"  # the parent of what was only guessed
 SHARE = 4  # of the time for which it did not change, a document is left alone for one part in so many
 LONGEST = timedelta(days=7)
-SECTION_FIRST = timedelta(hours=1)
+SECTION_SOON, SECTION_FIRST = timedelta(minutes=10), timedelta(hours=1)
 FAILURES = 5  # in a row, then a document that no seed names is given up
 
 
@@ -170,7 +170,7 @@ def rest_of(reading: Reading, now: datetime) -> timedelta | None:
         return timedelta(0)
     still = now - (now if reading.changed else listing.changed_at or listing.found_at)
     if listing.kind in ("homepage", "section"):
-        return timedelta(0) if reading.new else min(LONGEST, max(SECTION_FIRST, still))
+        return SECTION_SOON if reading.new else min(LONGEST, max(SECTION_FIRST, still))
     return min(LONGEST, still / SHARE)
 
 
