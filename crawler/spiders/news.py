@@ -21,6 +21,7 @@ from crawler.discovery.homepage import feeds_and_sitemaps, sitemaps_from_robots
 from crawler.discovery.sitemap import SubSitemap, parse_sitemap
 from crawler.errors import CrawlerError, DatabaseUnreachable, FeedError, SeedError
 from crawler.items import Candidate, Page, Record
+from crawler.outcomes import OUTCOMES
 from crawler.sources import Source
 from crawler.spiders import fetches
 from crawler.spiders.selection import chosen_sources
@@ -268,11 +269,12 @@ class NewsSpider(Spider):
     async def visited(self, due: Due, lost: fetches.Lost) -> None:
         """Record a fetch that gave no page."""
         assert self.store is not None
-        if lost.state == "unchanged":
+        ending = OUTCOMES[lost.outcome]
+        if ending.state == "unchanged":
             tally.count(self.crawler.stats, due.candidate.source, "unchanged")
         else:
             tally.count(self.crawler.stats, due.candidate.source, "failed")
-            tally.count(self.crawler.stats, "failed", lost.reason)
-            self.logger.info("%s: %s (%s)", due.candidate.url, lost.reason, lost.detail)
-        visit = Visit(url_id=due.url_id, state=lost.state, reason=lost.reason, retry=lost.retry)
+            tally.count(self.crawler.stats, "failed", lost.outcome)
+            self.logger.info("%s: %s (%s)", due.candidate.url, lost.outcome, lost.detail)
+        visit = Visit(url_id=due.url_id, state=ending.state, reason=lost.outcome, retry=bool(ending.again))
         await self.store.store(Entry(visit=visit))
