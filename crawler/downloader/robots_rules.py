@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_NO_LINE_END = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # to the RFC, but one to str.splitlines
 # With the slips that protego forgives: a blank for a hyphen or for the colon, letters doubled or swapped.
 _LINE = re.compile(
     r"(?P<agent>user[ -]?agent)|(?P<rule>allow|(?:diss?all?ow|diasllow|disallaw))|(?P<delay>crawl[ -]delay)"
@@ -60,7 +62,7 @@ def rules_for(token: str, text: str) -> str:
 
 def _records(text: str) -> Iterator[tuple[str, str, str]]:
     """Kind, value and line of each line that means something."""
-    for raw in _LINE_END.split(text):
+    for raw in _LINE_END.split(_NO_LINE_END.sub(lambda found: quote(found[0]), text)):
         line = raw.partition("#")[0].strip()
         found = _LINE.match(line)
         if found is None:

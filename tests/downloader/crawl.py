@@ -59,7 +59,7 @@ def crawl(
     environment: Mapping[str, str] | None = None,
     meta: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Crawled:
-    """Crawl in a new process, since a reactor cannot be started twice. `names` are its DNS, `meta` of requests by URL."""
+    """Crawl in a new process, since a reactor cannot be started twice. `names` are its DNS, `meta` is by URL."""
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     answers = {name: [given] if isinstance(given, str) else given for name, given in names.items()}
     job = {"urls": list(urls), "settings": dict(settings), "names": answers, "meta": meta or {}}

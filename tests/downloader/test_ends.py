@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,10 +13,14 @@ from dataclasses import dataclass
 import brotli
 import pytest
 
-from crawler.downloader.decoding import zstd
 from crawler.outcomes import OUTCOMES
 from tests.downloader.crawl import OURS, STOCK, Crawled, crawl
 from tests.downloader.wire import answer, reset, wire
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 PAGE = b"<html><body>" + b"<p>The harbour bridge was closed on Monday.</p>" * 400 + b"</body></html>"
 PACKED = gzip.compress(PAGE)
@@ -61,7 +66,7 @@ def endless_headers(connection: socket.socket) -> None:
 # fmt: off
 ENDS: dict[str, tuple[str, Act]] = {
     # -- what newsweb's faults do
-    "latency": ("page", lambda connection: (time.sleep(0.3), connection.sendall(answer(PAGE)))),
+    "latency": ("page", sends(b"", answer(PAGE), pause=0.3)),
     "stall": ("timeout", lambda connection: time.sleep(2 * PATIENCE)),
     "429": ("rate_limited", says("429 Slow down")),
     "503": ("server_error", says("503 Busy")),
@@ -162,7 +167,7 @@ def test_nothing_is_logged_as_an_error(ends: Ends) -> None:
 
 
 class TestStockScrapy:
-    """The faults that decoding.py and handler.py mend. When one of these tests fails, Scrapy has mended it: drop ours."""
+    """The faults that decoding.py and handler.py mend. When one of these tests fails, Scrapy has mended it."""
 
     def test_half_a_gzip_stream_is_passed_on_as_a_page(self, stock: Ends) -> None:
         assert stock.word("truncgzip") == "page"

@@ -30,14 +30,13 @@ class Servers:
         """`which`: server by the path that is asked for, in this order."""
         urls = {path: f"{self.urls[server]}{path}" for path, server in which.items()}
         more = {"ALLOW_PRIVATE_NETWORKS": True, "CONCURRENT_REQUESTS": 1}
-        found = crawl(
+        return crawl(
             urls.values(),
             {**settings, **more},
             names=self.names,
             environment={"SSL_CERT_FILE": str(self.authority.file)},
             meta={urls[path]: {"verify_tls": value} for path, value in meta.items()},
         )
-        return found
 
 
 def serve(path: str, connection: socket.socket) -> bool:

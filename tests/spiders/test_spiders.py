@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scrapy.http import HtmlResponse
 from scrapy.settings import Settings
-from twisted.python.failure import Failure
 
-from crawler.errors import ConfigurationError, PageError, SeedError, UnknownSource
+from crawler.errors import ConfigurationError, SeedError, UnknownSource
 from crawler.items import Candidate
-from crawler.spiders import fetches
 from crawler.spiders.loader import SeedSpiderLoader
 from crawler.spiders.news import NewsSpider
 from crawler.spiders.selection import chosen_sources, source_of
@@ -24,41 +21,6 @@ URL = "https://herald.example/a"
 
 def seed(directory: Path, name: str, more: str = "") -> None:
     (directory / f"{name}.yaml").write_text(f"name: {name}\nhomepage: https://{name}.example/\n{more}")
-
-
-def response(status: int, content_type: str = "text/html") -> HtmlResponse:
-    return HtmlResponse(URL, status=status, headers={"Content-Type": content_type})
-
-
-@pytest.mark.parametrize(
-    ("status", "state", "reason", "retry"),
-    [
-        (304, "unchanged", "not_modified", False),
-        (404, "gone", "http_404", False),
-        (410, "gone", "http_410", False),
-        (403, "forbidden", "http_403", False),
-        (402, "forbidden", "http_402", False),
-        (400, "failed", "http_400", False),
-        (429, "failed", "http_429", True),
-        (503, "failed", "http_503", True),
-    ],
-)
-def test_a_status_says_what_becomes_of_the_address(status: int, state: str, reason: str, retry: bool) -> None:
-    lost = fetches.judged(response(status))
-    assert lost and (lost.state, lost.reason, lost.retry) == (state, reason, retry)
-
-
-def test_html_is_a_page_and_a_picture_is_none() -> None:
-    assert fetches.judged(response(200)) is None
-    lost = fetches.judged(response(200, "image/png"))
-    assert lost and (lost.state, lost.reason) == ("excluded", "not_html")
-
-
-def test_what_robots_txt_forbids_is_not_tried_again() -> None:
-    error = PageError("Forbidden by robots.txt")
-    error.reason = "robots_forbidden"
-    lost = fetches.lost(Failure(error))  # type: ignore[no-untyped-call]
-    assert (lost.state, lost.reason, lost.retry) == ("excluded", "robots_forbidden", False)
 
 
 def test_a_passed_on_address_is_passed_on_again_only_with_a_later_change() -> None:
