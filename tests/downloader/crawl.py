@@ -48,6 +48,7 @@ class Crawled:
     stats: dict[str, int]
     memory: int  # KiB of resident memory at most
     listening: int  # sockets that took connections
+    calls: list[list[Any]]  # of the gate
     log: str
 
 
@@ -58,11 +59,19 @@ def crawl(
     names: Mapping[str, str | list[str]],
     environment: Mapping[str, str] | None = None,
     meta: Mapping[str, Mapping[str, Any]] | None = None,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
+    turning: Iterable[str] = (),
+    public: Iterable[str] = (),
 ) -> Crawled:
-    """Crawl in a new process, since a reactor cannot be started twice. `names` are its DNS, `meta` is by URL."""
+    """Crawl in a new process, since a reactor cannot be started twice.
+
+    names: its DNS; those `turning` have one address after the other. meta: of requests, by URL. known: the spider gets
+    a gate (`Hosts`) that knows the robots.txt of these origins. public: addresses that count as such.
+    """
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     answers = {name: [given] if isinstance(given, str) else given for name, given in names.items()}
-    job = {"urls": list(urls), "settings": dict(settings), "names": answers, "meta": meta or {}}
+    job: dict[str, Any] = {"urls": list(urls), "settings": dict(settings), "names": answers, "meta": meta or {}}
+    job.update({"known": known, "turning": list(turning), "public": list(public)})
     done = subprocess.run(
         [sys.executable, "-m", "tests.downloader.subject"],
         input=json.dumps(job),

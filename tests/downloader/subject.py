@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
+from crawler.downloader import resolver
+from crawler.downloader.slots import GivenUp
+from crawler.items import StoredRobots
 from crawler.spiders import fetches
 
 LISTENING = "0A"  # a socket's state in /proc/net/tcp
@@ -65,6 +71,42 @@ class SubjectSpider(Spider):
         self.found["bodies"][asked] = lost.detail
 
 
+class Gate:
+    """A spider's `hosts` that notes how it is called. `shut.test` it lets nobody in to, `full.test` it refuses."""
+
+    def __init__(self, known: Mapping[str, Mapping[str, Any]], calls: list[list[Any]]) -> None:
+        self.stored, self.calls = known, calls
+
+    async def enter(self, host: str, *, slots: int, delay: float) -> None:
+        self.calls.append(["enter", host, slots, delay])
+        if host == "shut.test":
+            await asyncio.Event().wait()
+        if host == "full.test":
+            raise GivenUp("full.test is busy")
+        await asyncio.sleep(0.01)
+
+    def leave(self, host: str) -> None:
+        self.calls.append(["leave", host])
+
+    def held(self, host: str, seconds: float) -> None:
+        self.calls.append(["held", host, seconds])
+
+    async def known(self, origin: str) -> StoredRobots | None:
+        given = self.stored.get(origin)
+        if given is None:
+            return None
+        return StoredRobots(
+            body=given["body"].encode(),
+            status=given["status"],
+            failure=given["failure"],
+            fetched_at=datetime.fromisoformat(given["fetched_at"]),
+            good_until=datetime.fromisoformat(given["good_until"]),
+        )
+
+    async def learned(self, origin: str, robots: StoredRobots) -> None:
+        self.calls.append(["learned", origin, {name: str(value) for name, value in asdict(robots).items()}])
+
+
 def listening() -> int:
     """How many of this process' sockets take connections."""
     tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
@@ -76,15 +118,18 @@ def listening() -> int:
     return sum(f"socket:[{inode}]" in ours for inode in waiting)
 
 
-def play_dns(names: Mapping[str, Sequence[str]]) -> None:
-    """Let the C library know `names` and no others; literals are as ever. Of several addresses the first counts."""
+def play_dns(names: dict[str, list[str]], turning: Sequence[str]) -> None:
+    """Let the C library know `names`; the rest is as ever. Those `turning` have another address at each look."""
     ask = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
         name = (host.decode() if isinstance(host, bytes) else host or "").rstrip(".").lower()
         if name not in names:
             return ask(host, *args, **kwargs)
-        return [answer for address in names[name] for answer in ask(address, *args, **kwargs)]
+        addresses = names[name]
+        if name in turning:
+            addresses, names[name] = addresses[:1], addresses[1:] or addresses
+        return [answer for address in addresses for answer in ask(address, *args, **kwargs)]
 
     def gethostbyname(host: str) -> str:
         return str(getaddrinfo(host, None, socket.AF_INET)[0][4][0])
@@ -93,13 +138,23 @@ def play_dns(names: Mapping[str, Sequence[str]]) -> None:
     socket.gethostbyname = gethostbyname
 
 
+def play_internet(public: Sequence[str]) -> None:
+    """Let these addresses count as public, and no answer of the DNS be kept."""
+    judge = resolver.is_public
+    resolver.is_public = lambda address: str(address) in public or judge(address)
+    resolver.GOOD_FOR = 0.0
+
+
 def main() -> None:
     job = json.load(sys.stdin)
-    play_dns(job["names"])
-    found: dict[str, Any] = {"outcomes": {}, "words": {}, "bodies": {}, "listening": 0}
+    play_dns(job["names"], job["turning"])
+    if job["public"]:
+        play_internet(job["public"])
+    found: dict[str, Any] = {"outcomes": {}, "words": {}, "bodies": {}, "listening": 0, "calls": []}
+    hosts = None if job["known"] is None else Gate(job["known"], found["calls"])
     process = AsyncCrawlerProcess(job["settings"])
     crawler = process.create_crawler(SubjectSpider)
-    process.crawl(crawler, job=job, found=found)
+    process.crawl(crawler, job=job, found=found, hosts=hosts)
     process.start()
     stats = {key: value for key, value in crawler.stats.get_stats().items() if isinstance(value, int)}
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
