@@ -44,7 +44,7 @@ MOST_WAITING = 10  # times CONCURRENT_REQUESTS: so many requests may be in the d
 LONGEST_HOLD = 7 * 24 * 3600.0  # seconds; a Retry-After beyond that is a mistake
 OVERLOADED = frozenset((429, 503))
 FIRST_STRAIN = 1.0  # seconds between requests to a host without a delay, once it is overloaded
-RELIEF = 0.75  # what one good answer leaves of that delay
+RELIEF = 0.6  # what one good answer leaves of that delay
 
 
 class GivenUp(PageError, IgnoreRequest):

@@ -107,9 +107,12 @@ def test_only_http_and_https_are_fetched() -> None:
     assert set(crawled.outcomes) == set(urls)
 
 
-def test_stock_scrapy_reads_the_disk() -> None:
-    """When this fails, Scrapy has mended it: drop those of DOWNLOAD_HANDLERS that are None."""
-    crawled = crawl(["file:///etc/hosts", "data:text/html,hello"], STOCK, names={})
+def test_stock_scrapy_reads_the_disk_and_the_private_network() -> None:
+    """When this fails, Scrapy has mended it: drop those of DOWNLOAD_HANDLERS that are None, and the guard."""
+    with serve(script) as hosts:
+        private = [f"http://private.test:{hosts.port}/", f"http://127.0.0.1:{hosts.port}/"]
+        crawled = crawl([*private, "file:///etc/hosts", "data:text/html,hello"], STOCK, names=NAMES)
+    assert len(crawled.outcomes) == 4
     assert set(crawled.outcomes.values()) == {"200"}
 
 

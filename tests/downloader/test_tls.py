@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,7 +27,13 @@ class Servers:
     names: dict[str, str]
     authority: Authority
 
-    def crawl(self, which: dict[str, str], settings: dict[str, object], **meta: bool) -> Crawled:
+    def crawl(
+        self,
+        which: dict[str, str],
+        settings: dict[str, object],
+        environment: dict[str, str] | None = None,
+        **meta: bool,
+    ) -> Crawled:
         """`which`: server by the path that is asked for, in this order."""
         urls = {path: f"{self.urls[server]}{path}" for path, server in which.items()}
         more = {"ALLOW_PRIVATE_NETWORKS": True, "CONCURRENT_REQUESTS": 1}
@@ -34,8 +41,8 @@ class Servers:
             urls.values(),
             {**settings, **more},
             names=self.names,
-            environment={"SSL_CERT_FILE": str(self.authority.file)},
-            meta={urls[path]: {"verify_tls": value} for path, value in meta.items()},
+            environment={"SSL_CERT_FILE": str(self.authority.file), **(environment or {})},
+            meta={urls[path]: {"verify_tls": value} for path, value in (meta or {}).items()},
         )
 
 
@@ -102,13 +109,36 @@ def test_a_root_that_nobody_trusts_is_not_believed(servers: Servers, tmp_path: P
 
 def test_a_source_may_be_excepted_and_no_other_uses_its_connections(servers: Servers) -> None:
     which = {"/1": "self-signed", "/2": "self-signed", "/3": "self-signed", "/4": "wrong-host"}
-    found = servers.crawl(which, OURS, **{"/1": False, "/3": False, "/4": False})
+    found = servers.crawl(which, OURS, meta={"/1": False, "/3": False, "/4": False})
     assert {url.rpartition("/")[2]: word for url, word in found.words.items()} == {
         "1": "page",
         "2": "tls",  # of its robots.txt already
         "3": "page",
         "4": "page",
     }
+
+
+def test_certificates_are_verified_through_a_proxy_too(servers: Servers) -> None:
+    with wire(tunnel) as proxy:
+        which = {"/1": "good", "/2": "self-signed"}
+        address = f"http://127.0.0.1:{proxy.port}"
+        settings = {**OURS, "ROBOTSTXT_OBEY": False, "TRUSTED_PROXIES": [address]}
+        found = servers.crawl(which, settings, environment={"https_proxy": address})
+    assert {url.rpartition("/")[2]: word for url, word in found.words.items()} == {"1": "page", "2": "tls"}
+    assert len(proxy.paths) == 2
+
+
+def tunnel(path: str, connection: socket.socket) -> None:
+    """CONNECT, for as long as bytes come."""
+    with socket.create_connection(("127.0.0.1", int(path.rpartition(":")[2]))) as target:
+        connection.sendall(b"HTTP/1.1 200 Go on\r\n\r\n")
+        other = {connection: target, target: connection}
+        while True:
+            for ready in select.select([connection, target], [], [], 20)[0]:
+                piece = ready.recv(65_536)
+                if not piece:
+                    return
+                other[ready].sendall(piece)
 
 
 def test_stock_scrapy_believes_all(servers: Servers) -> None:
