@@ -99,6 +99,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _first_line(error: BaseException) -> str:
     if isinstance(error, SSL.Error):
         return _openssl_reason(error)
+    if isinstance(error, DownloadCancelledError) and not str(error):
+        return "the body is longer than DOWNLOAD_MAXSIZE"
     return next(iter(str(error).strip().splitlines()), "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,11 @@ class Servers:
         self,
         which: dict[str, str],
         settings: dict[str, object],
+        *,
         environment: dict[str, str] | None = None,
-        **meta: bool,
+        excepted: Collection[str] = (),
     ) -> Crawled:
-        """`which`: server by the path that is asked for, in this order."""
+        """`which`: server by the path that is asked for, in this order; `excepted` have `verify_tls: False`."""
         urls = {path: f"{self.urls[server]}{path}" for path, server in which.items()}
         more = {"ALLOW_PRIVATE_NETWORKS": True, "CONCURRENT_REQUESTS": 1}
         return crawl(
@@ -42,7 +43,7 @@ class Servers:
             {**settings, **more},
             names=self.names,
             environment={"SSL_CERT_FILE": str(self.authority.file), **(environment or {})},
-            meta={urls[path]: {"verify_tls": value} for path, value in (meta or {}).items()},
+            meta={urls[path]: {"verify_tls": False} for path in excepted},
         )
 
 
@@ -109,7 +110,7 @@ def test_a_root_that_nobody_trusts_is_not_believed(servers: Servers, tmp_path: P
 
 def test_a_source_may_be_excepted_and_no_other_uses_its_connections(servers: Servers) -> None:
     which = {"/1": "self-signed", "/2": "self-signed", "/3": "self-signed", "/4": "wrong-host"}
-    found = servers.crawl(which, OURS, meta={"/1": False, "/3": False, "/4": False})
+    found = servers.crawl(which, OURS, excepted=["/1", "/3", "/4"])
     assert {url.rpartition("/")[2]: word for url, word in found.words.items()} == {
         "1": "page",
         "2": "tls",  # of its robots.txt already
