@@ -77,6 +77,8 @@ class Source(SeedModel):
     """Candidates whose feed or sitemap says that they are older are not followed; None: no limit."""
     schedule: Schedule | None = None
     """Five cron fields, in UTC: when a scheduled crawl is due; None: only on demand."""
+    verify_tls: StrictBool = True
+    """False: any TLS certificate will do, one that has expired, is for another host or signed by itself as well."""
     boilerplate: tuple[BoilerplateRule, ...] = ()
     """Rules for what the general ones cannot know."""
     enabled: StrictBool = True
