@@ -7,7 +7,7 @@ what nothing else names, and their further pages are asked for only as long as t
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from crawler.recheck import ANNOUNCED, worth
 from crawler.sources import Source
 from crawler.spiders import exchange, fetches
 from crawler.store.listings import NOT_A_LIST, NOT_MODIFIED, READ, USUAL, DueListing, Found, Kind, Reading
-from crawler.urls import canonical_url, host_of
+from crawler.urls import canonical_url, host_of, url_key
 
 if TYPE_CHECKING:
     from crawler.spiders.news import NewsSpider
@@ -60,6 +60,7 @@ class Discovery:
         self.further: Counter[str] = Counter()  # pages of sections after the first
         self.seen: dict[int, float] = {}  # hash of what was announced -> its latest change, in seconds since 1970
         self.shapes: dict[str, Shapes] = {}
+        self.lists: defaultdict[str, set[str | None]] = defaultdict(set)  # keys of what is no article but lists them
 
     @property
     def store(self) -> CrawlStore:
@@ -74,7 +75,7 @@ class Discovery:
 
     async def begin(self, source: Source) -> AsyncIterator[Request]:
         """The first requests of a source."""
-        await self.store.seeded(source.id, list(named_by(source)))
+        self.lists[source.id] = set(map(url_key, await self.store.seeded(source.id, list(named_by(source)))))
         self.spider.rates[source.id] = await self.store.rates(source.id)
         kinds: tuple[Kind, ...] = (*FIRST, "archive") if self.archives else FIRST
         # Without feeds and sitemaps the home page is all there is to ask, however short a while ago that was.
@@ -259,6 +260,7 @@ class Discovery:
             places = [canonical_url(place, response.url) for place in USUAL_PLACES]
             announced = [Found(url=place, kind="feed", parent=USUAL) for place in places if place]
         announced += [Found(url=url, kind="section", parent=response.url) for url in sections]
+        self.lists[source.id].update(url_key(one.url) for one in announced)
         await self.store.announce(source.id, announced)
 
     def goes_on(self, source: Source, candidates: Sequence[Candidate], new: int) -> bool:
@@ -295,12 +297,13 @@ class Discovery:
         return number
 
     def told_apart(self, source: Source, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-        """Candidates, and those of a sitemap whose address alone says that they are no article."""
+        """Candidates, and those that are lists themselves or, in a sitemap, have an address that is no article's."""
         wanted: list[Candidate] = []
         sections: list[Candidate] = []
-        shapes = self.shapes.get(source.id, Shapes())
+        shapes, lists = self.shapes.get(source.id, Shapes()), self.lists[source.id]
         for one in candidates:
             is_wanted = one.found_in != "sitemap" or may_be_article(one, source=source, shapes=shapes)
+            is_wanted = is_wanted and url_key(one.url) not in lists
             (wanted if is_wanted else sections).append(one)
         return wanted, sections
 

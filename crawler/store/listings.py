@@ -133,6 +133,11 @@ def seeded(connection: Connection, source: str, found: Sequence[Found]) -> None:
     announce(connection, source, found)
 
 
+def addresses(connection: Connection, source: str) -> list[str]:
+    """All that are known of a source."""
+    return list(connection.execute(text("SELECT url FROM listings WHERE source = :s"), {"s": source}).scalars())
+
+
 def due(connection: Connection, source: str, kinds: Sequence[Kind], *, every: bool = False) -> list[DueListing]:
     """Those of a source that are to be asked for now; `every`: whether it is time or not."""
     given = {"source": source, "kinds": list(kinds), "all": every}

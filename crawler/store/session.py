@@ -135,9 +135,14 @@ class CrawlStore:
 
     # -- listings -----------------------------------------------------------------------------------------------------
 
-    async def seeded(self, source: str, found: Sequence[Found]) -> None:
-        """See listings.seeded."""
-        await self._work(lambda connection: listings.seeded(connection, source, found))
+    async def seeded(self, source: str, found: Sequence[Found]) -> list[str]:
+        """See listings.seeded; returns the addresses of all that are known."""
+
+        def work(connection: Connection) -> list[str]:
+            listings.seeded(connection, source, found)
+            return listings.addresses(connection, source)
+
+        return await self._work(work)
 
     async def announce(self, source: str, found: Sequence[Found]) -> None:
         """See listings.announce."""
