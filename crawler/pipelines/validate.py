@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crawler.items import Article, PageType, Record
 
-MIN_BODY = 20  # characters: a live ticker's shortest news is longer
+MIN_BODY = 20  # letters: a live ticker's shortest news has more, a calendar's days have none
 MIN_UNDATED_BODY = 250  # characters a page needs when nothing else says that it is an article
 
 WALLS: frozenset[PageType] = frozenset(("bot_challenge", "consent_wall"))
@@ -30,7 +30,7 @@ def reason_against(article: Article, page_type: PageType) -> str | None:
     """A page type that holds no article, `no_body`, `no_headline`, `not_an_article`, or None for an article."""
     if page_type in NO_ARTICLE:
         return page_type
-    if len(article.body) < MIN_BODY:
+    if sum(map(str.isalpha, article.body)) < MIN_BODY:
         return "no_body"
     if article.headline is None:
         return "no_headline"

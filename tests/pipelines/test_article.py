@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -120,6 +121,12 @@ def test_what_is_no_article_has_a_reason(fields: dict[str, Any], reason: str | N
 
 def test_a_listing_is_no_article() -> None:
     assert reason_against(normalised(), "listing") == "listing"
+
+
+def test_a_calendar_is_no_article() -> None:
+    days = " ".join(map(str, range(1, 32))) + " back next"
+    article = replace(normalised(), body=days, headline="2026-01")
+    assert reason_against(article, "article") == "no_body"
 
 
 @pytest.mark.parametrize(("rejected", "state"), [("extraction_timeout", "failed"), ("no_body", "fetched")])
