@@ -9,6 +9,7 @@
     │   └── EmbeddedServerError the embedded PostgreSQL did not start or stop
     └── PageError               one page is given up with a reason; the crawl goes on
         ├── FeedError           a feed or sitemap that is none
+        ├── HostUnavailable     the host rests for longer than this run waits
         └── ExtractionError     the worker crashed, hung or ran out of memory
 
 A docstring is the default message.
@@ -60,6 +61,12 @@ class FeedError(PageError):
     """The answer is neither a feed nor a sitemap."""
 
     reason = "not_a_feed"
+
+
+class HostUnavailable(PageError):
+    """The host has asked for a longer pause than this run waits."""
+
+    reason = "host_unavailable"
 
 
 class ExtractionError(PageError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc"]
+FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc", "archive"]
 PageType = Literal[
     "article", "live_blog", "video", "gallery", "paywall_stub",
     "listing", "consent_wall", "bot_challenge", "soft_404", "no_content",
@@ -48,6 +48,20 @@ class Page:
     fetched_at: datetime
     candidate: Candidate | None = None
     url_id: int | None = None  # the frontier's row
+    attempts: int = 1  # this fetch is the how manyth in a row
+    step: int | None = None  # the look at a stored article that it is (recheck.py)
+    chain: tuple[str, ...] = ()  # the addresses that redirected here
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredRobots:
+    """A robots.txt as it was fetched; `failure` says why there is none and everything is refused."""
+
+    body: bytes
+    status: int | None
+    failure: str | None
+    fetched_at: datetime
+    good_until: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,18 +181,3 @@ class Record:
     rejected: str | None = None
     rejected_detail: str | None = None
     stored: Any = None  # store.articles.Outcome
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredRobots:
-    """The robots.txt of one origin (`https://host:port`) as it was last answered.
-
-    body: the first 500 KiB of a 2xx answer, as they came; empty for a missing file (4xx), which allows everything.
-    status: None without an answer. failure: why it could not be read, which forbids everything; None if it could.
-    """
-
-    body: bytes
-    status: int | None
-    failure: str | None
-    fetched_at: datetime
-    good_until: datetime

@@ -81,6 +81,7 @@ OUTCOMES: dict[str, Ending] = {
     "crawl_closing": Ending("queued", (timedelta(0),), endless=True),  # it was this run's turn, and there was none
     "browser_missing": Ending("failed", DOUBTS),  # the seed wants rendering, and there is no browser
     "render_failed": Ending("failed", PASSING),
+    "listing_url": Ending("excluded"),  # a sitemap names it, and its address says that it is no article
     "ignored": Ending("failed", DOUBTS),
 }
 

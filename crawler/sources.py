@@ -32,7 +32,9 @@ __all__ = [
     "source_names",
 ]
 
-RESERVED_IDS = frozenset({"news", "page"})  # spiders of their own
+RESERVED_IDS = frozenset(
+    {"news", "page", "rejected", "failed", "dropped", "outcome", "listing"}
+)  # spiders of their own
 
 _ID = re.compile(r"[a-z0-9_]+")
 
@@ -97,7 +99,7 @@ class Source(SeedModel):
         if not _ID.fullmatch(value):
             raise ValueError(f"{value!r} must be snake_case: only a-z, 0-9 and _")
         if value in RESERVED_IDS:
-            raise ValueError(f"{value!r} is the name of a spider; choose another")
+            raise ValueError(f"{value!r} means something else to the crawler; choose another")
         return value
 
     @field_validator("boilerplate")

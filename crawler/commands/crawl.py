@@ -13,8 +13,10 @@ from scrapy.exceptions import UsageError
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.page import address
-from crawler.spiders.selection import chosen_sources
+from crawler.spiders.selection import chosen_sources, span_of
 from crawler.store.engine import open_database
+
+BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
 
 
 class Command(crawl.Command):
@@ -49,7 +51,7 @@ class Command(crawl.Command):
     def check(self, name: str, arguments: dict[str, str]) -> None:
         """Raises ConfigurationError for what cannot be crawled."""
         assert self.settings is not None
-        known = {"news": {"sources", "archives"}, "page": {"url"}}.get(name, {"archives"})
+        known = {"news": {"sources", *BACKFILL}, "page": {"url"}}.get(name, set(BACKFILL))
         for given in arguments.keys() - known:
             raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")
         if arguments.get("sources") is not None and not arguments["sources"].strip(" ,"):
@@ -58,6 +60,7 @@ class Command(crawl.Command):
             address(arguments.get("url"))
         else:
             chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
+            span_of(arguments.get("since"), arguments.get("until"))
 
     def crawl(self, name: str, arguments: dict[str, str]) -> None:
         assert self.crawler_process is not None

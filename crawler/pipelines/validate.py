@@ -7,7 +7,7 @@ from crawler.items import Article, PageType, Record
 MIN_BODY = 20  # characters: a live ticker's shortest news is longer
 MIN_UNDATED_BODY = 250  # characters a page needs when nothing else says that it is an article
 
-
+WALLS: frozenset[PageType] = frozenset(("bot_challenge", "consent_wall"))
 NO_ARTICLE: frozenset[PageType] = frozenset(("listing", "consent_wall", "bot_challenge", "soft_404", "no_content"))
 
 
@@ -16,7 +16,11 @@ class ValidatePipeline:
 
     def process_item(self, record: Record) -> Record:
         if record.article is not None and record.extraction is not None:
-            record.rejected = reason_against(record.article, record.extraction.page_type)
+            page_type = record.extraction.page_type
+            if record.rejected is None:
+                record.rejected = reason_against(record.article, page_type)
+            elif page_type in WALLS:  # an error's page, and now it is known what stands behind it
+                record.rejected = page_type
             if record.rejected:
                 record.article = None
         return record

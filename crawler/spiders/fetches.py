@@ -13,10 +13,7 @@ from crawler.failures import detail_of, outcome_of
 from crawler.urls import canonical_url
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-UNFOLLOWED_STATUSES = [
-    *range(300, 1000)
-]  # for `handle_httpstatus_list`, with `dont_redirect`: every end is judged here
-HANDLED_STATUSES = [status for status in UNFOLLOWED_STATUSES if status not in REDIRECTS]  # Scrapy follows redirects
+HANDLED_STATUSES = [status for status in range(300, 1000) if status not in REDIRECTS]  # those Scrapy follows
 KEPT_HEADERS = (
     "cache-control",
     "content-encoding",
@@ -51,16 +48,6 @@ class Lost:
 
     outcome: str
     detail: str
-
-
-def robots_url(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/robots.txt"
-
-
-def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
-    given = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-    return {name: value for name, value in given.items() if value}
 
 
 def kept_headers(response: Response) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -19,12 +19,15 @@ from sqlalchemy import Connection, Engine, select
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Article
 from crawler.recurrence import REASON, Witness
-from crawler.store import articles, frontier, models, pages, templates
+from crawler.store import articles, frontier, identity, learning, models, pages, templates
 from crawler.store.patience import patiently
 from crawler.text import json_safe
+from crawler.urls import url_key
 
 logger = logging.getLogger(__name__)
 MAX_BATCH = 100
+FETCHED_WEIGHT = 3  # a fetched page tells more of its address's shape than a feed that names it
+NO_ARTICLES = frozenset(("listing", "not_an_article", "no_headline"))  # outcomes that tell what an address is for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +37,8 @@ class Entry:
     visit: frontier.Visit
     archived: pages.Archived | None = None
     article: Article | None = None
+    chain: tuple[str, ...] = ()  # the addresses by which it was reached, if they were redirected
+    shape: str | None = None  # of its address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,25 +54,59 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
     """Write entries in the transaction of `connection`."""
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
     saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted]), strict=True))
-    templates.learn(connection, [lesson(article, *saved[i]) for i, article in wanted if saved[i][1] != "unchanged"])
+    templates.learn(connection, [lesson(article, saved[i]) for i, article in wanted if saved[i].outcome != "unchanged"])
     known = _hashes(connection, [entry.visit.url_id for entry in entries])
     pages.store(connection, [e.archived for e in entries if e.archived and not _is_known(e.visit, known)], crawl_id)
     visits = [
-        replace(entry.visit, article_id=saved[index][0]) if index in saved else entry.visit
+        replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit
         for index, entry in enumerate(entries)
     ]
     frontier.finish(connection, visits)
+    keys = {index: one.key for index, one in saved.items()}
+    identity.merge(connection, [alias for i, key in keys.items() for alias in aliases_of(entries[i], key)])
+    learning.looked(connection, looks_of(entries, saved))
+    learning.shaped(connection, shapes_of(entries), FETCHED_WEIGHT)
     return [
-        Stored(article_id=saved[index][0], outcome=saved[index][1]) if index in saved else Stored()
+        Stored(article_id=saved[index].id, outcome=saved[index].outcome) if index in saved else Stored()
         for index in range(len(entries))
     ]
 
 
-def lesson(article: Article, article_id: int, outcome: articles.Outcome) -> templates.Lesson:
+def aliases_of(entry: Entry, key: str) -> list[identity.Alias]:
+    """The other addresses of a page whose article is filed under `key`.
+
+    Only of an article: any other redirect may lead to a wall or a home page, which is everybody's.
+    """
+    assert entry.archived and entry.article
+    page, canonical = entry.archived.page, entry.article.canonical_url
+    own = url_key(page.requested_url)
+    named: dict[str, identity.How] = {canonical: "canonical"} if url_key(canonical) == key else {}
+    named |= dict.fromkeys((*entry.chain, page.url), "redirect")
+    return [
+        identity.Alias(url_id=entry.visit.url_id, url=url, how=how) for url, how in named.items() if url_key(url) != own
+    ]
+
+
+def looks_of(entries: Sequence[Entry], saved: Mapping[int, articles.Saved]) -> Iterator[learning.Looked]:
+    """Which entries were looks at stored articles, and whether these had been edited; a failure tells nothing."""
+    for index, entry in enumerate(entries):
+        visit = entry.visit
+        if visit.looked is not None and (index in saved or visit.outcome == "not_modified"):
+            yield visit.source, visit.looked, index in saved and saved[index].outcome == "updated"
+
+
+def shapes_of(entries: Sequence[Entry]) -> Iterator[learning.Shaped]:
+    """What fetched pages teach of their source's addresses."""
+    for entry in entries:
+        if entry.shape is not None and (entry.article is not None or entry.visit.outcome in NO_ARTICLES):
+            yield entry.visit.source, entry.shape, entry.article is not None
+
+
+def lesson(article: Article, saved: articles.Saved) -> templates.Lesson:
     """What a stored article teaches about its source's template."""
     texts = [block.text for block in article.blocks if block.kept or block.reason == REASON]
     witness = Witness.of(article.headline, texts)
-    return templates.Lesson(article_id=article_id, source=article.source, witness=witness, new=outcome == "new")
+    return templates.Lesson(article_id=saved.id, source=article.source, witness=witness, new=saved.outcome == "new")
 
 
 def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes | None]:
@@ -84,7 +123,7 @@ def quarantined(entry: Entry, error: str) -> Entry:
 
     Without ETag and Last-Modified, the next run is given the page again, not a 304.
     """
-    visit = replace(entry.visit, reason="store_refused", etag=None, last_modified=None)
+    visit = replace(entry.visit, outcome="store_refused", detail=error, etag=None, last_modified=None, look=None)
     if entry.archived is None:
         return Entry(visit=visit)
     page = entry.archived.page
@@ -94,7 +133,8 @@ def quarantined(entry: Entry, error: str) -> Entry:
 
 def given_up(entry: Entry) -> Entry:
     """When not even the page can be stored."""
-    return Entry(visit=frontier.Visit(url_id=entry.visit.url_id, state="failed", reason="store_refused"))
+    visit = frontier.Visit(url_id=entry.visit.url_id, source=entry.visit.source, outcome="store_refused")
+    return Entry(visit=visit)
 
 
 Batch = list[tuple[Entry, "Future[Stored]"]]

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from crawler.items import Article, Block, Candidate, Extraction, Page, Record
+from crawler.outcomes import OUTCOMES
 from crawler.pipelines.normalise import article_of, trusted_canonical
 from crawler.pipelines.store import entry_of
 from crawler.pipelines.validate import MIN_BODY, MIN_UNDATED_BODY, reason_against
+from crawler.recheck import STEPS
 
 URL = "https://www.herald.example/2026/05/12/bridge"
 FETCHED = datetime(2026, 5, 13, 8, 0, tzinfo=UTC)
@@ -132,7 +134,7 @@ def test_a_failed_extraction_is_tried_again_without_validators(rejected: str, st
         fetched_at=FETCHED,
         url_id=1,
     )
-    entry = entry_of(Record(page=page, rejected=rejected))
-    assert (entry.visit.state, entry.visit.retry) == (state, state == "failed")
+    entry = entry_of(Record(page=page, rejected=rejected), {}, STEPS)
+    assert (entry.visit.outcome, OUTCOMES[rejected].state) == (rejected, state)
     assert entry.visit.etag == (None if state == "failed" else '"1"')
     assert entry.archived is not None and entry.archived.outcome == rejected

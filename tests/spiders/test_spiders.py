@@ -11,9 +11,11 @@ from scrapy.settings import Settings
 
 from crawler.errors import ConfigurationError, SeedError, UnknownSource
 from crawler.items import Candidate
+from crawler.spiders.discovery import named_by
 from crawler.spiders.loader import SeedSpiderLoader
 from crawler.spiders.news import NewsSpider
 from crawler.spiders.selection import chosen_sources, source_of
+from crawler.store.listings import DueListing
 
 MONDAY = datetime(2026, 5, 11, tzinfo=UTC)
 URL = "https://herald.example/a"
@@ -24,12 +26,12 @@ def seed(directory: Path, name: str, more: str = "") -> None:
 
 
 def test_a_passed_on_address_is_passed_on_again_only_with_a_later_change() -> None:
-    spider = NewsSpider()
+    discovery = NewsSpider().discovery
     plain, changed = announced(), announced(modified_at=MONDAY)
     later = announced(modified_at=MONDAY + timedelta(hours=1))
-    assert spider.sifted([plain, plain]) == ([plain], [])
-    assert spider.sifted([changed, plain]) == ([], [changed])
-    assert spider.sifted([changed, later]) == ([], [later])
+    assert discovery.sifted([plain, plain]) == ([plain], [])
+    assert discovery.sifted([changed, plain]) == ([], [changed])
+    assert discovery.sifted([changed, later]) == ([], [later])
 
 
 def announced(**hints: Any) -> Candidate:
@@ -79,9 +81,11 @@ def test_every_seed_has_a_spider(tmp_path: Path) -> None:
 def test_a_feed_or_sitemap_is_asked_for_once_a_run(tmp_path: Path) -> None:
     seed(tmp_path, "loop", "sitemaps: [https://loop.example/s.xml, https://loop.example/s.xml]\n")
     (source,), _ = chosen_sources(tmp_path, "loop")
-    spider = NewsSpider(chosen=[source])
-    assert [request.url for request in spider.discovery_requests(source)] == ["https://loop.example/s.xml"]
-    assert not spider.is_first(source, "https://loop.example/s.xml")  # as an index that names itself
+    discovery = NewsSpider(chosen=[source]).discovery
+    [first, _] = named_by(source)
+    listing = DueListing(id=1, source="loop", url=first.url, kind="sitemap", found_at=MONDAY)
+    assert discovery.may_ask(source, listing)
+    assert not discovery.may_ask(source, listing)  # as an index that names itself
 
 
 def test_a_page_belongs_to_the_seed_of_its_host(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""What goes out with a request, and what of an answer's head is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from scrapy.http import Response
+
+from crawler.sources import Source
+from crawler.spiders import fetches
+from crawler.spiders.fetches import Lost
+
+REDIRECTS = [301, 302, 303, 307, 308]
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port: what a robots.txt speaks for."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    given = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in given.items() if value}
+
+
+def validators(response: Response) -> tuple[str | None, str | None]:
+    """ETag and Last-Modified of an answer."""
+    found = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
+    etag, last_modified = (value.decode("latin-1") if value else None for value in found)
+    return etag, last_modified
+
+
+def options(source: Source) -> dict[str, Any]:
+    """What a seed asks of whoever downloads, as Request.meta."""
+    return {} if source.verify_tls else {"verify_tls": False}
+
+
+def judged_listing(response: Response) -> Lost | None:
+    """None for a feed, sitemap or section page that can be read: what it is, its reader says."""
+    lost = fetches.judged(response)
+    return None if lost is not None and lost.outcome == "not_html" else lost

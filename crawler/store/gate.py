@@ -1,0 +1,105 @@
+"""The way out to a host, shared by all crawlers on one database: how many at once, how far apart, not while it rests.
+
+A host with a delay is asked one request at a time, and the delay counts from the answer: however late a request
+arrives there, the next one comes no sooner than that after it. A host without a delay has as many places as its limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import defaultdict
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from crawler.errors import DatabaseUnreachable, HostUnavailable
+
+if TYPE_CHECKING:
+    from crawler.items import StoredRobots
+    from crawler.store.session import CrawlStore
+
+ASK_AGAIN = 0.25  # seconds, when other crawlers hold all places
+LONGEST_SLEEP = 5.0  # seconds, while a host rests: another crawler may learn more
+
+
+class HostGate:
+    """The spider's attribute `hosts`, which PoliteDownloader and RobotsMiddleware ask."""
+
+    def __init__(self, store: CrawlStore, retry_after_max: float) -> None:
+        self._store, self._retry_after_max = store, retry_after_max
+        self._reserved: defaultdict[str, set[int]] = defaultdict(set)  # places that this process holds or asks for
+        self._inside: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)  # place and delay of each request
+        self._freed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def enter(self, host: str, *, slots: int, delay: float) -> None:
+        """Return when a request may leave. Raises HostUnavailable when the host rests longer than RETRY_AFTER_MAX."""
+        places = range(1 if delay > 0 else max(1, slots))
+        while True:
+            free = [place for place in places if place not in self._reserved[host]]
+            if free:
+                if await self._enters(host, random.choice(free), delay):  # noqa: S311 (spreads load)
+                    return
+            else:
+                self._freed[host].clear()
+                await self._freed[host].wait()
+
+    async def _enters(self, host: str, place: int, delay: float) -> bool:
+        """Take the place and wait for the turn; otherwise wait a little. A cancelled request gives its place back."""
+        self._reserved[host].add(place)
+        try:
+            told = await self._store.enter(host, [place], delay)
+        except BaseException:
+            self._free(host, place)
+            raise
+        if told.place is None:
+            self._free(host, place)
+            if told.held and told.wait > self._retry_after_max:
+                raise HostUnavailable(f"{host} has asked for a pause, {told.wait:.0f} s of which are left")
+            await asyncio.sleep(min(told.wait, LONGEST_SLEEP) if told.held else ASK_AGAIN)
+            return False
+        self._inside[host].append((place, delay))
+        try:
+            await asyncio.sleep(told.wait)
+        except BaseException:
+            self.leave(host)
+            raise
+        return True
+
+    def leave(self, host: str) -> None:
+        """The request that entered is over."""
+        place, delay = self._inside[host].pop(0)
+        self._run(self._leaves(host, place, delay))
+
+    async def _leaves(self, host: str, place: int, delay: float) -> None:
+        try:
+            await self._store.leave(host, place, delay)
+        finally:
+            self._free(host, place)
+
+    def held(self, host: str, seconds: float) -> None:
+        """The host has asked for a pause: all crawlers keep it, also those that start later."""
+        self._run(self._store.hold(host, seconds))
+
+    async def known(self, origin: str) -> StoredRobots | None:
+        """The origin's robots.txt, if some crawler has fetched it and it is still good."""
+        return await self._store.known_robots(origin)
+
+    async def learned(self, origin: str, robots: StoredRobots) -> None:
+        """Keep a robots.txt for all crawlers."""
+        await self._store.learned_robots(origin, robots)
+
+    def _free(self, host: str, place: int) -> None:
+        self._reserved[host].discard(place)
+        self._freed[host].set()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(_quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    with contextlib.suppress(DatabaseUnreachable, RuntimeError):  # the crawl is told elsewhere, or has ended meanwhile
+        await work
