@@ -54,17 +54,6 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoredRobots:
-    """A robots.txt as it was fetched; `failure` says why there is none and everything is refused."""
-
-    body: bytes
-    status: int | None
-    failure: str | None
-    fetched_at: datetime
-    good_until: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
     """A paragraph-level piece of a page, in document order.
 

@@ -120,7 +120,7 @@ class Discovery:
             callback=self.parse,
             errback=self.lost,
             cb_kwargs={"source": source, "listing": listing, "page": page},
-            headers=exchange.conditional_headers(listing.etag, listing.last_modified) if conditional else {},
+            headers=fetches.conditional_headers(listing.etag, listing.last_modified) if conditional else {},
             meta={"handle_httpstatus_list": fetches.HANDLED_STATUSES} | exchange.options(source),
             priority=PRIORITY,
             dont_filter=True,

@@ -11,18 +11,11 @@ from crawler.sources import Source
 from crawler.spiders import fetches
 from crawler.spiders.fetches import Lost
 
-REDIRECTS = [301, 302, 303, 307, 308]
-
 
 def origin_of(url: str) -> str:
     """Scheme, host and port: what a robots.txt speaks for."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
-
-
-def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
-    given = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-    return {name: value for name, value in given.items() if value}
 
 
 def validators(response: Response) -> tuple[str | None, str | None]:

@@ -13,7 +13,7 @@ from crawler.failures import detail_of, outcome_of
 from crawler.urls import canonical_url
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-HANDLED_STATUSES = [status for status in range(300, 1000) if status not in REDIRECTS]  # those Scrapy follows
+HANDLED_STATUSES = [status for status in range(300, 1000) if status not in REDIRECTS]  # Scrapy follows those
 KEPT_HEADERS = (
     "cache-control",
     "content-encoding",

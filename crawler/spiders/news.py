@@ -135,9 +135,9 @@ class NewsSpider(Spider):
             callback=self.parse_article,
             errback=self.lost_article,
             cb_kwargs={"due": due},
-            headers=exchange.conditional_headers(due.etag, due.last_modified),
+            headers=fetches.conditional_headers(due.etag, due.last_modified),
             meta={
-                "handle_httpstatus_list": [*fetches.HANDLED_STATUSES, *exchange.REDIRECTS],
+                "handle_httpstatus_list": fetches.UNFOLLOWED_STATUSES,
                 "dont_redirect": True,  # the frontier is asked before each hop
                 **exchange.options(source),
             },
@@ -146,7 +146,7 @@ class NewsSpider(Spider):
         )
 
     async def parse_article(self, response: Response, due: Due) -> AsyncIterator[Any]:
-        if response.status in exchange.REDIRECTS:
+        if response.status in fetches.REDIRECTS:
             if request := await self.followed(response, due):
                 yield request
             return
@@ -203,6 +203,9 @@ class NewsSpider(Spider):
         """Record a fetch that gave no page."""
         assert self.store is not None
         source = due.candidate.source
+        if lost.outcome == "crawl_closing":  # its lease is given back with the others
+            self.store.in_flight.pop(due.url_id, None)
+            return
         tally.count(self.crawler.stats, "outcome", lost.outcome)
         look = None
         if lost.outcome == "not_modified":

@@ -84,11 +84,14 @@ class HostGate:
 
     async def known(self, origin: str) -> StoredRobots | None:
         """The origin's robots.txt, if some crawler has fetched it and it is still good."""
-        return await self._store.known_robots(origin)
+        with contextlib.suppress(DatabaseUnreachable):
+            return await self._store.known_robots(origin)
+        return None
 
     async def learned(self, origin: str, robots: StoredRobots) -> None:
         """Keep a robots.txt for all crawlers."""
-        await self._store.learned_robots(origin, robots)
+        with contextlib.suppress(DatabaseUnreachable):
+            await self._store.learned_robots(origin, robots)
 
     def _free(self, host: str, place: int) -> None:
         self._reserved[host].discard(place)

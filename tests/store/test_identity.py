@@ -42,8 +42,9 @@ def rows(connection: Connection) -> list[str]:
 
 
 def aliases(connection: Connection) -> dict[str, str]:
-    found = connection.execute(text("SELECT url_aliases.url, urls.url FROM url_aliases JOIN urls ON urls.id = url_id"))
-    return dict(found.tuples().all())
+    join = "SELECT url_aliases.url AS alias, urls.url FROM url_aliases JOIN urls ON urls.id = url_id"
+    found = connection.execute(text(join))
+    return {row.alias: row.url for row in found}
 
 
 def test_the_target_of_a_redirect_that_waits_gives_way(connection: Connection) -> None:
