@@ -13,7 +13,9 @@ from crawler.failures import detail_of, outcome_of
 from crawler.urls import canonical_url
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-HANDLED_STATUSES = [status for status in range(300, 1000) if status not in REDIRECTS]  # Scrapy follows those
+# For `handle_httpstatus_list`: every end is judged here, of requests with `dont_redirect` and of those without.
+UNFOLLOWED_STATUSES = [*range(300, 1000)]
+HANDLED_STATUSES = [status for status in UNFOLLOWED_STATUSES if status not in REDIRECTS]
 KEPT_HEADERS = (
     "cache-control",
     "content-encoding",
@@ -48,6 +50,11 @@ class Lost:
 
     outcome: str
     detail: str
+
+
+def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    given = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in given.items() if value}
 
 
 def kept_headers(response: Response) -> dict[str, str]:
