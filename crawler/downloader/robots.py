@@ -27,7 +27,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from crawler.downloader.resolver import BlockedAddress
 from crawler.downloader.robots_rules import rules_for
-from crawler.downloader.slots import GivenUp, PoliteDownloader
+from crawler.downloader.slots import PoliteDownloader
 from crawler.errors import HostUnavailable, PageError
 from crawler.items import StoredRobots
 
@@ -246,7 +246,7 @@ def _is_ours(error: Exception, request: Request) -> bool:
     """Whether we did not ask the host at all. One that redirects its robots.txt to a private address was asked."""
     if isinstance(error, BlockedAddress):
         return error.host == urlparse_cached(request).hostname
-    return isinstance(error, GivenUp | HostUnavailable)
+    return isinstance(error, HostUnavailable)
 
 
 def _verified(request: Request) -> bool:

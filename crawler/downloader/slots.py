@@ -31,7 +31,7 @@ from scrapy.utils.asyncio import call_later
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
-from crawler.errors import PageError
+from crawler.errors import HostUnavailable
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -47,10 +47,8 @@ FIRST_STRAIN = 1.0  # seconds between requests to a host without a delay, once i
 RELIEF = 0.6  # what one good answer leaves of that delay
 
 
-class GivenUp(PageError, IgnoreRequest):
+class GivenUp(HostUnavailable, IgnoreRequest):
     """The request did not go out; asking again later may do."""
-
-    reason = "host_unavailable"
 
     def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
         super().__init__(message)
@@ -63,7 +61,7 @@ class Hosts(Protocol):
     async def enter(self, host: str, *, slots: int, delay: float) -> None:
         """Return when a request may leave: at most `slots` at once, `delay` seconds after the one before it.
 
-        Raises GivenUp when that takes too long. Cancelled when the crawl closes.
+        Raises HostUnavailable when that takes too long. Cancelled when the crawl closes.
         """
 
     def leave(self, host: str) -> None:

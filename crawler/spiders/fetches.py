@@ -13,10 +13,9 @@ from crawler.failures import detail_of, outcome_of
 from crawler.urls import canonical_url
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-UNFOLLOWED_STATUSES = [
-    *range(300, 1000)
-]  # for `handle_httpstatus_list`, with `dont_redirect`: every end is judged here
-HANDLED_STATUSES = [status for status in UNFOLLOWED_STATUSES if status not in REDIRECTS]  # Scrapy follows redirects
+# For `handle_httpstatus_list`: every end is judged here, of requests with `dont_redirect` and of those without.
+UNFOLLOWED_STATUSES = [*range(300, 1000)]
+HANDLED_STATUSES = [status for status in UNFOLLOWED_STATUSES if status not in REDIRECTS]
 KEPT_HEADERS = (
     "cache-control",
     "content-encoding",
@@ -51,11 +50,6 @@ class Lost:
 
     outcome: str
     detail: str
-
-
-def robots_url(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/robots.txt"
 
 
 def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:

@@ -20,7 +20,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler.downloader import resolver
-from crawler.downloader.slots import GivenUp
+from crawler.errors import HostUnavailable
 from crawler.items import StoredRobots
 from crawler.spiders import fetches
 
@@ -82,7 +82,7 @@ class Gate:
         if host == "shut.test":
             await asyncio.Event().wait()
         if host == "full.test":
-            raise GivenUp("full.test is busy")
+            raise HostUnavailable("full.test is busy")
         await asyncio.sleep(0.01)
 
     def leave(self, host: str) -> None:

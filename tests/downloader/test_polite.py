@@ -133,7 +133,7 @@ def test_retry_after_of_a_robots_txt_holds_the_host_too(polite: Run) -> None:
 def test_an_overloaded_host_is_asked_less_often(polite: Run) -> None:
     assert len(polite.hosts.to("weary.test")) == 7
     # Once both of the first have failed: a second or two, less with each success.
-    assert min(gaps(polite.hosts.to("weary.test")[1:])) >= 0.3
+    assert min(gaps(polite.hosts.to("weary.test")[1:])[:3]) >= 0.3
 
 
 def test_a_held_host_stops_no_other(polite: Run) -> None:
