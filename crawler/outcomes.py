@@ -73,7 +73,7 @@ OUTCOMES: dict[str, Ending] = {
     "tls": Ending("failed", WALLS),  # a certificate that does not hold
     "download_error": Ending("failed", PASSING),
     # -- not asked
-    "blocked_address": Ending("excluded"),
+    "blocked_address": Ending("excluded", (_DAY, _WEEK)),  # a captive portal or a broken resolver says so, too
     "unsupported_scheme": Ending("excluded"),
     "robots_forbidden": Ending("excluded", (_DAY, _WEEK, 30 * _DAY), endless=True),  # asks only the stored robots.txt
     "robots_unreachable": Ending("failed", PASSING),

@@ -54,11 +54,11 @@ _SESSION_SEGMENT = re.compile(r";jsessionid=[^/;?]*|/\(S\([0-9a-z]{20,}\)\)", re
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
 
 
-def canonical_url(url: str | None, base: str | None = None) -> str | None:
+def canonical_url(url: str | None, base: str | None = None, *, tracking: bool = False) -> str | None:
     """The absolute http(s) URL under which an address is known, or None if it is none; idempotent.
 
     Fragment, credentials, default port and tracking parameters go; the order of the query stays, and so do a trailing
-    slash and `www.`, since only the server knows what they mean.
+    slash and `www.`, since only the server knows what they mean. `tracking`: its parameters stay, too.
     """
     parts = _split(url, base)
     if parts is None:
@@ -67,7 +67,8 @@ def canonical_url(url: str | None, base: str | None = None) -> str | None:
     if netloc is None:
         return None
     path = _without_dots(_escaped(parts.path, _SAFE_IN_PATH)) or "/"
-    query = _without_tracking(_escaped(parts.query, _SAFE_IN_QUERY))
+    query = _escaped(parts.query, _SAFE_IN_QUERY)
+    query = query if tracking else _without_tracking(query)
     result = urlunsplit((parts.scheme, netloc, path, query, ""))
     return result if len(result) <= MAX_LENGTH else None
 

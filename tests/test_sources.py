@@ -254,7 +254,7 @@ def test_a_file_name_is_snake_case(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["news", "page"])
 def test_a_file_is_not_named_like_a_spider(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SeedError, match=f"file name: '{name}' is the name of a spider; choose another"):
+    with pytest.raises(SeedError, match=f"file name: '{name}' means something else to the crawler; choose another"):
         load_source(seed(tmp_path, MINIMAL, name))
 
 

@@ -86,7 +86,7 @@ def judged(response: Response) -> Lost | None:
 
 
 def redirect_target(response: Response) -> str | Lost:
-    """Where a redirect leads: an absolute http(s) address, canonical."""
+    """Where a redirect leads: an absolute http(s) address, with all that it tells the host."""
     location = response.headers.get("Location")
     if response.status not in REDIRECTS or not location:
         return Lost("bad_redirect", f"{response.status} without an address")
@@ -99,7 +99,7 @@ def redirect_target(response: Response) -> str | Lost:
         return Lost("redirect_loop", f"{response.status} to itself")
     if scheme not in ("http", "https"):
         return Lost("unsupported_scheme", f"{response.status} to {target}"[:300])
-    return canonical_url(target) or Lost("bad_redirect", f"{response.status} to {target}"[:300])
+    return canonical_url(target, tracking=True) or Lost("bad_redirect", f"{response.status} to {target}"[:300])
 
 
 def lost(failure: Failure) -> Lost:

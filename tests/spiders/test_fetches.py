@@ -89,6 +89,7 @@ def test_a_page_of_unknown_length_that_ends_early_is_truncated() -> None:
     [
         ("/b", "https://herald.example/b"),
         ("b?x=1#top", "https://herald.example/b?x=1"),
+        ("?utm_source=x", "https://herald.example/a?utm_source=x"),  # no loop
         ("//www.herald.example/b", "https://www.herald.example/b"),
         ("http://HERALD.example:80/b ", "http://herald.example/b"),
         ("/caf\u00e9", "https://herald.example/caf%C3%A9"),
