@@ -118,6 +118,12 @@ def same_site(url: str, other: str) -> bool:
     return bool(site) and site == _site(host_of(other))
 
 
+def labels_of(url: str) -> tuple[str, str]:
+    """The name that a site registered, and the suffix below which it did: ("herald", "co.uk"); empty without one."""
+    found = _suffixes()(host_of(url))
+    return found.domain, found.suffix
+
+
 def _split(url: str | None, base: str | None) -> SplitResult | None:
     # Three times the limit leaves room for tracking parameters and escapes.
     if not url or len(url) > 3 * MAX_LENGTH:
