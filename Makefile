@@ -3,6 +3,7 @@ PYTHON ?= python3
 DEMO_PORT ?= 48080
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 .PHONY: help demo test golden-update check format lock clean
 
@@ -30,8 +31,10 @@ format: $(VENV)/.development  ## mend what a program can mend
 	$(BIN)/ruff check --fix .
 
 lock: $(VENV)/.development  ## pin dependencies anew (needs uv on the PATH)
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["browser"], sep="\n")' | \
+		$(COMPILE) - -c requirements.lock -o requirements-browser.lock
+	$(COMPILE) pyproject.toml --extra browser --group dev -c requirements.lock -c requirements-browser.lock -o requirements-dev.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }

@@ -28,6 +28,7 @@ from scrapy import signals
 from scrapy.core.downloader import Downloader, Slot
 from scrapy.exceptions import IgnoreRequest
 from scrapy.utils.asyncio import call_later
+from scrapy.utils.defer import _schedule_coro
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.internet.defer import Deferred
 
+AT_ONCE = "at_once"  # Request.meta: part of a page, needs no DOWNLOAD_DELAY and goes ahead of other pages
 PAUSE = "pause"  # Request.meta: seconds to wait before this request joins its host's queue
 MOST_WAITING = 10  # times CONCURRENT_REQUESTS: so many requests may be in the downloader, waiting ones included
 LONGEST_HOLD = 7 * 24 * 3600.0  # seconds; a Retry-After beyond that is a mistake
@@ -155,6 +157,7 @@ class PoliteDownloader(Downloader):
         return key, slot
 
     def _process_queue(self, slot: Slot) -> None:
+        self._let_parts_go(slot)
         if not slot.queue:
             return
         assert isinstance(slot, UpwardSlot)
@@ -167,6 +170,21 @@ class PoliteDownloader(Downloader):
             slot.latercall = slot.latercall or call_later(held, self._latercall, slot)
         else:
             super()._process_queue(slot)
+
+    def _let_parts_go(self, slot: Slot) -> None:
+        """Start what belongs to a page that is being shown, as far as the host's concurrency allows.
+
+        Where a robots.txt asks for a delay or the host is held, they queue like all others.
+        """
+        parts = [entry for entry in slot.queue if entry[0].meta.get(AT_ONCE)]
+        for entry in parts:
+            key = entry[0].meta[self.DOWNLOAD_SLOT]
+            held = self._held_until.get(key, 0.0) > monotonic()
+            if held or self._least_delay.get(key) or slot.free_transfer_slots() <= 0:
+                return
+            slot.queue.remove(entry)
+            slot.lastseen = monotonic()
+            _schedule_coro(self._wait_for_download(slot, *entry))
 
     def _wait_for_download(
         self, slot: Slot, request: Request, queue_dfd: Deferred[Response]
