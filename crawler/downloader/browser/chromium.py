@@ -20,10 +20,10 @@ from pathlib import Path
 from playwright.async_api import Browser, BrowserContext, CDPSession, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from crawler.downloader.browser.errors import BrowserMissing
+from crawler.downloader.browser.errors import BrowserMissing, NotRendered
 
 PAGES_EACH = 200  # then a new Chromium takes over: what leaks is given back
-PATIENCE = 10.0  # seconds for what should take none
+PATIENCE = 5.0  # seconds for what should take none
 WATCH_EVERY = 0.5  # seconds
 
 # Playwright 1.65 lets redirects, requests of shared workers and some others pass unasked. Tried 2026-11 with Chromium
@@ -74,12 +74,10 @@ class Chromium:
 
     @asynccontextmanager
     async def context(self) -> AsyncIterator[BrowserContext]:
-        """A context for one page. Raises BrowserMissing if no browser starts, and Playwright's errors."""
+        """A context for one page. Raises BrowserMissing if no browser starts, NotRendered if it has just died."""
         running = await self._one()
         try:
-            context = await running.browser.new_context(
-                user_agent=self.user_agent, service_workers="block", accept_downloads=False
-            )
+            context = await self._new_context(running)
             try:
                 yield context
             finally:
@@ -133,12 +131,22 @@ class Chromium:
         self._all.add(running)
         return running
 
+    async def _new_context(self, running: Running) -> BrowserContext:
+        try:
+            return await running.browser.new_context(
+                user_agent=self.user_agent, service_workers="block", accept_downloads=False
+            )
+        except PlaywrightError as error:
+            raise NotRendered(reason(error)) from error
+
     async def _close_context(self, running: Running, context: BrowserContext) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 await context.close()
         except TimeoutError:
             logger.warning("a page did not close; its browser is ended")
+            if running is self._current:
+                self._current = None
             _kill_group(running.pid)
         except PlaywrightError:  # gone already
             return

@@ -56,10 +56,10 @@ class Rendering:
         check: Callable[[], None],
     ) -> None:
         self.document = document
-        self.seconds = seconds
+        self._limit = asyncio.timeout(seconds)
         self.most_bytes = most_bytes
         self.check = check
-        self.routing = Routing(document, subresources)
+        self.routing = Routing(document, subresources, lambda: self._lose("it asks for too much"))
         self._gone: str | None = None
         self._length = 0
 
@@ -68,19 +68,17 @@ class Rendering:
         try:
             page, session = await self._opened(context)
             with suppress(TimeoutError):
-                async with asyncio.timeout(self.seconds):
+                async with self._limit:
                     await page.goto(self.document.url, wait_until="commit", timeout=0)
                     await self._finished(session)
             async with asyncio.timeout(GRACE):
-                html = await self._document(session)
+                return await self._handed_over(session)
         except TimeoutError:
             raise NotRendered("its scripts do not come to an end", reason="timeout") from None
         except PlaywrightError as error:
             raise NotRendered(self._gone or reason(error)) from error
         finally:
             self.routing.over = True
-        self._complain_if_incomplete()
-        return html
 
     async def _opened(self, context: BrowserContext) -> tuple[Page, CDPSession]:
         await context.add_init_script(TAMED)
@@ -92,14 +90,19 @@ class Rendering:
         return page, await context.new_cdp_session(page)
 
     def _lose(self, why: str) -> None:
+        """Such a page gives no answer any more, or hardly one."""
         self._gone = self._gone or why
+        with suppress(RuntimeError):  # it is not waited for any more
+            self._limit.reschedule(0)
 
     async def _finished(self, session: CDPSession) -> None:
         changed = monotonic()
-        while not self.routing.is_flooded:
+        while True:
             await asyncio.sleep(LOOK_EVERY)
             self.check()
             state, length = await self._evaluated(session, _STATE)
+            if length > self.most_bytes:
+                return
             if length != self._length:
                 self._length, changed = length, monotonic()
             idle = monotonic() - max(changed, self.routing.answered)
@@ -107,18 +110,26 @@ class Rendering:
             if idle >= (STALLED if busy else QUIET):
                 return
 
-    async def _document(self, session: CDPSession) -> str:
+    async def _handed_over(self, session: CDPSession) -> str:
+        if self._gone:
+            raise NotRendered(self._gone)
         if not self.routing.given:
             raise NotRendered("the browser did not open it in time", reason="timeout")
+        # Both reach a script that never ends, and nothing else does.
+        await session.send("Emulation.setScriptExecutionDisabled", {"value": True})
+        await session.send("Runtime.terminateExecution")
+        await asyncio.sleep(LOOK_EVERY)  # what stands below such a script is read only now
         html = await self._evaluated(session, _DOCUMENT % self.most_bytes)
         if html is None or len(html.encode("utf-8", "replace")) > self.most_bytes:
             raise NotRendered("its scripts made it larger than DOWNLOAD_MAXSIZE", reason="too_large")
+        self._complain_if_incomplete()
         return str(html)
 
     async def _evaluated(self, session: CDPSession, expression: str) -> Any:
-        tree = await session.send("Page.getFrameTree")
-        frame = {"frameId": tree["frameTree"]["frame"]["id"], "worldName": "crawler"}
-        world = await session.send("Page.createIsolatedWorld", frame)
+        frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]
+        if not frame["url"].startswith("http"):  # what needs no request cannot be refused
+            raise NotRendered(f"it went away to {frame['url'][:100]}")
+        world = await session.send("Page.createIsolatedWorld", {"frameId": frame["id"], "worldName": "crawler"})
         asked = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
         answer = await session.send("Runtime.evaluate", asked)
         if "exceptionDetails" in answer:

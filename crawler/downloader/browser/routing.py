@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -28,15 +29,16 @@ FETCHED = frozenset(("fetch", "script", "xhr"))  # Playwright's resource types
 SAFE = frozenset(("GET", "HEAD"))  # nothing else is sent: it may count, order or comment
 MOST_FETCHED = 100
 MOST_BYTES = 50 << 20
-MOST_ASKED = 2_000  # what is refused included
+MOST_ASKED = 500  # what is refused included
 NO_STYLE = Answer(status=200, headers={"content-type": "text/css"}, body=b"")  # some scripts wait for it
 
 
 class Routing:
     """The requests of one page, answered from `document` and `subresources` or refused."""
 
-    def __init__(self, document: Response, subresources: Subresources) -> None:
+    def __init__(self, document: Response, subresources: Subresources, flooded: Callable[[], None]) -> None:
         self.document = document
+        self.flooded = flooded  # called when the page asks for more than it ever could need
         self.subresources = subresources
         self.given = False  # the document, to the page
         self.over = False  # set once nobody looks at the page any more
@@ -48,13 +50,12 @@ class Routing:
             lambda: asyncio.Semaphore(subresources.at_once)  # so that little is left in the queues when it is over
         )
 
-    @property
-    def is_flooded(self) -> bool:
-        return self._asked > MOST_ASKED
-
     async def answer(self, route: Route) -> None:
         """Playwright's handler for every request of the page. Never raises."""
         self._asked += 1
+        if self._asked > MOST_ASKED:
+            self.over = True
+            self.flooded()
         self.open += 1
         try:
             found = await self._found(route.request)
@@ -75,7 +76,7 @@ class Routing:
             return document
         if request.resource_type == "stylesheet":
             return NO_STYLE
-        if not self._may_be_fetched(request):
+        if self.over or not self._may_be_fetched(request):
             return None
         self._fetched += 1
         async with self._turns[host_of(request.url)]:
