@@ -53,7 +53,7 @@ class RenderingSpider(Spider):
                 errback=self.fail,
                 dont_filter=True,
                 cb_kwargs={"asked": url},
-                meta={"render": True, "handle_httpstatus_list": [304, 404, 500]},
+                meta={"render": not url.endswith("/plain"), "handle_httpstatus_list": [304, 404, 500]},
             )
 
     def parse(self, response: Response, asked: str) -> None:
