@@ -55,7 +55,7 @@ class RenderMiddleware:
         self.program: str = settings.get("CHROMIUM") or ""
         self.seconds = settings.getfloat("RENDER_TIMEOUT", 30.0)
         self.most_bytes = settings.getint("DOWNLOAD_MAXSIZE")
-        self._turn = asyncio.Semaphore(settings.getint("RENDER_PAGES", 2))
+        self._turn = asyncio.Semaphore(max(1, settings.getint("RENDER_PAGES", 2)))
         self._chromium: Chromium | None = None
         self._subresources: Subresources | None = None
         self._missing: str | None = None
@@ -77,6 +77,7 @@ class RenderMiddleware:
             return response
         with self._downloader.parked():  # it waits for the browser, and keeps no other host waiting
             async with self._turn:
+                self._raise_if_closing()
                 html = await self._rendered(response)
         self._count("pages")
         return as_rendered(response, html)

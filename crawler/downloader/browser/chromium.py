@@ -23,6 +23,7 @@ from playwright.async_api import Error as PlaywrightError
 from crawler.downloader.browser.errors import BrowserMissing, NotRendered
 
 PAGES_EACH = 200  # then a new Chromium takes over: what leaks is given back
+START_WITHIN = 30.0  # seconds
 PATIENCE = 5.0  # seconds for what should take none
 WATCH_EVERY = 0.5  # seconds
 
@@ -115,6 +116,7 @@ class Chromium:
                 # Root cannot have Chromium's sandbox: it needs a user namespace, and Chromium refuses to start with it.
                 chromium_sandbox=os.geteuid() != 0,
                 env=ENVIRONMENT,
+                timeout=1000 * START_WITHIN,
                 handle_sighup=False,
                 handle_sigint=False,  # Ctrl-C ends the crawl, and the crawl the browser
                 handle_sigterm=False,
@@ -137,6 +139,7 @@ class Chromium:
                 user_agent=self.user_agent, service_workers="block", accept_downloads=False
             )
         except PlaywrightError as error:
+            self._discard(running)
             raise NotRendered(reason(error)) from error
 
     async def _close_context(self, running: Running, context: BrowserContext) -> None:
@@ -145,11 +148,15 @@ class Chromium:
                 await context.close()
         except TimeoutError:
             logger.warning("a page did not close; its browser is ended")
-            if running is self._current:
-                self._current = None
+            self._discard(running)
             _kill_group(running.pid)
         except PlaywrightError:  # gone already
             return
+
+    def _discard(self, running: Running) -> None:
+        """Give it no more pages; it is ended when its last one is closed."""
+        if running is self._current:
+            self._current = None
 
     async def _watch(self, running: Running) -> None:
         """Kill renderers that have grown too big; their pages crash, the rest goes on."""
@@ -186,7 +193,8 @@ def reason(error: PlaywrightError) -> str:
 
 async def _stopped(driver: Playwright) -> None:
     with suppress(Exception):  # it may have died, and Playwright tells that by various errors
-        await driver.stop()
+        async with asyncio.timeout(PATIENCE):
+            await driver.stop()
 
 
 async def _pids(control: CDPSession, kind: str) -> list[int]:
