@@ -247,7 +247,7 @@ for (const target of TARGETS) {
     peers.createDataChannel('x'); peers.createOffer().then(offer => peers.setLocalDescription(offer));
   });
 }
-location = TARGETS[0] + 'navigation';
+setTimeout(() => { location = TARGETS[0] + 'navigation' }, 700);
 </script>"""
 WORKER = "self.oninstall = () => { for (const target of TARGETS) fetch(target + 'service'); skipWaiting() }"
 
