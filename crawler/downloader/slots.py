@@ -157,7 +157,6 @@ class PoliteDownloader(Downloader):
         return key, slot
 
     def _process_queue(self, slot: Slot) -> None:
-        self._let_parts_go(slot)
         if not slot.queue:
             return
         assert isinstance(slot, UpwardSlot)
@@ -169,22 +168,18 @@ class PoliteDownloader(Downloader):
         elif held > 0:
             slot.latercall = slot.latercall or call_later(held, self._latercall, slot)
         else:
+            self._let_parts_go(slot)
             super()._process_queue(slot)
 
-    def _let_parts_go(self, slot: Slot) -> None:
-        """Start what belongs to a page that is being shown, as far as the host's concurrency allows.
-
-        Where a robots.txt asks for a delay or the host is held, they queue like all others.
-        """
-        parts = [entry for entry in slot.queue if entry[0].meta.get(AT_ONCE)]
+    def _let_parts_go(self, slot: UpwardSlot) -> None:
+        """What belongs to a page that is open goes ahead of other pages, and at once if the host asks for no delay."""
+        parts = [entry for entry in slot.queue if AT_ONCE in entry[0].meta]
         for entry in parts:
-            key = entry[0].meta[self.DOWNLOAD_SLOT]
-            held = self._held_until.get(key, 0.0) > monotonic()
-            if held or self._least_delay.get(key) or slot.free_transfer_slots() <= 0:
-                return
             slot.queue.remove(entry)
+        while parts and not slot.least and slot.free_transfer_slots() > 0:
             slot.lastseen = monotonic()
-            _schedule_coro(self._wait_for_download(slot, *entry))
+            _schedule_coro(self._wait_for_download(slot, *parts.pop(0)))
+        slot.queue.extendleft(reversed(parts))
 
     def _wait_for_download(
         self, slot: Slot, request: Request, queue_dfd: Deferred[Response]
@@ -200,10 +195,11 @@ class PoliteDownloader(Downloader):
         return getattr(self.crawler.spider, "hosts", None)
 
     async def _through_gate(self, hosts: Hosts, slot: Slot, request: Request, queue_dfd: Deferred[Response]) -> None:
+        assert isinstance(slot, UpwardSlot)
         host = request.meta[self.DOWNLOAD_SLOT]
         try:
             with self.parked():
-                await self._enter(hosts, host, slot)
+                await self._enter(hosts, host, slot, slot.least if AT_ONCE in request.meta else slot.gap)
         except Exception:
             slot.transferring.discard(request)
             queue_dfd.errback(Failure())  # type: ignore[no-untyped-call]
@@ -214,9 +210,8 @@ class PoliteDownloader(Downloader):
         finally:
             hosts.leave(host)
 
-    async def _enter(self, hosts: Hosts, host: str, slot: Slot) -> None:
-        assert isinstance(slot, UpwardSlot)
-        entering = asyncio.ensure_future(hosts.enter(host, slots=slot.concurrency, delay=slot.gap))
+    async def _enter(self, hosts: Hosts, host: str, slot: Slot, delay: float) -> None:
+        entering = asyncio.ensure_future(hosts.enter(host, slots=slot.concurrency, delay=delay))
         closing = asyncio.ensure_future(self._closing.wait())
         await asyncio.wait({entering, closing}, return_when=asyncio.FIRST_COMPLETED)
         closing.cancel()

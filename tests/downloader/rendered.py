@@ -13,20 +13,10 @@ from typing import Any
 from scrapy import Request, Spider
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.http import Response
-from scrapy.resolver import dnscache
 from twisted.python.failure import Failure
 
 from tests.downloader.crawl import OURS, ROOT
-
-RENDERING: dict[str, Any] = {
-    **OURS,
-    "DOWNLOADER_MIDDLEWARES": {
-        **OURS["DOWNLOADER_MIDDLEWARES"],
-        "crawler.downloader.browser.RenderMiddleware": 90,
-    },
-    "DOWNLOAD_MAXSIZE": 10 << 20,
-    "RENDER_TIMEOUT": 30,
-}
+from tests.downloader.subject import Gate, play_dns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +26,7 @@ class Rendered:
     pages: dict[str, str]
     headers: dict[str, dict[str, str]]
     failures: dict[str, str]  # outcome: message
+    calls: list[list[Any]]  # of the gate
     stats: dict[str, int]
     log: str
 
@@ -43,7 +34,8 @@ class Rendered:
 class RenderingSpider(Spider):
     name = "rendering"
     job: dict[str, Any]
-    found: dict[str, dict[str, Any]]
+    found: dict[str, Any]
+    hosts: Gate
 
     async def start(self) -> AsyncIterator[Request]:
         for url in self.job["urls"]:
@@ -94,8 +86,8 @@ def started(
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     job = {
         "urls": list(urls),
-        "settings": {**RENDERING, **settings},
-        "names": dict(names or {}),
+        "settings": {**OURS, **settings},
+        "names": {name: [address] for name, address in (names or {}).items()},
         "without": list(without),
     }
     process = subprocess.Popen(
@@ -116,13 +108,13 @@ def started(
 
 def main() -> None:
     job = json.load(sys.stdin)
-    dnscache.update(job["names"])  # our DNS: the resolver looks here first
+    play_dns(job["names"], ())
     for package in job["without"]:
         sys.modules[package] = None  # type: ignore[assignment]  # an import of it fails
-    found: dict[str, dict[str, Any]] = {"pages": {}, "headers": {}, "failures": {}}
+    found: dict[str, Any] = {"pages": {}, "headers": {}, "failures": {}, "calls": []}
     process = AsyncCrawlerProcess(job["settings"])
     crawler = process.create_crawler(RenderingSpider)
-    process.crawl(crawler, job=job, found=found)
+    process.crawl(crawler, job=job, found=found, hosts=Gate({}, found["calls"]))
     process.start()
     stats = {key: value for key, value in crawler.stats.get_stats().items() if isinstance(value, int)}
     json.dump({**found, "stats": stats}, sys.stdout)

@@ -338,6 +338,9 @@ def test_parts_of_a_page_keep_to_the_hosts_limits(program: str) -> None:
     assert crawled.failures == {}
     assert len(hosts.to("news.test")) == 8
     assert hosts.most_at_once("news.test") == 2
+    entered = [delay for what, *_, delay in crawled.calls if what == "enter"]
+    assert sorted(entered) == [0] * 6 + [2] * 3  # robots.txt and two pages: other processes keep their distance, too
+    assert len([call for call in crawled.calls if call[0] == "leave"]) == 9
     came = [visit.came for visit in hosts.to("news.test") if visit.path == "/article"]
     assert came[1] - came[0] > 1.5  # pages keep their distance
     two = {"/article": "<p>text</p><script src='/1.js'></script><script src='/2.js'></script>", **pages}
@@ -353,7 +356,8 @@ ENDLESS = {
     "/loop": "<script>for (;;);</script><p>below</p>",
     "/grows": "<p>below</p><script>setInterval(() => document.body.append('more '), 20)</script>",
     "/reloads": "<p>below</p><script>setInterval(() => location.reload(), 20)</script>",
-    "/asks": "<p>below</p><script>const ask = () => fetch('/slow').then(ask, ask); ask()</script>",
+    "/asks": "<p>below</p><script>document.body.append('word '.repeat(99));"
+    "const ask = () => fetch('/slow').then(ask, ask); ask()</script>",
     "/closes": "<p>below</p><script>window.close(); alert(1); print(); location = '/loop'</script>",
     "/flood": "<script>let n = 0; setInterval(() => { for (;n++ % 99;) fetch('/n' + n) }, 1)</script>",
     "/leaves": "<p>below</p><script>location = 'about:blank'</script>",
@@ -370,9 +374,10 @@ def test_endless_and_swelling_pages_are_bounded(program: str) -> None:
         crawled = render(at(hosts, *ENDLESS), OPEN | settings, names=NAMES)
     pages = {url.rpartition("/")[2]: html for url, html in crawled.pages.items()}
     failures = {url.rpartition("/")[2]: error.partition(":")[0] for url, error in crawled.failures.items()}
-    failed = {"flood": "render_failed", "leaves": "render_failed", "swells": "render_failed", "large": "too_large"}
+    assert failures.pop("flood") in ("render_failed", "timeout")  # whichever is first
+    failed = {"leaves": "render_failed", "swells": "render_failed", "large": "too_large"}
     assert failures == failed, crawled.failures
-    assert set(pages) == {path[1:] for path in ENDLESS} - failed.keys()
+    assert set(pages) == {path[1:] for path in ENDLESS} - failed.keys() - {"flood"}
     assert all("<p>below</p>" in html for html in pages.values())
     assert "HUGE" not in pages["loads"]
 

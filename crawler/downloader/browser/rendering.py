@@ -28,7 +28,7 @@ LOOK_EVERY = 0.25  # seconds
 QUIET = 1.0  # seconds without an answer and without new text, nothing being under way: the page is finished
 STALLED = 15.0  # seconds of the same although something is under way: nothing more is waited for
 GRACE = 5.0  # seconds to hand the page over
-GROWTH = 200  # characters; less is "Loading" or "Something went wrong"
+GROWTH = 200  # characters of text; less is "Loading" or "Something went wrong"
 EVERYTHING = re.compile("")
 # What would end the page, or open a way that has no use here.
 TAMED = """
@@ -119,6 +119,7 @@ class Rendering:
         await session.send("Emulation.setScriptExecutionDisabled", {"value": True})
         await session.send("Runtime.terminateExecution")
         await asyncio.sleep(LOOK_EVERY)  # what stands below such a script is read only now
+        self._length = (await self._evaluated(session, _STATE))[1]
         html = await self._evaluated(session, _DOCUMENT % self.most_bytes)
         if html is None or len(html.encode("utf-8", "replace")) > self.most_bytes:
             raise NotRendered("its scripts made it larger than DOWNLOAD_MAXSIZE", reason="too_large")
@@ -138,12 +139,13 @@ class Rendering:
 
     def _complain_if_incomplete(self) -> None:
         """An article whose data did not come today must not be taken for a page without an article."""
-        failure = self.routing.failure
-        if failure is None:
+        late, failure = bool(self.routing.open), self.routing.failure
+        if not late and failure is None:
             return
         before = len(self.document.xpath("string(/*)").get() or "")
         if self._length < before + GROWTH:
-            raise NotRendered(f"what its scripts asked for did not come: {failure}")
+            why = failure or "it takes too long"
+            raise NotRendered(f"what its scripts asked for did not come: {why}", reason=None if failure else "timeout")
 
 
 async def _closed(popup: Page) -> None:

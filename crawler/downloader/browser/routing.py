@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Route
-from scrapy.exceptions import DownloadCancelledError
 
 from crawler.downloader.browser.kept import Answer
 from crawler.downloader.browser.subresources import answer, is_tracker
-from crawler.errors import PageError
+from crawler.downloader.handler import VERIFY_TLS
+from crawler.failures import detail_of, outcome_of
 from crawler.outcomes import OUTCOMES
 from crawler.urls import host_of, same_site
 
@@ -45,6 +45,7 @@ class Routing:
         self.open = 0  # requests that wait for their answer
         self.answered = monotonic()  # when the last one got it
         self.failure: str | None = None  # of a request to the page's own site that may well work another time
+        self._verify_tls = document.request is None or document.request.meta.get(VERIFY_TLS) is not False
         self._asked = self._fetched = self._bytes = 0
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(subresources.at_once)  # so that little is left in the queues when it is over
@@ -95,11 +96,15 @@ class Routing:
         is_script = request.resource_type == "script"
         try:
             found = await self.subresources.fetch(
-                request.url, request.headers, method=request.method, is_script=is_script
+                request.url,
+                request.headers,
+                method=request.method,
+                is_script=is_script,
+                verify_tls=self._verify_tls or not same_site(request.url, self.document.url),
             )
         except Exception as error:  # whatever a download handler or a middleware raises
-            if is_passing(error):
-                self._note(request.url, f"{type(error).__name__}: {error}")
+            if OUTCOMES[outcome_of(error)].state == "failed":
+                self._note(request.url, detail_of(error))
             return None
         if found.status == 429 or found.status >= 500:
             self._note(request.url, str(found.status))
@@ -109,11 +114,3 @@ class Routing:
     def _note(self, url: str, why: str) -> None:
         if same_site(url, self.document.url):
             self.failure = f"{url} ({why})"
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether what was not fetched now may be fetched another time."""
-    if isinstance(error, PageError):
-        ending = OUTCOMES.get(error.reason)
-        return ending is None or ending.state == "failed"
-    return not isinstance(error, DownloadCancelledError | ValueError)

@@ -18,6 +18,7 @@ from scrapy import Request
 from scrapy.http.request import NO_CALLBACK
 
 from crawler.downloader.browser.kept import Answer, Kept
+from crawler.downloader.handler import VERIFY_TLS
 from crawler.downloader.slots import AT_ONCE
 from crawler.urls import host_of
 
@@ -49,15 +50,18 @@ class Subresources:
         self.at_once = max(1, crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN"))  # of one host
         self._scripts = Kept()
 
-    async def fetch(self, url: str, headers: Mapping[str, str], *, method: str, is_script: bool) -> Answer:
+    async def fetch(
+        self, url: str, headers: Mapping[str, str], *, method: str, is_script: bool, verify_tls: bool = True
+    ) -> Answer:
         """Raises what our downloader raises, ValueError for what is no URL."""
-        if is_script and method == "GET":
-            return await self._scripts.get((url, headers.get("origin")), lambda: self._fetch(url, headers, method))
-        return await self._fetch(url, headers, method)
 
-    async def _fetch(self, url: str, headers: Mapping[str, str], method: str) -> Answer:
-        assert self.crawler.engine is not None
-        return answer(await self.crawler.engine.download_async(_request(url, headers, method)))
+        async def fetch() -> Answer:
+            assert self.crawler.engine is not None
+            return answer(await self.crawler.engine.download_async(_request(url, headers, method, verify_tls)))
+
+        if is_script and method == "GET":
+            return await self._scripts.get((url, headers.get("origin"), verify_tls), fetch)
+        return await fetch()
 
 
 def answer(response: Response) -> Answer:
@@ -75,9 +79,11 @@ def is_tracker(url: str) -> bool:
     return any(".".join(labels[start:]) in _trackers() for start in range(len(labels)))
 
 
-def _request(url: str, headers: Mapping[str, str], method: str) -> Request:
+def _request(url: str, headers: Mapping[str, str], method: str, verify_tls: bool) -> Request:
     sent = {name: value for name, value in headers.items() if not name.startswith("sec-") and name not in _NOT_SENT}
     meta = {AT_ONCE: True, "allow_offsite": True, "autothrottle_dont_adjust_delay": True, "dont_retry": True}
+    if not verify_tls:
+        meta[VERIFY_TLS] = False
     return Request(url, method=method, headers=sent, meta=meta, callback=NO_CALLBACK, dont_filter=True)
 
 
