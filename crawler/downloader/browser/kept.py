@@ -11,6 +11,7 @@ from time import monotonic
 
 MOST_BYTES = 64 << 20
 HEURISTIC = 600.0  # seconds, when a script's own headers say nothing
+KEPT = frozenset((200, 404, 410))  # a script that is not there is asked for by each page as well
 _MAX_AGE = re.compile(r"\bmax-age=(\d{1,9})")
 
 
@@ -70,7 +71,7 @@ class Kept:
 def freshness(answer: Answer) -> float:
     """Seconds that an answer may be used again without asking, RFC 9111; heuristic where the server says nothing."""
     control = answer.headers.get("cache-control", "").lower()
-    if answer.status != 200 or any(word in control for word in ("no-store", "no-cache", "private")):
+    if answer.status not in KEPT or any(word in control for word in ("no-store", "no-cache", "private")):
         return 0.0
     if age := _MAX_AGE.search(control):
         return float(age[1])
