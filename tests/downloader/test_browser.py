@@ -19,6 +19,7 @@ from scrapy import Request
 from scrapy.http import TextResponse
 
 from crawler.downloader.browser import PACKAGE_MISSING, PROGRAM_MISSING, PROGRAMS, as_rendered, is_renderable
+from crawler.downloader.browser.errors import NotRendered
 from crawler.downloader.browser.kept import Answer as Told
 from crawler.downloader.browser.kept import Kept, freshness
 from crawler.downloader.browser.subresources import is_tracker
@@ -454,6 +455,28 @@ def test_a_new_chromium_takes_over_and_the_old_one_goes(program: str, monkeypatc
     pids = asyncio.run(scenario())
     assert pids[0] != pids[1] == pids[2] != pids[3] != pids[4]
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_browser_that_hangs_is_killed_and_replaced(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crawler.downloader.browser import chromium
+
+    monkeypatch.setattr(chromium, "PATIENCE", 0.5)
+
+    async def scenario() -> None:
+        browser = chromium.Chromium(program, user_agent="x", most_memory=1 << 30)
+        async with browser.context():
+            hung = browser._current
+            assert hung is not None
+            os.kill(hung.pid, 19)
+            with pytest.raises(NotRendered, match="opens no page"):
+                async with browser.context():
+                    pass
+        async with browser.context() as context:
+            await context.new_page()
+        assert not Path(f"/proc/{hung.pid}").exists()
+        await browser.close()
+
+    asyncio.run(scenario())
 
 
 @contextlib.asynccontextmanager

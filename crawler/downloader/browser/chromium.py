@@ -110,34 +110,39 @@ class Chromium:
     async def _launched(self) -> Running:
         driver = await async_playwright().start()
         try:
-            browser = await driver.chromium.launch(
-                executable_path=self.program,
-                args=[*NO_NETWORK, *SMALL],
-                # Root cannot have Chromium's sandbox: it needs a user namespace, and Chromium refuses to start with it.
-                chromium_sandbox=os.geteuid() != 0,
-                env=ENVIRONMENT,
-                timeout=1000 * START_WITHIN,
-                handle_sighup=False,
-                handle_sigint=False,  # Ctrl-C ends the crawl, and the crawl the browser
-                handle_sigterm=False,
-            )
-            control = await browser.new_browser_cdp_session()
-            (pid,) = await _pids(control, "browser")
-        except BaseException as error:
+            async with asyncio.timeout(START_WITHIN):
+                browser = await self._launched_by(driver)
+                control = await browser.new_browser_cdp_session()
+                (pid,) = await _pids(control, "browser")
+        except (PlaywrightError, TimeoutError) as error:
             await _stopped(driver)
-            if isinstance(error, PlaywrightError):
-                raise BrowserMissing(f"{self.program} does not start: {reason(error)}") from error
-            raise
+            why = reason(error) if isinstance(error, PlaywrightError) else f"it says nothing for {START_WITHIN:g} s"
+            raise BrowserMissing(f"{self.program} does not start: {why}") from error
         running = Running(driver=driver, browser=browser, control=control, pid=pid)
         running.watch = asyncio.create_task(self._watch(running))
         self._all.add(running)
         return running
 
+    async def _launched_by(self, driver: Playwright) -> Browser:
+        return await driver.chromium.launch(
+            executable_path=self.program,
+            args=[*NO_NETWORK, *SMALL],
+            chromium_sandbox=os.geteuid() != 0,  # as root Chromium refuses to start with it
+            env=ENVIRONMENT,
+            handle_sighup=False,
+            handle_sigint=False,  # Ctrl-C ends the crawl, and the crawl the browser
+            handle_sigterm=False,
+        )
+
     async def _new_context(self, running: Running) -> BrowserContext:
         try:
-            return await running.browser.new_context(
-                user_agent=self.user_agent, service_workers="block", accept_downloads=False
-            )
+            async with asyncio.timeout(PATIENCE):
+                return await running.browser.new_context(
+                    user_agent=self.user_agent, service_workers="block", accept_downloads=False
+                )
+        except TimeoutError:
+            self._kill(running)
+            raise NotRendered("the browser opens no page") from None
         except PlaywrightError as error:
             self._discard(running)
             raise NotRendered(reason(error)) from error
@@ -147,11 +152,14 @@ class Chromium:
             async with asyncio.timeout(PATIENCE):
                 await context.close()
         except TimeoutError:
-            logger.warning("a page did not close; its browser is ended")
-            self._discard(running)
-            _kill_group(running.pid)
+            self._kill(running)
         except PlaywrightError:  # gone already
             return
+
+    def _kill(self, running: Running) -> None:
+        logger.warning("the browser does not answer and is ended")
+        self._discard(running)
+        _kill_group(running.pid)
 
     def _discard(self, running: Running) -> None:
         """Give it no more pages; it is ended when its last one is closed."""
@@ -216,6 +224,7 @@ def _kill(pid: int) -> None:
 
 
 def _kill_group(pid: int) -> None:
-    # Playwright starts it as the leader of a group of its own.
     with suppress(ProcessLookupError):
-        os.killpg(os.getpgid(pid), signal.SIGKILL)
+        group = os.getpgid(pid)
+        if group != os.getpgrp():  # Playwright starts it in a group of its own
+            os.killpg(group, signal.SIGKILL)

@@ -65,10 +65,11 @@ class Rendering:
 
     async def html(self, context: BrowserContext) -> str:
         """The page once it is finished, or after `seconds` as it is then. Raises NotRendered."""
+        session: CDPSession | None = None
         try:
-            page, session = await self._opened(context)
             with suppress(TimeoutError):
                 async with self._limit:
+                    page, session = await self._opened(context)
                     await page.goto(self.document.url, wait_until="commit", timeout=0)
                     await self._finished(session)
             async with asyncio.timeout(GRACE):
@@ -110,10 +111,10 @@ class Rendering:
             if idle >= (STALLED if busy else QUIET):
                 return
 
-    async def _handed_over(self, session: CDPSession) -> str:
+    async def _handed_over(self, session: CDPSession | None) -> str:
         if self._gone:
             raise NotRendered(self._gone)
-        if not self.routing.given:
+        if session is None or not self.routing.given:
             raise NotRendered("the browser did not open it in time", reason="timeout")
         # Both reach a script that never ends, and nothing else does.
         await session.send("Emulation.setScriptExecutionDisabled", {"value": True})
