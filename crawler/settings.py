@@ -22,6 +22,7 @@ ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "").lower() in
     "yes",
     "on",
 )  # fetch from private and loopback addresses too
+CHROMIUM = os.environ.get("CHROMIUM", "")  # path or name; empty: chromium, chromium-browser or google-chrome
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
@@ -32,6 +33,9 @@ EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = int(os.environ.get("EXTRACTION_WORKERS") or os.cpu_count() or 1)
 OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
+RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
+RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
+RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is
 RETRY_AFTER_MAX = 600  # seconds; a host that wants a longer pause is left for this run
 RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, with jitter
 RETRY_BACKOFF_MAX = 60.0
@@ -58,6 +62,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "crawler.downloader.decoding.DecodingMiddleware": 590,
+    "crawler.downloader.browser.RenderMiddleware": 90,
     "crawler.downloader.guard.AddressGuard": 760,
     "crawler.downloader.robots.RobotsMiddleware": 100,
     "crawler.downloader.retry.BackoffRetryMiddleware": 550,

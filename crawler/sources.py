@@ -75,6 +75,10 @@ class Source(SeedModel):
     """Which URLs are articles."""
     max_age_days: Annotated[StrictInt, Field(gt=0)] | None = None
     """Candidates whose feed or sitemap says that they are older are not followed; None: no limit."""
+    render: StrictBool = False
+    """True: its articles are what a browser shows once their scripts have run; for pages that are empty without."""
+    render_listings: StrictBool = False
+    """True: the same for its home page and `listings`."""
     schedule: Schedule | None = None
     """Five cron fields, in UTC: when a scheduled crawl is due; None: only on demand."""
     verify_tls: StrictBool = True

@@ -36,6 +36,8 @@ articles:
   allow: ['/\d{4}/\d{2}/\d{2}/']
   deny: ['/live/', '/video/']
 max_age_days: 7
+render: true
+render_listings: true
 schedule: '*/30 * * * *'
 verify_tls: false
 boilerplate:
@@ -78,6 +80,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert source.archives == ("https://www.herald.example/sitemap.xml",)
     assert (source.max_age_days, source.schedule, source.enabled) == (7, "*/30 * * * *", False)
     assert source.verify_tls is False
+    assert source.render and source.render_listings
     assert source.boilerplate[0].matches("support  the Herald!\nEvery pound helps.")
     assert set(Source.model_fields) - {"id"} <= {line.partition(":")[0] for line in FULL.splitlines()}
 
@@ -132,8 +135,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
 
 BROKEN = {
     "langauge: en": "unknown key 'langauge'; did you mean 'language'? Allowed: name, homepage, language, languages, "
-    "country, feeds, sitemaps, archives, listings, articles, max_age_days, schedule, verify_tls, boilerplate, "
-    "enabled, note",
+    "country, feeds, sitemaps, archives, listings, articles, max_age_days, render, render_listings, schedule, "
+    "verify_tls, boilerplate, enabled, note",
     "zzz: 1": "unknown key 'zzz'; Allowed: name, ",
     "id: herald": "unknown key 'id'; Allowed: name, ",
     "articles: {alow: [x]}": "articles: unknown key 'alow'; did you mean 'allow'? Allowed: allow, deny",

@@ -28,6 +28,7 @@ from scrapy import signals
 from scrapy.core.downloader import Downloader, Slot
 from scrapy.exceptions import IgnoreRequest
 from scrapy.utils.asyncio import call_later
+from scrapy.utils.defer import _schedule_coro
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.internet.defer import Deferred
 
+AT_ONCE = "at_once"  # Request.meta: part of a page, needs no DOWNLOAD_DELAY and goes ahead of other pages
 PAUSE = "pause"  # Request.meta: seconds to wait before this request joins its host's queue
 MOST_WAITING = 10  # times CONCURRENT_REQUESTS: so many requests may be in the downloader, waiting ones included
 LONGEST_HOLD = 7 * 24 * 3600.0  # seconds; a Retry-After beyond that is a mistake
@@ -164,7 +166,18 @@ class PoliteDownloader(Downloader):
         elif held > 0:
             slot.latercall = slot.latercall or call_later(held, self._latercall, slot)
         else:
+            self._let_parts_go(slot)
             super()._process_queue(slot)
+
+    def _let_parts_go(self, slot: UpwardSlot) -> None:
+        """What belongs to a page that is open goes ahead of other pages, and at once if the host asks for no delay."""
+        parts = [entry for entry in slot.queue if AT_ONCE in entry[0].meta]
+        for entry in parts:
+            slot.queue.remove(entry)
+        while parts and not slot.least and slot.free_transfer_slots() > 0:
+            slot.lastseen = monotonic()
+            _schedule_coro(self._wait_for_download(slot, *parts.pop(0)))
+        slot.queue.extendleft(reversed(parts))
 
     def _wait_for_download(
         self, slot: Slot, request: Request, queue_dfd: Deferred[Response]
@@ -180,10 +193,11 @@ class PoliteDownloader(Downloader):
         return getattr(self.crawler.spider, "hosts", None)
 
     async def _through_gate(self, hosts: Hosts, slot: Slot, request: Request, queue_dfd: Deferred[Response]) -> None:
+        assert isinstance(slot, UpwardSlot)
         host = request.meta[self.DOWNLOAD_SLOT]
         try:
             with self.parked():
-                await self._enter(hosts, host, slot)
+                await self._enter(hosts, host, slot, slot.least if AT_ONCE in request.meta else slot.gap)
         except Exception:
             slot.transferring.discard(request)
             queue_dfd.errback(Failure())  # type: ignore[no-untyped-call]
@@ -194,9 +208,8 @@ class PoliteDownloader(Downloader):
         finally:
             hosts.leave(host)
 
-    async def _enter(self, hosts: Hosts, host: str, slot: Slot) -> None:
-        assert isinstance(slot, UpwardSlot)
-        entering = asyncio.ensure_future(hosts.enter(host, slots=slot.concurrency, delay=slot.gap))
+    async def _enter(self, hosts: Hosts, host: str, slot: Slot, delay: float) -> None:
+        entering = asyncio.ensure_future(hosts.enter(host, slots=slot.concurrency, delay=delay))
         closing = asyncio.ensure_future(self._closing.wait())
         await asyncio.wait({entering, closing}, return_when=asyncio.FIRST_COMPLETED)
         closing.cancel()
