@@ -21,7 +21,7 @@ from crawler.discovery.survey import Finding, Site, judge
 from crawler.errors import CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.sources import Source, find_source
-from crawler.spiders.recheck import RecheckSpider
+from crawler.spiders.checkup import CheckupSpider
 from crawler.spiders.survey import Survey, samples_of
 from crawler.web.steps import Steps
 from crawler.web.survey import NO, YES, shares, show_lists, show_samples
@@ -76,7 +76,7 @@ class Command(ScrapyCommand):
         surveys = {source.id: Survey() for source in sources}
         assert self.crawler_process is not None
         with Steps() as steps:
-            self.crawler_process.crawl(RecheckSpider, sources=sources, surveys=surveys, say=steps.say)
+            self.crawler_process.crawl(CheckupSpider, sources=sources, surveys=surveys, say=steps.say)
             self.crawler_process.start()
         if not all(survey.finished for survey in surveys.values()):
             raise CrawlerError("interrupted")

@@ -115,6 +115,7 @@ class Discovery:
 
     def request(self, listing: DueListing, source: Source, page: int = 1) -> Request:
         self.pending[source.id] += 1
+        options = exchange.options(source, listing=listing.kind in ("homepage", "section"))
         conditional = page == 1 and not self.span and self.since is None
         return Request(
             listing.url,
@@ -122,7 +123,7 @@ class Discovery:
             errback=self.lost,
             cb_kwargs={"source": source, "listing": listing, "page": page},
             headers=fetches.conditional_headers(listing.etag, listing.last_modified) if conditional else {},
-            meta={"handle_httpstatus_list": fetches.HANDLED_STATUSES} | exchange.options(source),
+            meta={"handle_httpstatus_list": fetches.HANDLED_STATUSES} | options,
             priority=PRIORITY,
             dont_filter=True,
         )

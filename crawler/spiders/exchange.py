@@ -25,9 +25,10 @@ def validators(response: Response) -> tuple[str | None, str | None]:
     return etag, last_modified
 
 
-def options(source: Source) -> dict[str, Any]:
-    """What a seed asks of whoever downloads, as Request.meta."""
-    return {} if source.verify_tls else {"verify_tls": False}
+def options(source: Source, *, listing: bool = False) -> dict[str, Any]:
+    """What a seed asks of whoever downloads an article or, `listing`, a section, as Request.meta."""
+    wanted: dict[str, Any] = {} if source.verify_tls else {"verify_tls": False}
+    return wanted | ({"render": True} if (source.render_listings if listing else source.render) else {})
 
 
 def judged_listing(response: Response) -> Lost | None:
