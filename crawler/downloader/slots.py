@@ -16,7 +16,7 @@ A spider's `hosts` (`Hosts`), if it has one, knows what other processes do to a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -60,14 +60,16 @@ class GivenUp(HostUnavailable, IgnoreRequest):
 class Hosts(Protocol):
     """What all processes have agreed on with a host. Taken from the spider's attribute `hosts`."""
 
-    async def enter(self, host: str, *, slots: int, delay: float) -> None:
-        """Return when a request may leave: at most `slots` at once, `delay` seconds after the one before it.
+    async def enter(self, host: str, *, slots: int, delay: float) -> Hashable:
+        """Return when a request may leave, with what `leave` has to be given.
+
+        At most `slots` are out at once, `delay` seconds after the one before.
 
         Raises HostUnavailable when that takes too long. Cancelled when the crawl closes.
         """
 
-    def leave(self, host: str) -> None:
-        """The request that entered is over. Must not block."""
+    def leave(self, turn: Hashable) -> None:
+        """The request that entered with this turn is over. Must not block."""
 
     def held(self, host: str, seconds: float) -> None:
         """The host asked for a pause (Retry-After). Must not block."""
@@ -197,7 +199,7 @@ class PoliteDownloader(Downloader):
         host = request.meta[self.DOWNLOAD_SLOT]
         try:
             with self.parked():
-                await self._enter(hosts, host, slot, slot.least if AT_ONCE in request.meta else slot.gap)
+                turn = await self._enter(hosts, host, slot, slot.least if AT_ONCE in request.meta else slot.gap)
         except Exception:
             slot.transferring.discard(request)
             queue_dfd.errback(Failure())  # type: ignore[no-untyped-call]
@@ -206,9 +208,9 @@ class PoliteDownloader(Downloader):
         try:
             await super()._wait_for_download(slot, request, queue_dfd)
         finally:
-            hosts.leave(host)
+            hosts.leave(turn)
 
-    async def _enter(self, hosts: Hosts, host: str, slot: Slot, delay: float) -> None:
+    async def _enter(self, hosts: Hosts, host: str, slot: Slot, delay: float) -> Hashable:
         entering = asyncio.ensure_future(hosts.enter(host, slots=slot.concurrency, delay=delay))
         closing = asyncio.ensure_future(self._closing.wait())
         await asyncio.wait({entering, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -217,9 +219,9 @@ class PoliteDownloader(Downloader):
             entering.cancel()
             await asyncio.wait({entering})
             if not entering.cancelled() and entering.exception() is None:  # it got in all the same
-                hosts.leave(host)
+                hosts.leave(entering.result())
             raise _closing()
-        entering.result()
+        return entering.result()
 
     def _heed(self, response: Response, request: Request) -> None:
         key = self.get_slot_key(request)

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import random
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import DatabaseUnreachable, HostUnavailable
@@ -23,60 +24,66 @@ ASK_AGAIN = 0.25  # seconds, when other crawlers hold all places
 LONGEST_SLEEP = 5.0  # seconds, while a host rests: another crawler may learn more
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a request holds that is on its way."""
+
+    host: str
+    place: int
+    delay: float
+
+
 class HostGate:
     """The spider's attribute `hosts`, which PoliteDownloader and RobotsMiddleware ask."""
 
     def __init__(self, store: CrawlStore, retry_after_max: float) -> None:
         self._store, self._retry_after_max = store, retry_after_max
         self._reserved: defaultdict[str, set[int]] = defaultdict(set)  # places that this process holds or asks for
-        self._inside: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)  # place and delay of each request
         self._freed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def enter(self, host: str, *, slots: int, delay: float) -> None:
+    async def enter(self, host: str, *, slots: int, delay: float) -> Turn:
         """Return when a request may leave. Raises HostUnavailable when the host rests longer than RETRY_AFTER_MAX."""
         places = range(1 if delay > 0 else max(1, slots))
         while True:
             free = [place for place in places if place not in self._reserved[host]]
-            if free:
-                if await self._enters(host, random.choice(free), delay):  # noqa: S311 (spreads load)
-                    return
-            else:
+            if not free:
                 self._freed[host].clear()
                 await self._freed[host].wait()
+            elif turn := await self._entered(Turn(host, random.choice(free), delay)):  # noqa: S311 (spreads load)
+                return turn
 
-    async def _enters(self, host: str, place: int, delay: float) -> bool:
+    async def _entered(self, turn: Turn) -> Turn | None:
         """Take the place and wait for the turn; otherwise wait a little. A cancelled request gives its place back."""
-        self._reserved[host].add(place)
+        self._reserved[turn.host].add(turn.place)
         try:
-            told = await self._store.enter(host, [place], delay)
+            told = await self._store.enter(turn.host, [turn.place], turn.delay)
         except BaseException:
-            self._free(host, place)
+            self._free(turn)
             raise
         if told.place is None:
-            self._free(host, place)
+            self._free(turn)
             if told.held and told.wait > self._retry_after_max:
-                raise HostUnavailable(f"{host} has asked for a pause, {told.wait:.0f} s of which are left")
+                raise HostUnavailable(f"{turn.host} has asked for a pause, {told.wait:.0f} s of which are left")
             await asyncio.sleep(min(told.wait, LONGEST_SLEEP) if told.held else ASK_AGAIN)
-            return False
-        self._inside[host].append((place, delay))
+            return None
         try:
-            await asyncio.sleep(told.wait)
+            await asyncio.sleep(told.wait if turn.delay else 0)  # parts of a page come with it, not after it
         except BaseException:
-            self.leave(host)
+            self.leave(turn)
             raise
-        return True
+        return turn
 
-    def leave(self, host: str) -> None:
+    def leave(self, turn: Hashable) -> None:
         """The request that entered is over."""
-        place, delay = self._inside[host].pop(0)
-        self._run(self._leaves(host, place, delay))
+        assert isinstance(turn, Turn)
+        self._run(self._left(turn))
 
-    async def _leaves(self, host: str, place: int, delay: float) -> None:
+    async def _left(self, turn: Turn) -> None:
         try:
-            await self._store.leave(host, place, delay)
+            await self._store.leave(turn.host, turn.place, turn.delay)
         finally:
-            self._free(host, place)
+            self._free(turn)
 
     def held(self, host: str, seconds: float) -> None:
         """The host has asked for a pause: all crawlers keep it, also those that start later."""
@@ -93,9 +100,9 @@ class HostGate:
         with contextlib.suppress(DatabaseUnreachable):
             await self._store.learned_robots(origin, robots)
 
-    def _free(self, host: str, place: int) -> None:
-        self._reserved[host].discard(place)
-        self._freed[host].set()
+    def _free(self, turn: Turn) -> None:
+        self._reserved[turn.host].discard(turn.place)
+        self._freed[turn.host].set()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(_quietly(work))

@@ -7,7 +7,7 @@ import json
 import resource
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -77,15 +77,16 @@ class Gate:
     def __init__(self, known: Mapping[str, Mapping[str, Any]], calls: list[list[Any]]) -> None:
         self.stored, self.calls = known, calls
 
-    async def enter(self, host: str, *, slots: int, delay: float) -> None:
+    async def enter(self, host: str, *, slots: int, delay: float) -> str:
         self.calls.append(["enter", host, slots, delay])
         if host == "shut.test":
             await asyncio.Event().wait()
         if host == "full.test":
             raise HostUnavailable("full.test is busy")
         await asyncio.sleep(0.01)
+        return host
 
-    def leave(self, host: str) -> None:
+    def leave(self, host: Hashable) -> None:
         self.calls.append(["leave", host])
 
     def held(self, host: str, seconds: float) -> None:

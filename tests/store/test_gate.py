@@ -13,7 +13,7 @@ import pytest
 from crawler.errors import HostUnavailable
 from crawler.items import StoredRobots
 from crawler.store.engine import Database
-from crawler.store.gate import HostGate
+from crawler.store.gate import HostGate, Turn
 from crawler.store.session import CrawlStore
 from tests.store.rows import SOURCE, ask
 
@@ -44,7 +44,7 @@ class Visits:
         self.gaps: list[float] = []
 
     async def visit(self, gate: HostGate, *, slots: int, delay: float, takes: float = 0.02) -> None:
-        await gate.enter(HOST, slots=slots, delay=delay)
+        turn = await gate.enter(HOST, slots=slots, delay=delay)
         self.number += 1
         self.now += 1
         self.most = max(self.most, self.now)
@@ -52,7 +52,7 @@ class Visits:
         await asyncio.sleep(takes)
         self.answered = time.monotonic()
         self.now -= 1
-        gate.leave(HOST)
+        gate.leave(turn)
 
 
 def run(url: str, *, slots: int, delay: float, each: int) -> Visits:
@@ -118,14 +118,14 @@ def test_who_is_gone_holds_no_place(database_url: str) -> None:
 def test_a_cancelled_request_gives_its_place_back(database_url: str) -> None:
     async def work(store: CrawlStore) -> None:
         gate = HostGate(store, 600)
-        await gate.enter(HOST, slots=1, delay=0)
-        gate.leave(HOST)
+        gate.leave(await gate.enter(HOST, slots=1, delay=0))
         waiting = [asyncio.ensure_future(gate.enter(HOST, slots=1, delay=0.01)) for _ in range(5)]
         await asyncio.sleep(0.05)
         for one in waiting[1:]:
             one.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        gate.leave(HOST)
+        [turn, *_] = await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(turn, Turn)
+        gate.leave(turn)
         await asyncio.wait_for(gate.enter(HOST, slots=1, delay=0), 20)
 
     with crawlers(database_url, 1) as [store]:
