@@ -86,6 +86,15 @@ def test_sections_that_no_feed_replaces_are_read_to_their_end(make: Make) -> Non
     assert paper.requests["/"] == 0  # the seed names all there is
 
 
+def test_sections_whose_reading_was_cut_off_are_read_on(make: Make) -> None:
+    """As after kill -9: the first page answers 304 now, and its second one was never read."""
+    paper, bench = make(50, seed="listings: ['{url}/region']\n")
+    bench.crawl("gazette", "-s", "CLOSESPIDER_PAGECOUNT=2")
+    assert bench.value("SELECT count(*) FROM listings WHERE kind = 'further' AND not_before IS NOT NULL") == 1
+    crawl(bench)
+    assert len(stored(bench)) == len([n for n in range(50) if paper.section(n) == "region"])
+
+
 def test_a_short_address_is_an_alias_and_its_target_is_fetched_once(make: Make) -> None:
     paper, bench = make(12, feeds=True)
     crawl(bench)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -37,10 +36,9 @@ if TYPE_CHECKING:
     from crawler.store.session import CrawlStore
 
 BATCH = 1_000  # candidates written at a time
-MAX_SITEMAPS = 500  # files of one source in one run
-MAX_SECTIONS = 60  # section pages of one source in one run
-MAX_FURTHER = 200  # further pages of these
+MOST: dict[Kind, int] = {"sitemap": 500, "archive": 500, "section": 60, "further": 200}  # of one source in one run
 PRIORITY = 10
+LINKED = ("homepage", "section", "further")  # kinds that are pages with links
 FIRST: tuple[Kind, ...] = ("homepage", "feed", "sitemap")
 USUAL_PLACES = ("/sitemap.xml", "/sitemap_index.xml", "/feed", "/rss.xml")  # tried where a site announces nothing
 logger = logging.getLogger(__name__)
@@ -57,7 +55,6 @@ class Discovery:
         self.in_sections: set[str] = set()  # sources whose feeds and sitemaps are done
         self.asked: set[tuple[str, str]] = set()  # a sitemap index may name itself
         self.number: Counter[tuple[str, Kind]] = Counter()
-        self.further: Counter[str] = Counter()  # pages of sections after the first
         self.seen: dict[int, float] = {}  # hash of what was announced -> its latest change, in seconds since 1970
         self.shapes: dict[str, Shapes] = {}
         self.lists: defaultdict[str, set[str | None]] = defaultdict(set)  # keys of what is no article but lists them
@@ -91,12 +88,12 @@ class Discovery:
         return [self.request(one, source) for one in found if self.may_ask(source, one)]
 
     async def sections(self, source: Source) -> list[Request]:
-        """Once a run: the section pages that are due."""
+        """Once a run: the section pages that are due, and what a run before had not read of them."""
         if source.id in self.in_sections:
             return []
         self.in_sections.add(source.id)
         await self.learn(source)
-        return await self.due(source, ("section",))
+        return await self.due(source, ("section", "further"))
 
     async def learn(self, source: Source) -> None:
         rows = await self.store.shapes(source.id)
@@ -107,21 +104,21 @@ class Discovery:
         if (source.id, listing.url) in self.asked:
             return False
         self.asked.add((source.id, listing.url))
-        most = {"sitemap": MAX_SITEMAPS, "archive": MAX_SITEMAPS, "section": MAX_SECTIONS}.get(listing.kind)
+        most = MOST.get(listing.kind)
         self.number[source.id, listing.kind] += 1
         if most and self.number[source.id, listing.kind] == most + 1:
-            logger.warning("%s: only the first %d %ss are read in one run", source.id, most, listing.kind)
+            logger.warning("%s: only %d lists of the kind %r are read in one run", source.id, most, listing.kind)
         return most is None or self.number[source.id, listing.kind] <= most
 
-    def request(self, listing: DueListing, source: Source, page: int = 1) -> Request:
+    def request(self, listing: DueListing, source: Source) -> Request:
         self.pending[source.id] += 1
-        options = exchange.options(source, listing=listing.kind in ("homepage", "section"))
-        conditional = page == 1 and not self.span and self.since is None
+        options = exchange.options(source, listing=listing.kind in LINKED)
+        conditional = listing.kind != "further" and not self.span and self.since is None
         return Request(
             listing.url,
             callback=self.parse,
             errback=self.lost,
-            cb_kwargs={"source": source, "listing": listing, "page": page},
+            cb_kwargs={"source": source, "listing": listing},
             headers=fetches.conditional_headers(listing.etag, listing.last_modified) if conditional else {},
             meta={"handle_httpstatus_list": fetches.HANDLED_STATUSES} | options,
             priority=PRIORITY,
@@ -130,22 +127,20 @@ class Discovery:
 
     # -- what came back -----------------------------------------------------------------------------------------------
 
-    async def parse(
-        self, response: Response, source: Source, listing: DueListing, page: int = 1
-    ) -> AsyncIterator[Request]:
+    async def parse(self, response: Response, source: Source, listing: DueListing) -> AsyncIterator[Request]:
         """A feed, a sitemap, a section or a home page."""
         try:
             lost = exchange.judged_listing(response)
             if lost is not None:
-                await self.ended(Reading(listing=listing, outcome=lost.outcome, detail=lost.detail), page)
-            elif listing.kind in ("homepage", "section"):
-                async for request in self.read_section(response, source, listing, page):
+                await self.ended(Reading(listing=listing, outcome=lost.outcome, detail=lost.detail))
+            elif listing.kind in LINKED:
+                async for request in self.read_section(response, source, listing):
                     yield request
             else:
                 async for request in self.read_feed(response, source, listing):
                     yield request
         except FeedError as error:
-            await self.ended(Reading(listing=listing, outcome=NOT_A_LIST, detail=str(error)), page)
+            await self.ended(Reading(listing=listing, outcome=NOT_A_LIST, detail=str(error)))
         except CrawlerError as error:
             logger.error("%s: %s", source.id, error)
         finally:
@@ -159,7 +154,7 @@ class Discovery:
         lost = fetches.lost(failure)
         reading = Reading(listing=request.cb_kwargs["listing"], outcome=lost.outcome, detail=lost.detail)
         try:
-            await self.ended(reading, request.cb_kwargs["page"])
+            await self.ended(reading)
         finally:
             self.settled(source)
         async for following in self.next_phase(source):
@@ -176,16 +171,15 @@ class Discovery:
         if self.spider.store is not None:
             self.spider.store.changed.set()
 
-    async def ended(self, reading: Reading, page: int = 1) -> None:
-        """Record how a request ended, and say so if it is worth saying. Further pages have no row of their own."""
+    async def ended(self, reading: Reading) -> None:
+        """Record how a request ended, and say so if it is worth saying."""
         listing = reading.listing
         tally.count(self.spider.crawler.stats, "listing", reading.outcome)
         tally.count(self.spider.crawler.stats, listing.source, "lists")
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
             tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
-        if page == 1:
-            await self.store.was_read(reading)
+        await self.store.was_read(reading)
 
     # -- feeds and sitemaps -------------------------------------------------------------------------------------------
 
@@ -223,9 +217,7 @@ class Discovery:
 
     # -- sections and home pages --------------------------------------------------------------------------------------
 
-    async def read_section(
-        self, response: Response, source: Source, listing: DueListing, page: int
-    ) -> AsyncIterator[Request]:
+    async def read_section(self, response: Response, source: Source, listing: DueListing) -> AsyncIterator[Request]:
         if source.id not in self.shapes:
             await self.learn(source)
         read = parse_listing(response.body, url=response.url, source=source, shapes=self.shapes[source.id])
@@ -240,13 +232,16 @@ class Discovery:
             etag=etag,
             last_modified=last_modified,
         )
-        await self.ended(reading, page)
+        if read.next_page and (new or (self.span and self.span.reaches(read.candidates))):
+            # Before this page counts as read: a run that is killed now leaves the next one to the run after it.
+            await self.store.announce(source.id, [Found(url=read.next_page, kind="further", parent=listing.url)])
+        await self.ended(reading)
         if listing.kind == "homepage":
             await self.announce_all(source, response, read.feeds, read.sections)
             for request in await self.due(source, FIRST):
                 yield request
-        if read.next_page and self.goes_on(source, read.candidates, new):
-            yield self.request(replace(listing, url=read.next_page), source, page + 1)
+        for request in await self.due(source, ("further",)):
+            yield request
 
     async def announce_all(
         self, source: Source, response: Response, feeds: Iterable[str], sections: Iterable[str]
@@ -263,13 +258,6 @@ class Discovery:
         announced += [Found(url=url, kind="section", parent=response.url) for url in sections]
         self.lists[source.id].update(url_key(one.url) for one in announced)
         await self.store.announce(source.id, announced)
-
-    def goes_on(self, source: Source, candidates: Sequence[Candidate], new: int) -> bool:
-        """Whether the next page of a section may hold what nothing else has named, or what a backfill looks for."""
-        if not (new or (self.span and self.span.reaches(candidates))):
-            return False
-        self.further[source.id] += 1
-        return self.further[source.id] <= MAX_FURTHER
 
     # -- candidates ---------------------------------------------------------------------------------------------------
 

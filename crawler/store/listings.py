@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crawler.outcomes import OUTCOMES, rest
 from crawler.text import json_safe
 
-Kind = Literal["homepage", "feed", "sitemap", "archive", "section"]
+Kind = Literal["homepage", "feed", "sitemap", "archive", "section", "further"]
 READ, NOT_A_LIST, NOT_MODIFIED = "read", "not_a_feed", "not_modified"
 USUAL = "a usual place"  # the parent of what was only guessed
 SHARE = 4  # of the time for which it did not change, a document is left alone for one part in so many
@@ -77,8 +77,9 @@ SELECT :source, url, kind, parent FROM jsonb_to_recordset(:rows)
 ON CONFLICT (source, url) DO UPDATE SET
     kind = CASE WHEN excluded.parent IS NULL THEN excluded.kind ELSE known.kind END,
     parent = CASE WHEN excluded.parent IS NULL THEN NULL ELSE known.parent END,
-    not_before = CASE WHEN excluded.parent IS NULL THEN coalesce(known.not_before, now()) ELSE known.not_before END
+    not_before = CASE WHEN excluded.parent IS NULL THEN coalesce(known.not_before, now()) ELSE now() END
 WHERE excluded.parent IS NULL AND (known.parent IS NOT NULL OR known.not_before IS NULL OR known.kind <> excluded.kind)
+   OR excluded.kind = 'further' AND known.kind = 'further'
 """).bindparams(bindparam("rows", type_=JSONB))
 
 # What an index dates later than our last look is due now.
@@ -111,7 +112,10 @@ WHERE id = :id
 
 
 def announce(connection: Connection, source: str, found: Sequence[Found]) -> None:
-    """Note documents; known ones stay as they are, unless their index dates them later than the last look at them."""
+    """Note documents; known ones stay as they are, unless their index dates them later than the last look at them.
+
+    A `further` page of a section is due whenever the page before it names it.
+    """
     unique = {one.url: one for one in reversed(found)}
     rows = [
         {
@@ -170,6 +174,8 @@ def rest_of(reading: Reading, now: datetime) -> timedelta | None:
     listing = reading.listing
     if reading.outcome not in (READ, NOT_MODIFIED):
         return _after_failure(reading)
+    if listing.kind == "further":  # read when the page before it gives something new
+        return None
     is_root = listing.parent is None or listing.parent.endswith("/robots.txt")
     if listing.kind == "feed" or (listing.kind == "sitemap" and is_root):
         return timedelta(0)

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 URL_STATES = ("queued", "leased", "fetched", "unchanged", "gone", "forbidden", "failed", "excluded")
 BLOCK_STATES = ("seen", "learned", "forgiven")
 ALIAS_KINDS = ("address", "redirect", "canonical")
-LISTING_KINDS = ("homepage", "feed", "sitemap", "archive", "section")
+LISTING_KINDS = ("homepage", "feed", "sitemap", "archive", "section", "further")
 CRAWL_OUTCOMES = ("running", "finished", "shutdown", "failed", "killed")
 
 Instant = DateTime(timezone=True)

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 FEED, INDEX, CHILD = f"{SITE}/feed", f"{SITE}/sitemap.xml", f"{SITE}/sitemap-1.xml"
 ROBOTS = f"{SITE}/robots.txt"
-ALL: list[listings.Kind] = ["homepage", "feed", "sitemap", "archive", "section"]
+ALL: list[listings.Kind] = ["homepage", "feed", "sitemap", "archive", "section", "further"]
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def a_listing(kind: listings.Kind, **fields: Any) -> DueListing:
         (a_listing("section", parent=SITE), "read", 3, timedelta(minutes=10)),
         (a_listing("section", parent=SITE, changed_at=NOW), "read", 0, HOUR),
         (a_listing("section", parent=SITE, changed_at=NOW - 2 * DAY), "not_modified", 0, 2 * DAY),
+        (a_listing("further", parent=SITE), "read", 3, None),
         (a_listing("homepage", changed_at=NOW - 90 * DAY), "read", 0, WEEK),
         (a_listing("feed", parent=SITE), "not_found", 0, HOUR),
         (a_listing("feed", parent=SITE), "gone", 0, None),
@@ -107,3 +108,12 @@ def test_the_seed_takes_up_what_had_been_found_or_retired(connection: Connection
     listings.seeded(connection, "herald", [Found(url=FEED, kind="feed")])
     [feed] = listings.due(connection, "herald", ALL)
     assert feed.parent is None
+
+
+def test_a_further_page_is_due_whenever_it_is_named(connection: Connection) -> None:
+    page = Found(url=f"{SITE}/world/page/2", kind="further", parent=f"{SITE}/world")
+    for _ in range(2):
+        listings.announce(connection, "herald", [page])
+        assert due(connection) == [page.url]
+        read(connection, page.url, new=3, changed=True)
+        assert due(connection, every=True) == []

@@ -84,7 +84,7 @@ def _tables() -> None:
         sa.Column("changed_at", Instant, nullable=True),
         sa.Column("not_before", Instant, server_default=NOW, nullable=True),
         sa.CheckConstraint(
-            "kind IN ('homepage', 'feed', 'sitemap', 'archive', 'section')", name=op.f("ck_listings_kind")
+            "kind IN ('homepage', 'feed', 'sitemap', 'archive', 'section', 'further')", name=op.f("ck_listings_kind")
         ),
         sa.ForeignKeyConstraint(["source"], ["sources.id"], name=op.f("fk_listings_source")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_listings")),
