@@ -7,16 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from crawler.errors import StoreError
 from crawler.store import pages
-from crawler.store.engine import Database, migrate, open_database
+from crawler.store.engine import Database, migrate, migration_config, open_database
 from crawler.store.models import Base
 from tests.conftest import administer
-from tests.store.rows import AT, a_page, ask
+from tests.store.rows import AT, a_page, ask, column
 
 ROOT = Path(__file__).parents[2]
 MIGRATE = """
@@ -75,3 +76,43 @@ def test_a_user_who_may_not_create_tables_is_told_so(bare_url: str) -> None:
             open_database(url, Path("/nonexistent"))
     finally:
         administer(bare_url, "DROP ROLE reader")
+
+
+URL_BEFORE = (
+    "INSERT INTO urls (url, source, state, found_in, article_id) VALUES (:url, 'herald', :state, 'feed', :article)"
+)
+ARTICLE_BEFORE = """
+INSERT INTO articles (source, url, canonical_url, headline, body, authors, published_zone_assumed, tags, images, blocks,
+                      evidence, word_count, published_at)
+VALUES ('herald', :url, :url, 'A bridge', 'It opened.', '{}', false, '{}', '[]', '[]', '{}', 2, '2026-11-01T10:00Z')
+RETURNING id
+"""
+
+
+def test_rows_of_one_page_become_one(bare_url: str) -> None:
+    """0004: what was kept by address is kept by page, the other addresses as aliases; no article is lost."""
+    plain, secure = "http://www.herald.example/a", "https://herald.example/a/"
+    with Database(bare_url) as database, database.engine.begin() as connection:
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(text("INSERT INTO sources (id, name, homepage, seed) VALUES ('herald', 'H', 'x', '{}')"))
+        ids = [connection.execute(text(ARTICLE_BEFORE), {"url": url}).scalar_one() for url in (plain, secure)]
+        for url, state, article in (
+            ("https://herald.example/amp/a", "queued", None),
+            (plain, "fetched", ids[0]),
+            (secure, "fetched", ids[1]),
+            ("https://herald.example/b", "leased", None),
+            ("https://herald.example/c", "gone", None),
+        ):
+            connection.execute(text(URL_BEFORE), {"url": url, "state": state, "article": article})
+        command.upgrade(config, "head")
+    with Database(bare_url) as database:
+        assert column(database, "SELECT key FROM urls ORDER BY key") == [f"herald.example/{page}" for page in "abc"]
+        assert ask(database, "SELECT article_id FROM urls WHERE url = :url", url=plain) == ids[0]
+        assert column(database, "SELECT id FROM articles") == ids[:1]
+        assert column(database, "SELECT url FROM url_aliases ORDER BY url") == [secure, "https://herald.example/amp/a"]
+        assert ask(database, "SELECT state_before FROM urls WHERE state = 'leased'") == "queued"
+        due = "SELECT url FROM urls WHERE not_before IS NOT NULL AND state <> 'leased'"
+        assert column(database, due) == []
+        assert ask(database, "SELECT published_at FROM urls WHERE url = :url", url=plain) is not None
