@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc"]
+FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc", "archive"]
 PageType = Literal[
     "article", "live_blog", "video", "gallery", "paywall_stub",
     "listing", "consent_wall", "bot_challenge", "soft_404", "no_content",
@@ -28,7 +28,7 @@ class Candidate:
     url: str
     source: str
     found_in: FoundIn
-    found_at: str | None = None  # URL of the feed, sitemap or listing
+    found_at: str | None = None  # URL of the feed, sitemap or listing; path of the archive
     title: str | None = None
     published_at: datetime | None = None
     modified_at: datetime | None = None
@@ -166,4 +166,4 @@ class Record:
     article: Article | None = None
     rejected: str | None = None
     rejected_detail: str | None = None
-    stored: Any = None  # store.articles.Outcome
+    stored: Any = None  # store.writer.Stored, once it is committed
