@@ -43,7 +43,9 @@ def decoded(raw: bytes, headers: dict[str, str], limit: int) -> bytes:
 
 
 def _decoder(name: str) -> Callable[[bytes, int], bytes]:
-    return {"gzip": _gunzip, "x-gzip": _gunzip, "deflate": _inflate, "br": _unbrotli, "zstd": _unzstd}.get(name, _unknown)
+    return {"gzip": _gunzip, "x-gzip": _gunzip, "deflate": _inflate, "br": _unbrotli, "zstd": _unzstd}.get(
+        name, _unknown
+    )
 
 
 def _unknown(raw: bytes, limit: int) -> bytes:
@@ -52,7 +54,8 @@ def _unknown(raw: bytes, limit: int) -> bytes:
 
 def _joined(raw: bytes, limit: int) -> bytes:
     """RFC 9112, 7.1; what follows the last chunk is left out."""
-    found, at = [], 0
+    found: list[bytes] = []
+    at = 0
     while True:
         end = raw.find(b"\n", at)
         if end < 0:

@@ -32,7 +32,7 @@ __all__ = [
     "source_names",
 ]
 
-RESERVED_IDS = frozenset({"news", "page"})  # spiders of their own
+RESERVED_IDS = frozenset({"archive", "news", "page"})  # spiders of their own
 
 _ID = re.compile(r"[a-z0-9_]+")
 

@@ -115,7 +115,7 @@ def read(
                     damage = None
                 if wrong:
                     break
-            damage = damage or wrong and f"damaged from byte {last} on: {wrong}"
+            damage = damage or (f"damaged from byte {last} on: {wrong}" if wrong else None)
             at = next_start(file, kind, last + 1) if wrong else None
         if number == 0:
             damage = "there is no WARC record in it" if damage else "it is empty"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self
 
 from scrapy.crawler import Crawler
@@ -14,7 +15,7 @@ from crawler.store.pages import Archived, sha256
 from crawler.store.session import CrawlStore
 from crawler.store.writer import Entry, Stored
 
-COUNTED = {"new": "stored", "updated": "updated", "unchanged": "unchanged"}
+COUNTED = {"new": "stored", "updated": "updated", "unchanged": "unchanged", "older": "unchanged"}
 
 
 class StorePipeline:
@@ -29,7 +30,7 @@ class StorePipeline:
 
     async def process_item(self, record: Record) -> Article:
         store: CrawlStore = self.crawler.spider.store  # type: ignore[union-attr]
-        stored = await store.store(entry_of(record))
+        stored = record.stored = await store.store(entry_of(record))
         self.count(record, stored)
         if record.article is None or stored.error:
             raise DropItem(record.rejected or "store_refused")
@@ -42,7 +43,7 @@ class StorePipeline:
             tally.count(stats, "rejected", record.rejected or "store_refused")
             return
         tally.count(stats, source, COUNTED[stored.outcome])
-        if stored.outcome != "unchanged":
+        if COUNTED[stored.outcome] != "unchanged":
             for block in record.article.blocks:
                 if not block.kept and block.reason:
                     tally.count(stats, "dropped", block.reason)
@@ -51,7 +52,8 @@ class StorePipeline:
 def entry_of(record: Record) -> Entry:
     """What a fetch leaves behind."""
     page = record.page
-    assert page.url_id is not None
+    if page.url_id is None:  # out of an archive
+        return replace(entry_of(replace(record, page=replace(page, url_id=0))), found=page.candidate)
     if record.rejected and record.rejected.startswith("extraction_"):
         # Tried again later, and without validators: a 304 would leave it without its article for ever.
         visit = Visit(url_id=page.url_id, state="failed", reason=record.rejected, retry=True)

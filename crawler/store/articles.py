@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -14,7 +14,7 @@ from crawler.items import Article
 from crawler.recurrence import REASON
 from crawler.store import models
 
-Outcome = Literal["new", "updated", "unchanged"]
+Outcome = Literal["new", "updated", "unchanged", "older"]
 
 # What a reader would call another version. Anything else (the ledger, the evidence) is refreshed without a revision.
 CONTENT = ("headline", "body", "authors", "published_at", "is_accessible_for_free")
@@ -46,31 +46,37 @@ COLUMNS = [
 ]
 Row = Mapping[Any, Any]
 Saved = tuple[int, Outcome]
+Dated = tuple[Article, datetime | None]
 
 
-def save(connection: Connection, articles: Sequence[Article]) -> list[Saved]:
+def save(
+    connection: Connection, articles: Sequence[Article], seen: Sequence[datetime | None] | None = None
+) -> list[Saved]:
     """Store articles by canonical URL and return (id, outcome) of each, in order. Saving one twice changes nothing.
 
-    Two of one batch that share a canonical URL are saved one after the other, as they would be in two batches.
+    `seen`: when each was fetched; what is older than the stored version changes nothing (`older`). None: just now. Two
+    of one batch that share a canonical URL are saved one after the other, as they would be in two batches.
     """
+    dated = list(zip(articles, seen or [None] * len(articles), strict=True))
     saved: dict[int, Saved] = {}
     waiting = list(range(len(articles)))
     while waiting:
         first: dict[str, int] = {}
         for index in waiting:
             first.setdefault(articles[index].canonical_url, index)
-        saved |= _save_distinct(connection, {index: articles[index] for index in first.values()})
+        saved |= _save_distinct(connection, {index: dated[index] for index in first.values()})
         waiting = [index for index in waiting if index not in saved]
     return [saved[index] for index in range(len(articles))]
 
 
-def _save_distinct(connection: Connection, articles: Mapping[int, Article]) -> dict[int, Saved]:
-    stored = _stored(connection, [article.canonical_url for article in articles.values()])
-    fresh = {i: row_of(article) for i, article in articles.items() if article.canonical_url not in stored}
-    saved = _insert(connection, fresh)
-    for index, article in articles.items():
-        if article.canonical_url in stored:
-            saved[index] = _update(connection, stored[article.canonical_url], row_of(article))
+def _save_distinct(connection: Connection, articles: Mapping[int, Dated]) -> dict[int, Saved]:
+    stored = _stored(connection, [article.canonical_url for article, _ in articles.values()])
+    rows = {i: {**row_of(article), "seen_at": at or datetime.now(UTC)} for i, (article, at) in articles.items()}
+    saved = _insert(connection, {i: row for i, row in rows.items() if row["canonical_url"] not in stored})
+    for index, (article, at) in articles.items():
+        if old := stored.get(article.canonical_url):
+            is_older = at is not None and at < (old["seen_at"] or old["updated_at"])
+            saved[index] = (old["id"], "older") if is_older else _update(connection, old, rows[index])
     return saved
 
 

@@ -100,7 +100,7 @@ def add(connection: Connection, source: str, candidates: Sequence[Candidate], re
             "url": candidate.url,
             "found_in": candidate.found_in,
             "modified_at": candidate.modified_at.isoformat() if candidate.modified_at else None,
-            "hints": _hints(candidate),
+            "hints": hints_of(candidate),
         }
         for candidate in candidates
     ]
@@ -115,7 +115,7 @@ def lease_one(connection: Connection, crawl_id: int, candidate: Candidate) -> Du
         "url": candidate.url,
         "source": candidate.source,
         "found_in": candidate.found_in,
-        "hints": _hints(candidate),
+        "hints": hints_of(candidate),
         "crawl_id": crawl_id,
     }
     row = connection.execute(_LEASE_ONE, given).mappings().one_or_none()
@@ -143,7 +143,7 @@ def _due(row: RowMapping) -> Due:
     return Due(url_id=row["id"], candidate=candidate, etag=row["etag"], last_modified=row["last_modified"])
 
 
-def _hints(candidate: Candidate) -> dict[str, Any]:
+def hints_of(candidate: Candidate) -> dict[str, Any]:
     given = asdict(candidate)
     return {
         name: value.isoformat() if isinstance(value, datetime) else value

@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
 from crawler.errors import DatabaseUnreachable
-from crawler.items import Article
+from crawler.items import Article, Candidate
 from crawler.recurrence import REASON, Witness
-from crawler.store import articles, frontier, models, pages, templates
+from crawler.store import archives, articles, frontier, models, pages, templates
 from crawler.store.patience import patiently
 from crawler.text import json_safe
 
@@ -29,11 +30,21 @@ MAX_BATCH = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """All that one fetch leaves behind: written together or not at all."""
+    """All that one fetch leaves behind: written together or not at all.
+
+    `found`: set for a page out of an archive, which was not leased: the row of its URL is found or made when it is
+    written (until then `url_id` is 0), and what is newer stays as it is.
+    """
 
     visit: frontier.Visit
     archived: pages.Archived | None = None
     article: Article | None = None
+    found: Candidate | None = None
+
+    @property
+    def captured_at(self) -> datetime | None:
+        """When an archive's page was fetched; None for one that was fetched just now."""
+        return self.archived.page.fetched_at if self.found and self.archived else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,20 +58,51 @@ class Stored:
 
 def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry]) -> list[Stored]:
     """Write entries in the transaction of `connection`."""
+    entries = _placed(connection, entries)
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
-    saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted]), strict=True))
-    templates.learn(connection, [lesson(article, *saved[i]) for i, article in wanted if saved[i][1] != "unchanged"])
-    known = _hashes(connection, [entry.visit.url_id for entry in entries])
-    pages.store(connection, [e.archived for e in entries if e.archived and not _is_known(e.visit, known)], crawl_id)
+    seen = [entries[index].captured_at for index, _ in wanted]
+    saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted], seen), strict=True))
+    fresh = [(index, article) for index, article in wanted if saved[index][1] in ("new", "updated")]
+    templates.learn(connection, [lesson(article, *saved[index]) for index, article in fresh])
+    pages.store(connection, _new_pages(connection, entries), crawl_id)
     visits = [
         replace(entry.visit, article_id=saved[index][0]) if index in saved else entry.visit
         for index, entry in enumerate(entries)
     ]
-    frontier.finish(connection, visits)
+    both = list(zip(entries, visits, strict=True))
+    frontier.finish(connection, [visit for entry, visit in both if entry.found is None])
+    archives.settle(connection, [(visit, entry.captured_at) for entry, visit in both if entry.found])
     return [
         Stored(article_id=saved[index][0], outcome=saved[index][1]) if index in saved else Stored()
         for index in range(len(entries))
     ]
+
+
+def _placed(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, those out of archives with their URLs' rows."""
+    ids = archives.place(connection, [entry.found for entry in entries if entry.found])
+    return [_at(entry, ids[entry.found.url]) if entry.found else entry for entry in entries]
+
+
+def _at(entry: Entry, url_id: int) -> Entry:
+    archived = entry.archived
+    if archived is not None:
+        archived = replace(archived, page=replace(archived.page, url_id=url_id))
+    return replace(entry, visit=replace(entry.visit, url_id=url_id), archived=archived)
+
+
+def _new_pages(connection: Connection, entries: Sequence[Entry]) -> list[pages.Archived]:
+    """Those whose bytes are not the ones that are stored already."""
+    known = _hashes(connection, [entry.visit.url_id for entry in entries])
+    captured = {(entry.visit.url_id, at) for entry in entries if (at := entry.captured_at)}
+    held = pages.held(connection, captured)
+    found: dict[tuple[int, datetime | None, int], pages.Archived] = {}
+    for index, entry in enumerate(entries):
+        url_id, at = entry.visit.url_id, entry.captured_at
+        if entry.archived and not _is_known(entry.visit, known) and (url_id, at) not in held:
+            # Two copies of one capture in a batch are one page; pages that were fetched just now are not.
+            found.setdefault((url_id, at, index if at is None else 0), entry.archived)
+    return list(found.values())
 
 
 def lesson(article: Article, article_id: int, outcome: articles.Outcome) -> templates.Lesson:
@@ -86,15 +128,17 @@ def quarantined(entry: Entry, error: str) -> Entry:
     """
     visit = replace(entry.visit, reason="store_refused", etag=None, last_modified=None)
     if entry.archived is None:
-        return Entry(visit=visit)
+        return Entry(visit=visit, found=entry.found)
     page = entry.archived.page
     page = replace(page, url=json_safe(page.url), headers=json_safe(page.headers))
-    return Entry(visit=visit, archived=pages.Archived(page=page, outcome="store_refused", detail=json_safe(error)))
+    archived = pages.Archived(page=page, outcome="store_refused", detail=json_safe(error))
+    return Entry(visit=visit, archived=archived, found=entry.found)
 
 
 def given_up(entry: Entry) -> Entry:
     """When not even the page can be stored."""
-    return Entry(visit=frontier.Visit(url_id=entry.visit.url_id, state="failed", reason="store_refused"))
+    visit = frontier.Visit(url_id=entry.visit.url_id, state="failed", reason="store_refused")
+    return Entry(visit=visit, found=entry.found)
 
 
 Batch = list[tuple[Entry, "Future[Stored]"]]
