@@ -6,6 +6,9 @@ news/<source>/<what>      what became of the source's URLs: one of WHAT
 news/rejected/<reason>    pages that are no articles
 news/failed/<reason>      URLs that could not be fetched
 news/dropped/<kind>       blocks of stored articles that are not the article
+
+archive/<what>            of a crawl of WARC files: files, files_passed, files_known, files_taken, records, bytes
+archive/skipped/<reason>  records that are no pages, or none that was asked for
 """
 
 from __future__ import annotations
@@ -40,6 +43,14 @@ def by_source(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 def reasons(stats: Mapping[str, Any], group: str) -> dict[str, int]:
     """reason -> number for `rejected`, `failed` or `dropped`, the most frequent first."""
-    prefix = f"news/{group}/"
+    return _counted(stats, f"news/{group}/")
+
+
+def skipped(stats: Mapping[str, Any]) -> dict[str, int]:
+    """reason -> records of archives that are no pages, the most frequent first."""
+    return _counted(stats, "archive/skipped/")
+
+
+def _counted(stats: Mapping[str, Any], prefix: str) -> dict[str, int]:
     found = {key.removeprefix(prefix): value for key, value in stats.items() if key.startswith(prefix)}
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
