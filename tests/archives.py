@@ -64,6 +64,7 @@ def write_zstd(path: Path, records: Iterable[Kept]) -> list[int]:
     data = plain.read_bytes()
     frames = [zstandard.compress(data[a:b]) for a, b in zip(offsets, [*offsets[1:], len(data)], strict=True)]
     path.write_bytes(b"".join(frames))
+    plain.unlink()
     return [sum(map(len, frames[:n])) for n in range(len(frames))]
 
 

@@ -13,7 +13,7 @@ from scrapy.exceptions import UsageError
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.admission import admission
-from crawler.spiders.archive import archives_at
+from crawler.spiders.captures import archives_at
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources
 from crawler.store.engine import open_database

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import glob
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,34 +18,35 @@ from scrapy.crawler import Crawler
 from scrapy.statscollectors import StatsCollector
 
 from crawler import tally, warc
-from crawler.dates import parse_instant
-from crawler.errors import ConfigurationError, DatabaseUnreachable, SeedError
-from crawler.items import Candidate, Page, Record
+from crawler.errors import DatabaseUnreachable, SeedError
+from crawler.items import Record
 from crawler.sources import Source
-from crawler.spiders import fetches
 from crawler.spiders.admission import Admission, admission
+from crawler.spiders.captures import Event, archives_at, next_batch, outcome_of, page_of
 from crawler.spiders.room import Room
 from crawler.spiders.watermark import Watermark
 from crawler.store.archives import Claim
 from crawler.store.session import CrawlStore
-from crawler.store.writer import Stored
 from crawler.warc import Capture, End, Skipped
 
-BATCH_RECORDS, BATCH_BYTES = 200, 4 * 1024 * 1024  # read ahead at a time
 IN_FLIGHT_BYTES = 32 * 1024 * 1024
 MAX_CHOSEN = 20_000  # sources that are kept for the extraction; a large archive has more hosts than that
-KEPT_HEADERS = frozenset(fetches.KEPT_HEADERS) - {"content-encoding"}  # bodies are decoded
-Event = Capture | Skipped | End
 
 
 @dataclass(slots=True)
 class Job:
-    """The file that is being read. `changed`: more of it is done than is noted; `offset`: how far it was read."""
+    """The file that is being read.
+
+    `changed`: more of it is done than is noted; `offset`: how far it was read; `damage`: what is wrong with its end.
+    """
 
     path: Path
     watermark: Watermark
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     offset: int = 0
+    damage: str | None = None
+    over: bool = False
+    lost: bool = False  # this run had lost its lock, and another took the file
 
 
 class ArchiveSpider(Spider):
@@ -148,27 +147,29 @@ class ArchiveSpider(Spider):
         assert self.asked
         if claim.records:
             self.logger.info("%s: going on behind record %d", path, claim.records)
-        job = Job(path, Watermark(claim))
+        job = Job(path, Watermark(claim), offset=claim.done_offset)
         self.marker = asyncio.create_task(self.marking(store, job))
         after = (claim.records, claim.done_offset)
         events = warc.read(path, limit=self.limit, after=after, refusal=self.asked.refusal)
         try:
-            while store.failure is None and (batch := await self.read(next_batch, events)):
+            while not (store.failure or job.lost) and (batch := await self.read(next_batch, events)):
                 await self.meet(store, [event for event in batch if isinstance(event, Capture)])
                 for event in batch:
                     await self.event(job, event)
                 job.changed.set()
         except OSError:
-            await self.all_done()
+            await self.all_done(job)
             raise
-        await self.all_done()
-        if store.failure is None:
-            await store.mark(job.watermark.mark(finished=True))
+        await self.all_done(job)
+        if job.lost:
+            self.logger.warning("%s: another crawl has it now", path)
+        elif store.failure is None:
+            await store.mark(job.watermark.end(job.damage))
             self.finished(job)
 
     async def event(self, job: Job, event: Event) -> None:
         if isinstance(event, End):
-            job.watermark.damaged(event.damage)
+            job.damage = event.damage
             return
         self.count("records")
         self.count("bytes", max(0, event.offset - job.offset))
@@ -183,11 +184,14 @@ class ArchiveSpider(Spider):
         self.tasks.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self.tasks.discard)
 
-    async def all_done(self) -> None:
+    async def all_done(self, job: Job) -> None:
         """Waits for the pages that are on their way; when the run is shut down, they go on all the same."""
         if self.tasks:
             await asyncio.wait(self.tasks)
-        self.closed()
+        job.over = True
+        job.changed.set()
+        if self.marker is not None:
+            await self.marker
 
     def closed(self, reason: str = "") -> None:
         if self.marker is not None:
@@ -195,11 +199,12 @@ class ArchiveSpider(Spider):
 
     async def marking(self, store: CrawlStore, job: Job) -> None:
         """Notes in the database how far a file is done: always one write at a time, and no timer."""
-        while await job.changed.wait():
+        while not job.over:
+            await job.changed.wait()
             job.changed.clear()
             # When the database or the store is gone, the next run looks at the last pages once more.
             with contextlib.suppress(DatabaseUnreachable, RuntimeError):
-                await store.mark(job.watermark.mark())
+                job.lost = not await store.mark(job.watermark.mark())
 
     async def page(self, job: Job, capture: Capture) -> None:
         """A page through the pipelines; it is done once it is committed."""
@@ -207,13 +212,17 @@ class ArchiveSpider(Spider):
         source = self.asked.source_of(capture.url, capture.hints)
         tally.count(self.crawler.stats, source.id, "fetched")
         record = Record(page=page_of(capture, source.id, job.path.name))
+        scraper = self.crawler.engine.scraper
         try:
-            await self.crawler.engine.scraper.start_itemproc_async(record, response=None)
+            await scraper.start_itemproc_async(record, response=None)
         finally:
             self.room.leave(len(capture.body))
         if record.stored is not None or self.store.failure is None:
             job.watermark.done(capture.number, outcome_of(record))
             job.changed.set()
+        # A scraper that is closing looks whether it may when a response is done, but not (2.19.0) when an item is that
+        # came without one: Ctrl-C would wait for ever.
+        scraper._check_if_closing()
 
     async def meet(self, store: CrawlStore, captures: Sequence[Capture]) -> None:
         """Sources that come for the first time get their rows."""
@@ -241,67 +250,3 @@ class ArchiveSpider(Spider):
         stats: StatsCollector | None = self.crawler.stats
         if stats is not None and number:
             stats.inc_value(f"archive/{what}", count=number)
-
-
-def archives_at(pattern: object) -> list[Path]:
-    """The files that a path or a glob names, sorted. Raises ConfigurationError when there is none."""
-    if not isinstance(pattern, str) or not pattern.strip():
-        raise ConfigurationError("say which files: scrapy crawl archive -a warc='archives/*.warc.gz'")
-    if Path(pattern).is_dir():
-        raise ConfigurationError(f"{pattern} is a folder; name its files: -a warc='{pattern.rstrip('/')}/*.warc.gz'")
-    found = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)  # noqa: PTH207 (absolute ones)
-    files = sorted(path for path in map(Path, found) if path.is_file())
-    if not files:
-        raise ConfigurationError(f"-a warc={pattern} names no file")
-    return files
-
-
-def next_batch(events: Iterator[Event]) -> list[Event]:
-    """The next records, until there are enough of them."""
-    batch: list[Event] = []
-    size = 0
-    for event in events:
-        batch.append(event)
-        size += len(event.body) if isinstance(event, Capture) else 0
-        if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
-            break
-    return batch
-
-
-def page_of(capture: Capture, source: str, found_at: str) -> Page:
-    headers = {name: value for name, value in capture.headers.items() if name in KEPT_HEADERS}
-    hints = {name: capture.hints.get(name) for name in ("title", "guid", "published_at", "modified_at")}
-    said = {name: value for name, value in hints.items() if isinstance(value, str)}
-    candidate = Candidate(
-        url=capture.url,
-        source=source,
-        found_in="archive",
-        found_at=found_at,
-        title=said.get("title"),
-        guid=said.get("guid"),
-        published_at=_instant(said.get("published_at")),
-        modified_at=_instant(said.get("modified_at")),
-    )
-    return Page(
-        url=capture.url,
-        requested_url=capture.url,
-        source=source,
-        status=capture.status,
-        headers=headers,
-        html=capture.body,
-        fetched_at=capture.at,
-        candidate=candidate,
-    )
-
-
-def _instant(raw: str | None) -> datetime | None:
-    found = parse_instant(raw)
-    return found.at if found else None
-
-
-def outcome_of(record: Record) -> str:
-    """What became of a page, as the archive's row counts it."""
-    stored: Stored | None = record.stored
-    if stored is None or stored.error:
-        return "failed" if stored is None else "store_refused"
-    return stored.outcome or record.rejected or "not_an_article"

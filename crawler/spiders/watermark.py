@@ -41,9 +41,10 @@ class Watermark:
         self._by_number.pop(number).outcome = outcome
         self._advance()
 
-    def damaged(self, damage: str | None) -> None:
-        """The first complaint about a file is the one that is kept."""
+    def end(self, damage: str | None) -> Mark:
+        """All records came and are done; `damage`: what is wrong with the file behind them."""
         self.error = self.error or damage
+        return self.mark(finished=True)
 
     def mark(self, *, finished: bool = False) -> Mark:
         return Mark(
@@ -60,7 +61,7 @@ class Watermark:
         while self._waiting and (outcome := self._waiting[0].outcome) is not None:
             held = self._waiting.popleft().held
             self.records, self.done_offset = held.number, held.offset
-            self.damaged(held.damage)
+            self.error = self.error or held.damage  # the first complaint is the one that is kept
             if outcome in STORED:
                 self.stored += 1
             else:

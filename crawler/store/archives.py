@@ -62,7 +62,7 @@ WHERE id = :id
 """)
 _MARK = text("""
 UPDATE archives SET records = :records, stored = :stored, skipped = :skipped, done_offset = :done_offset,
-    error = :error, finished_at = CASE WHEN :finished THEN now() END
+    error = coalesce(error, :error), finished_at = CASE WHEN :finished THEN now() ELSE finished_at END
 WHERE id = :id AND lease_crawl = :crawl_id AND records <= :records
 """).bindparams(bindparam("skipped", type_=JSONB))
 
@@ -76,7 +76,7 @@ def claim(connection: Connection, crawl_id: int, file: Identity, selection: str,
     row = connection.execute(_FIND, {**given, "size": file.size, "crawl_id": crawl_id}).mappings().one()
     if row["finished"] and not (again and row["finished_before"]):
         return Claim(state="done", records=row["records"], stored=row["stored"], skipped=row["skipped"])
-    if row["lease_crawl"] not in (None, crawl_id) and _is_alive(connection, row["lease_crawl"]):
+    if not row["finished"] and row["lease_crawl"] not in (None, crawl_id) and _is_alive(connection, row["lease_crawl"]):
         return Claim(state="taken", skipped={})
     connection.execute(_LEASE, {"id": row["id"], "crawl_id": crawl_id})
     if row["finished"]:
