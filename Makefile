@@ -3,8 +3,9 @@ PYTHON ?= python3
 DEMO_PORT ?= 48080
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help demo test golden-update check format lock clean
+.PHONY: help demo test browser golden-update check format lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -14,6 +15,17 @@ demo: $(VENV)/.runtime  ## crawl a small fake newspaper into the embedded Postgr
 
 test: $(VENV)/.development  ## all tests
 	$(BIN)/python -m pytest
+
+browser: $(VENV)/.browser  ## what `render: true` needs: Playwright and, as root on Debian, Chromium
+	@for program in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		if [ -n "$$program" ] && command -v "$$program" > /dev/null; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "Installing Chromium (once) ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium; \
+	else \
+		echo "There is no Chromium: apt-get install chromium, or set CHROMIUM to the path of one"; exit 1; \
+	fi
 
 golden-update: $(VENV)/.development  ## write what extraction makes of the golden pages; refuses what their truth forbids
 	@$(BIN)/python -m tests.golden.update
@@ -30,8 +42,10 @@ format: $(VENV)/.development  ## mend what a program can mend
 	$(BIN)/ruff check --fix .
 
 lock: $(VENV)/.development  ## pin dependencies anew (needs uv on the PATH)
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["browser"], sep="\n")' | \
+		$(COMPILE) - -c requirements.lock -o requirements-browser.lock
+	$(COMPILE) pyproject.toml --extra browser --group dev -c requirements.lock -c requirements-browser.lock -o requirements-dev.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
@@ -40,6 +54,10 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: requirements.lock | $(VENV)/bin/python
 	@echo "Installing (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.browser: requirements-browser.lock $(VENV)/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock
 	@touch $@
 
 $(VENV)/.development: requirements-dev.lock | $(VENV)/bin/python

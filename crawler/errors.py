@@ -10,6 +10,7 @@
     └── PageError               one page is given up with a reason; the crawl goes on
         ├── FeedError           a feed or sitemap that is none
         ├── PayloadError        the body of a response cannot be decoded
+        ├── HostUnavailable     the host rests for longer than this run waits
         └── ExtractionError     the worker crashed, hung or ran out of memory
 
 A docstring is the default message.
@@ -69,6 +70,12 @@ class PayloadError(PageError):
     def __init__(self, *, reason: str) -> None:
         super().__init__()
         self.reason = reason
+
+
+class HostUnavailable(PageError):
+    """The host has asked for a longer pause than this run waits."""
+
+    reason = "host_unavailable"
 
 
 class ExtractionError(PageError):

@@ -48,6 +48,9 @@ class Page:
     fetched_at: datetime
     candidate: Candidate | None = None
     url_id: int | None = None  # the frontier's row
+    attempts: int = 1  # this fetch is the how manyth in a row
+    step: int | None = None  # the look at a stored article that it is (recheck.py)
+    chain: tuple[str, ...] = ()  # the addresses that redirected here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,3 +170,18 @@ class Record:
     rejected: str | None = None
     rejected_detail: str | None = None
     stored: Any = None  # store.writer.Stored, once it is committed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredRobots:
+    """The robots.txt of one origin (`https://host:port`) as it was last answered.
+
+    body: the first 500 KiB of a 2xx answer, as they came; empty for a missing file (4xx), which allows everything.
+    status: None without an answer. failure: why it could not be read, which forbids everything; None if it could.
+    """
+
+    body: bytes
+    status: int | None
+    failure: str | None
+    fetched_at: datetime
+    good_until: datetime

@@ -62,6 +62,7 @@ OUTCOMES: dict[str, Ending] = {
     "not_html": Ending("excluded"),
     "too_large": Ending("excluded"),
     "truncated": Ending("failed", PASSING),  # fewer bytes than were promised, or half a gzip stream
+    "bad_response": Ending("failed", DOUBTS),  # no HTTP that can be understood
     "bad_encoding": Ending("failed", DOUBTS),  # a content encoding that cannot be undone
     "redirect_loop": Ending("failed", DOUBTS),
     "bad_redirect": Ending("excluded"),  # to no http(s) address, or to none at all
@@ -72,13 +73,15 @@ OUTCOMES: dict[str, Ending] = {
     "tls": Ending("failed", WALLS),  # a certificate that does not hold
     "download_error": Ending("failed", PASSING),
     # -- not asked
-    "blocked_address": Ending("excluded"),
+    "blocked_address": Ending("excluded", (_DAY, _WEEK)),  # a captive portal or a broken resolver says so, too
     "unsupported_scheme": Ending("excluded"),
     "robots_forbidden": Ending("excluded", (_DAY, _WEEK, 30 * _DAY), endless=True),  # asks only the stored robots.txt
     "robots_unreachable": Ending("failed", PASSING),
     "host_unavailable": Ending("failed", PASSING),  # it asked for a longer pause than this run has
+    "crawl_closing": Ending("queued", (timedelta(0),), endless=True),  # it was this run's turn, and there was none
     "browser_missing": Ending("failed", DOUBTS),  # the seed wants rendering, and there is no browser
     "render_failed": Ending("failed", PASSING),
+    "listing_url": Ending("excluded"),  # a sitemap names it, and its address says that it is no article
     "ignored": Ending("failed", DOUBTS),
 }
 

@@ -22,6 +22,7 @@ ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "").lower() in
     "yes",
     "on",
 )  # fetch from private and loopback addresses too
+CHROMIUM = os.environ.get("CHROMIUM", "")  # path or name; empty: chromium, chromium-browser or google-chrome
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
@@ -30,7 +31,11 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: th
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = int(os.environ.get("EXTRACTION_WORKERS") or os.cpu_count() or 1)
-RECHECK_AFTER = 3600  # seconds until a stored article that is still announced is asked for again (conditionally)
+OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
+RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
+RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
+RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
+RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is
 RETRY_AFTER_MAX = 600  # seconds; a host that wants a longer pause is left for this run
 RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, with jitter
 RETRY_BACKOFF_MAX = 60.0
@@ -50,19 +55,32 @@ CONCURRENT_REQUESTS = 32
 CONCURRENT_REQUESTS_PER_DOMAIN = 2
 COOKIES_ENABLED = False
 DEFAULT_REQUEST_HEADERS = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5"}
+DNS_TIMEOUT = 15  # seconds; less than DOWNLOAD_TIMEOUT, so that it is known what failed
 DOWNLOADER = "crawler.downloader.slots.PoliteDownloader"
 DOWNLOADER_MIDDLEWARES = {
-    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "crawler.downloader.decoding.DecodingMiddleware": 590,
+    "crawler.downloader.browser.RenderMiddleware": 90,
     "crawler.downloader.guard.AddressGuard": 760,
     "crawler.downloader.robots.RobotsMiddleware": 100,
     "crawler.downloader.retry.BackoffRetryMiddleware": 550,
 }
 DOWNLOAD_DELAY = 1.0
-DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
+DOWNLOAD_DELAY_JITTER = 0.1  # of the delay, on top of it: it is never shorter
+DOWNLOAD_HANDLERS = {
+    "data": None,
+    "file": None,
+    "ftp": None,
+    "http": "crawler.downloader.handler.HttpHandler",
+    "https": "crawler.downloader.handler.HttpHandler",
+    "s3": None,
+}
 DOWNLOAD_MAXSIZE = 10 * 1024 * 1024
 DOWNLOAD_TIMEOUT = 30
 DOWNLOAD_WARNSIZE = 0
+DOWNLOAD_VERIFY_CERTIFICATES = True  # for whatever does not go through our handler, which does
 EXTENSIONS = {
     "scrapy.extensions.logstats.LogStats": None,  # ours counts articles
     "crawler.extensions.crawl_log.CrawlLog": 100,

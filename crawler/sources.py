@@ -32,7 +32,9 @@ __all__ = [
     "source_names",
 ]
 
-RESERVED_IDS = frozenset({"archive", "news", "page"})  # spiders of their own
+RESERVED_IDS = frozenset(
+    {"archive", "news", "page", "rejected", "failed", "dropped", "outcome", "listing"}
+)  # spiders of their own
 
 _ID = re.compile(r"[a-z0-9_]+")
 
@@ -73,8 +75,14 @@ class Source(SeedModel):
     """Which URLs are articles."""
     max_age_days: Annotated[StrictInt, Field(gt=0)] | None = None
     """Candidates whose feed or sitemap says that they are older are not followed; None: no limit."""
+    render: StrictBool = False
+    """True: its articles are what a browser shows once their scripts have run; for pages that are empty without."""
+    render_listings: StrictBool = False
+    """True: the same for its home page and `listings`."""
     schedule: Schedule | None = None
     """Five cron fields, in UTC: when a scheduled crawl is due; None: only on demand."""
+    verify_tls: StrictBool = True
+    """False: any TLS certificate will do, one that has expired, is for another host or signed by itself as well."""
     boilerplate: tuple[BoilerplateRule, ...] = ()
     """Rules for what the general ones cannot know."""
     enabled: StrictBool = True
@@ -95,7 +103,7 @@ class Source(SeedModel):
         if not _ID.fullmatch(value):
             raise ValueError(f"{value!r} must be snake_case: only a-z, 0-9 and _")
         if value in RESERVED_IDS:
-            raise ValueError(f"{value!r} is the name of a spider; choose another")
+            raise ValueError(f"{value!r} means something else to the crawler; choose another")
         return value
 
     @field_validator("boilerplate")

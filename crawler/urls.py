@@ -39,12 +39,26 @@ _SAFE_IN_PATH = "%/:@!$&'()*+,;=~"
 _SAFE_IN_QUERY = _SAFE_IN_PATH + "?"
 _EDGES = "".join(map(chr, range(0x21))) + "\u00a0\u200b\ufeff"
 
+# Other dresses of one page: for phones, for a printer, for one reader's session.
+_WWW = re.compile(r"(?:www\d?|m|mobile|mobil|amp|touch|wap)\.")
+_DRESS_SEGMENTS = frozenset({"amp", "amphtml", "print"})
+_DRESS_ENDINGS = re.compile(r"(?:\.amp|[.-]amp(?=\.html?$)|[._-]print(?=\.html?$))", re.IGNORECASE)
+_DRESS_FLAGS = re.compile(r"(?:(?:is)?amp|mobile|print|printable|printer)(?:=(?:1|true|yes|on|)?)?")
+_DRESS_CHOICES = re.compile(
+    r"(?:view|outputtype|output|displaymode|amp|layout)=(?:amp|amphtml|print|printable|printer|mobile)"
+)
+_SESSION = re.compile(  # a value that is no short number: `sid=1234` may well be a story
+    r"(?:phpsessid|jsessionid|aspsessionid\w*|cftoken|session_?id|sessid|sid|zenid)=(?=[^=]*\d)[0-9a-z._-]{16,}"
+)
+_SESSION_SEGMENT = re.compile(r";jsessionid=[^/;?]*|/\(S\([0-9a-z]{20,}\)\)", re.IGNORECASE)
+_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
 
-def canonical_url(url: str | None, base: str | None = None) -> str | None:
+
+def canonical_url(url: str | None, base: str | None = None, *, tracking: bool = False) -> str | None:
     """The absolute http(s) URL under which an address is known, or None if it is none; idempotent.
 
     Fragment, credentials, default port and tracking parameters go; the order of the query stays, and so do a trailing
-    slash and `www.`, since only the server knows what they mean.
+    slash and `www.`, since only the server knows what they mean. `tracking`: its parameters stay, too.
     """
     parts = _split(url, base)
     if parts is None:
@@ -53,9 +67,41 @@ def canonical_url(url: str | None, base: str | None = None) -> str | None:
     if netloc is None:
         return None
     path = _without_dots(_escaped(parts.path, _SAFE_IN_PATH)) or "/"
-    query = _without_tracking(_escaped(parts.query, _SAFE_IN_QUERY))
+    query = _escaped(parts.query, _SAFE_IN_QUERY)
+    query = query if tracking else _without_tracking(query)
     result = urlunsplit((parts.scheme, netloc, path, query, ""))
     return result if len(result) <= MAX_LENGTH else None
+
+
+def url_key(url: str) -> str | None:
+    """The identity of a page: the same for all addresses that differ only in what does not choose a page; idempotent.
+
+    Scheme, `www.` and a phone's host, trailing slash, `index.html`, AMP, print and mobile marks, session ids, the order
+    of the query and what `canonical_url` takes away do not count. None for what is no http(s) URL. It is no address:
+    what is fetched is the URL that was found.
+    """
+    canonical = canonical_url(url if "://" in url else f"http://{url}")
+    if canonical is None:
+        return None
+    parts = urlsplit(canonical)
+    query = sorted(pair for pair in parts.query.split("&") if pair and not _is_dress(pair) and not _is_session(pair))
+    path, before = parts.path, ""
+    while path != before:  # what is taken away may uncover another mark
+        before, path = path, _without_marks(_SESSION_SEGMENT.sub("", path))
+        path = (path if query else _INDEX.sub("/", path)).rstrip("/")
+    return _bare_host(parts.netloc) + (path or "/") + ("?" + "&".join(query) if query else "")
+
+
+def is_variant(url: str) -> bool:
+    """Whether an address is marked as the AMP, print or phone version of a page, which has a better one."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower()
+    marked = not host.startswith("www") and _bare_host(host) != host
+    return (
+        marked
+        or _without_marks(parts.path) != parts.path
+        or any(_is_dress(pair) for pair in parts.query.split("&") if pair)
+    )
 
 
 def host_of(url: str) -> str:
@@ -70,6 +116,12 @@ def same_site(url: str, other: str) -> bool:
     """Whether both belong to one registrable domain (`news.herald.example` and `www.herald.example` do)."""
     site = _site(host_of(url))
     return bool(site) and site == _site(host_of(other))
+
+
+def labels_of(url: str) -> tuple[str, str]:
+    """The name that a site registered, and the suffix below which it did: ("herald", "co.uk"); empty without one."""
+    found = _suffixes()(host_of(url))
+    return found.domain, found.suffix
 
 
 def _split(url: str | None, base: str | None) -> SplitResult | None:
@@ -144,6 +196,41 @@ def _without_tracking(query: str) -> str:
 def _is_tracking(pair: str) -> bool:
     name = unquote(pair.partition("=")[0]).lower()
     return name in TRACKING or name.startswith(TRACKING_PREFIXES)
+
+
+@lru_cache(maxsize=4_096)
+def _bare_host(netloc: str) -> str:
+    """Without `www.` and its like, as long as a domain is left."""
+    while (match := _WWW.match(netloc)) and _is_domain(netloc[match.end() :]):
+        netloc = netloc[match.end() :]
+    return netloc.removesuffix(":443").removesuffix(":80")
+
+
+def _is_domain(netloc: str) -> bool:
+    host = netloc.partition(":")[0]
+    return "." in host and _suffixes()(host).suffix != host
+
+
+def _without_marks(path: str) -> str:
+    """Without an AMP or print mark as the first or the last segment or in the file's name; the rest must be a page."""
+    segments = path.split("/")
+    named = [segment for segment in segments if segment]
+    if len(named) > 1 and named[0].lower() in _DRESS_SEGMENTS:
+        segments.remove(named[0])
+        named = named[1:]
+    if len(named) > 1 and named[-1].lower() in _DRESS_SEGMENTS:
+        del segments[len(segments) - 1 - segments[::-1].index(named[-1])]
+    segments[-1] = _DRESS_ENDINGS.sub("", segments[-1]) or segments[-1]
+    return "/".join(segments)
+
+
+def _is_dress(pair: str) -> bool:
+    plain = unquote(pair).lower()
+    return bool(_DRESS_FLAGS.fullmatch(plain) or _DRESS_CHOICES.fullmatch(plain))
+
+
+def _is_session(pair: str) -> bool:
+    return bool(_SESSION.fullmatch(unquote(pair).lower()))
 
 
 @lru_cache(maxsize=4_096)

@@ -60,7 +60,7 @@ def story(server_url: str, template: str, tmp_path_factory: pytest.TempPathFacto
         written = {article.slug: article for article in paper.articles}
         first = crawl(bench, paper, "-o", str(room / "out.jsonl"), "-o", str(room / "out.csv"))
         second = crawl(bench, paper)
-        rechecked = crawl(bench, paper, "-s", "RECHECK_AFTER=0")
+        rechecked = crawl(bench, paper, "-a", "recheck=1")
         edited = paper.edit(EDITED, ADDED)
         after_edit = crawl(bench, paper)
         yield Story(bench, written, edited, first, second, rechecked, after_edit, room)

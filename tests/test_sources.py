@@ -36,7 +36,10 @@ articles:
   allow: ['/\d{4}/\d{2}/\d{2}/']
   deny: ['/live/', '/video/']
 max_age_days: 7
+render: true
+render_listings: true
 schedule: '*/30 * * * *'
+verify_tls: false
 boilerplate:
   - id: herald-support
     kind: support
@@ -66,7 +69,7 @@ def rule(**keys: object) -> BoilerplateRule:
 def test_name_and_homepage_are_enough(tmp_path: Path) -> None:
     source = load_source(seed(tmp_path, MINIMAL))
     assert source == Source(id="example_herald", name="Example Herald", homepage="https://www.herald.example/")
-    assert source.enabled
+    assert source.enabled and source.verify_tls
     assert source.wants("https://www.herald.example/anything")
 
 
@@ -76,6 +79,8 @@ def test_every_key(tmp_path: Path) -> None:
     assert source.languages == ("cy", "pt-BR")
     assert source.archives == ("https://www.herald.example/sitemap.xml",)
     assert (source.max_age_days, source.schedule, source.enabled) == (7, "*/30 * * * *", False)
+    assert source.verify_tls is False
+    assert source.render and source.render_listings
     assert source.boilerplate[0].matches("support  the Herald!\nEvery pound helps.")
     assert set(Source.model_fields) - {"id"} <= {line.partition(":")[0] for line in FULL.splitlines()}
 
@@ -130,7 +135,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
 
 BROKEN = {
     "langauge: en": "unknown key 'langauge'; did you mean 'language'? Allowed: name, homepage, language, languages, "
-    "country, feeds, sitemaps, archives, listings, articles, max_age_days, schedule, boilerplate, enabled, note",
+    "country, feeds, sitemaps, archives, listings, articles, max_age_days, render, render_listings, schedule, "
+    "verify_tls, boilerplate, enabled, note",
     "zzz: 1": "unknown key 'zzz'; Allowed: name, ",
     "id: herald": "unknown key 'id'; Allowed: name, ",
     "articles: {alow: [x]}": "articles: unknown key 'alow'; did you mean 'allow'? Allowed: allow, deny",
@@ -251,7 +257,7 @@ def test_a_file_name_is_snake_case(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["news", "page"])
 def test_a_file_is_not_named_like_a_spider(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SeedError, match=f"file name: '{name}' is the name of a spider; choose another"):
+    with pytest.raises(SeedError, match=f"file name: '{name}' means something else to the crawler; choose another"):
         load_source(seed(tmp_path, MINIMAL, name))
 
 

@@ -110,7 +110,7 @@ def test_forgiving_is_for_good(story: Story) -> None:
     assert forgiven.status == 0
     assert f"{KEY} is forgiven for good; it went back into {len(story.printed)} stored articles." in forgiven.out
     assert all(BOX in body for body in story.bodies().values())
-    assert story.bench.crawl(SOURCE, "-s", "RECHECK_AFTER=0").status == 0
+    assert story.bench.crawl(SOURCE, "-a", "recheck=1").status == 0
     assert story.bench.scrapy("template", SOURCE, "--learn").status == 0
     assert all(BOX in body for body in story.bodies().values())
     assert story.bench.value("SELECT state FROM boilerplate_blocks WHERE key = %s", KEY) == "forgiven"

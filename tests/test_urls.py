@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.urls import MAX_LENGTH, canonical_url, host_of, same_site
+from crawler.urls import MAX_LENGTH, canonical_url, host_of, is_variant, same_site, url_key
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()))
 almost_urls = st.text("abF5é/.:@%2e[]?&=#;\\ \t").map(lambda rest: "http://" + rest)
@@ -135,3 +135,61 @@ def test_host_of() -> None:
 )
 def test_same_site(one: str, other: str, same: bool) -> None:
     assert same_site(one, other) is same
+
+
+SAME = "herald.example/2026/bridge?id=5"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.herald.example/2026/bridge?id=5",
+        "http://herald.example/2026/bridge/?id=5&utm_source=x#top",
+        "https://m.herald.example/2026/bridge?id=5",
+        "https://mobile.herald.example/2026/bridge?mobile=1&id=5",
+        "https://amp.herald.example/2026/bridge?id=5",
+        "https://www.herald.example/amp/2026/bridge?id=5",
+        "https://www.herald.example/2026/bridge/amp/?id=5",
+        "https://www.herald.example/2026/bridge.amp?id=5",
+        "https://www.herald.example/2026/bridge?id=5&outputType=amp",
+        "https://www.herald.example/print/2026/bridge?id=5",
+        "https://www.herald.example/2026/bridge?view=print&id=5",
+        "https://www.herald.example/2026/bridge;jsessionid=0A1B2C?id=5",
+        "https://www.herald.example/2026/bridge?PHPSESSID=8f14e45fceea167a5a36dedd4bea2543&id=5",
+    ],
+)
+def test_one_page_has_one_key(url: str) -> None:
+    assert url_key(url) == SAME
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://herald.example/", "herald.example/"),
+        ("https://herald.example/index.html", "herald.example/"),
+        ("https://herald.example/a/index.php?id=2", "herald.example/a/index.php?id=2"),
+        ("https://herald.example/a?b=2&a=1", "herald.example/a?a=1&b=2"),
+        ("https://herald.example/print", "herald.example/print"),
+        ("https://herald.example/amp/", "herald.example/amp"),
+        ("https://herald.example/a?sid=1234", "herald.example/a?sid=1234"),
+        ("https://herald.example/a?view=2", "herald.example/a?view=2"),
+        ("https://herald.example/A", "herald.example/A"),
+        ("https://herald.example/amp/print/b/index.html/amp", "herald.example/b"),
+        ("https://amp.co.uk/a", "amp.co.uk/a"),
+        ("https://news.herald.example/a", "news.herald.example/a"),
+        ("https://herald.example:8443/a", "herald.example:8443/a"),
+    ],
+)
+def test_what_chooses_a_page_stays_in_its_key(url: str, key: str) -> None:
+    assert url_key(url) == key
+
+
+@given(st.one_of(any_text, almost_urls, almost_urls.map(lambda url: url.replace("F", "/amp/?print"))))
+def test_a_keys_key_is_itself(url: str) -> None:
+    key = url_key(url)
+    assert key is None or url_key(key) == key
+
+
+def test_amp_print_and_phone_versions_are_told_apart_from_the_page() -> None:
+    assert all(map(is_variant, ["https://a.example/amp/b", "https://m.a.example/b", "https://a.example/b?print=1"]))
+    assert not any(map(is_variant, ["https://www.a.example/b", "https://a.example/amp", "https://a.example/b?id=1"]))

@@ -15,14 +15,15 @@ from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.admission import admission
 from crawler.spiders.captures import archives_at
 from crawler.spiders.page import address
-from crawler.spiders.selection import chosen_sources
+from crawler.spiders.selection import chosen_sources, span_of
 from crawler.store.engine import open_database
 
+BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 ARGUMENTS = {
-    "archive": {"warc", "sources", "seeded", "since", "until", "again"},
-    "news": {"sources", "archives"},
-    "page": {"url"},
+    "archive": ("warc", "sources", "seeded", "since", "until", "again"),
+    "news": ("sources", *BACKFILL),
+    "page": ("url",),
 }
 
 
@@ -62,7 +63,7 @@ class Command(crawl.Command):
     def check(self, name: str, arguments: dict[str, str]) -> None:
         """Raises ConfigurationError for what cannot be crawled."""
         assert self.settings is not None
-        known = ARGUMENTS.get(name, {"archives"})
+        known = set(ARGUMENTS.get(name, BACKFILL))
         for given in arguments.keys() - known:
             raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")
         if arguments.get("sources") is not None and not arguments["sources"].strip(" ,"):
@@ -74,6 +75,7 @@ class Command(crawl.Command):
             admission(Path(self.settings["SEEDS_DIR"]), arguments)
         else:
             chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
+            span_of(arguments.get("since"), arguments.get("until"))
 
     def crawl(self, name: str, arguments: dict[str, str]) -> None:
         assert self.crawler_process is not None

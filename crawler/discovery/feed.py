@@ -75,13 +75,18 @@ def _instant(raw: str | None, now: datetime | None) -> datetime | None:
 
 
 def _xml_entries(text: str, url: str) -> Iterator[_Entry]:
+    parsed = parsed_xml(text, url)
+    is_atom = parsed.get("version", "").startswith("atom")
+    return (_xml_entry(entry, is_atom) for entry in parsed.entries)
+
+
+def parsed_xml(text: str, url: str) -> Any:
+    """feedparser's reading of an RSS or Atom feed. Raises FeedError."""
     root = root_of(text)
     if root is None or root[0] not in _FEED_ROOTS:
         what = "an HTML page" if root and root[0] == "html" else excerpt(text)
         raise FeedError(f"{url}: {what} instead of a feed")
-    parsed = _parsed(_bounded(text[root[1] :]), url)
-    is_atom = parsed.get("version", "").startswith("atom")
-    return (_xml_entry(entry, is_atom) for entry in parsed.entries)
+    return _parsed(_bounded(text[root[1] :]), url)
 
 
 def _parsed(xml: str, url: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lxml import etree
 
@@ -32,8 +32,13 @@ def feeds_and_sitemaps(html: bytes, url: str) -> list[str]:
     if tree is None:
         return []
     base = next((canonical_url(element.get("href"), url) for element in tree.iter("base")), None) or url
-    links = (element.get("href") or "" for element in tree.iter("link") if _names_a_list(element))
-    return _canonical((link for link in links if not _COMMENTS.search(link)), base)
+    return lists_among((dict(element.attrib) for element in tree.iter("link")), base)
+
+
+def lists_among(links: Iterable[Mapping[str, str]], base: str) -> list[str]:
+    """The same of <link> elements that were read already, by their attributes."""
+    named = (link.get("href") or "" for link in links if _names_a_list(link))
+    return _canonical((link for link in named if not _COMMENTS.search(link)), base)
 
 
 def sitemaps_from_robots(body: bytes, url: str) -> list[str]:
@@ -50,7 +55,7 @@ def _tree(html: bytes) -> etree._Element | None:
         return None
 
 
-def _names_a_list(link: etree._Element) -> bool:
+def _names_a_list(link: Mapping[str, str]) -> bool:
     relations = (link.get("rel") or "").lower().split()
     kind = (link.get("type") or "").partition(";")[0].strip().lower()
     return "sitemap" in relations or ("alternate" in relations and kind in _FEED_TYPES)

@@ -50,18 +50,18 @@ class AddressGuard:
         """Give the name that our resolver refused its true reason; a failed lookup would be retried."""
         host = _host(request)
         if isinstance(exception, CannotResolveHostError) and host in refused:
-            raise self._blocked(f"{host} has the address {refused[host]}, which is not public") from exception
+            raise self._blocked(host, f"has the address {refused[host]}, which is not public") from exception
 
     def _check(self, host: str) -> None:
         if host in self.proxy_hosts:
-            raise self._blocked(f"{host} is the proxy of this crawler")
+            raise self._blocked(host, "is the proxy of this crawler")
         address = literal_address(host)
         if address is not None and not is_public(address):
-            raise self._blocked(f"{host} is the address {address}, which is not public")
+            raise self._blocked(host, f"is the address {address}, which is not public")
 
-    def _blocked(self, message: str) -> BlockedAddress:
+    def _blocked(self, host: str, problem: str) -> BlockedAddress:
         self.stats.inc_value("downloader/blocked_addresses")
-        return BlockedAddress(message)
+        return BlockedAddress(f"{host} {problem}", host=host)
 
 
 def _host(request: Request) -> str:

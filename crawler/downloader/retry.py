@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 
 from crawler.downloader.slots import PAUSE
+from crawler.failures import outcome_of
 
 if TYPE_CHECKING:
     from scrapy import Request
+    from scrapy.http import Response
     from scrapy.settings import BaseSettings
 
 
@@ -25,6 +27,12 @@ class BackoffRetryMiddleware(RetryMiddleware):
         super().__init__(settings)
         self.base = settings.getfloat("RETRY_BACKOFF_BASE", 1.0)
         self.longest = settings.getfloat("RETRY_BACKOFF_MAX", 60.0)
+
+    def process_exception(
+        self, request: Request, exception: Exception, spider: object = None
+    ) -> Request | Response | None:
+        """A certificate is no better a few seconds later."""
+        return None if outcome_of(exception) == "tls" else super().process_exception(request, exception)
 
     def _retry(self, request: Request, reason: str | Exception | type[Exception]) -> Request | None:
         retried = super()._retry(request, reason)

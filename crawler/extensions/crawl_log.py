@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import CrawlerError
 from crawler.store.engine import Database, open_database
+from crawler.store.gate import HostGate
 from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,11 @@ logger = logging.getLogger(__name__)
 class CrawlLog:
     """Gives the spider its `store` when it opens."""
 
-    def __init__(self, database_url: str | None, data_dir: Path, patience: float, stats: StatsCollector) -> None:
+    def __init__(
+        self, database_url: str | None, data_dir: Path, patience: float, retry_after_max: float, stats: StatsCollector
+    ) -> None:
         self.database_url, self.data_dir, self.patience, self.stats = database_url, data_dir, patience, stats
+        self.retry_after_max = retry_after_max
         self.database: Database | None = None
 
     @classmethod
@@ -34,6 +38,7 @@ class CrawlLog:
             settings["DATABASE_URL"] or None,
             Path(settings["CRAWLER_DATA_DIR"]),
             settings.getfloat("DATABASE_PATIENCE"),
+            settings.getfloat("RETRY_AFTER_MAX"),
             crawler.stats,
         )
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
@@ -52,6 +57,7 @@ class CrawlLog:
         if buried:
             logger.info("crawls %s had been killed; what they had leased is queued again", buried)
         spider.store = store  # type: ignore[attr-defined]
+        spider.hosts = HostGate(store, self.retry_after_max)  # type: ignore[attr-defined]
         self.stats.set_value("crawl_id", store.crawl_id)
 
     def spider_closed(self, spider: Spider, reason: str) -> None:

@@ -25,6 +25,7 @@ LOG_EVERY = 15.0  # seconds, elsewhere
 LIVE_ROWS = 12
 LOG_WIDTH = 120  # characters, where there is no terminal to ask
 COLUMNS = {
+    "lists": "lists",
     "found": "announced",
     "known": "known",
     "fetched": "fetched",
@@ -153,6 +154,7 @@ def closing(stats: Mapping[str, Any], seconds: float, reason: str) -> list[Any]:
         ("Blocks dropped", "dropped"),
         ("Pages that are no articles", "rejected"),
         ("Not fetched", "failed"),
+        ("Feeds, sitemaps and sections", "listing"),
     ):
         found = tally.reasons(stats, group)
         if found:
@@ -166,7 +168,7 @@ def closing(stats: Mapping[str, Any], seconds: float, reason: str) -> list[Any]:
         parts.append(
             Text(f"Ended early ({reason}). What is left stays queued: run the crawl again.", style="bold yellow")
         )
-    elif not sums["stored"] and not sums["updated"] and sums["known"]:
+    elif not sums["stored"] and not sums["updated"] and (sums["known"] or sums["lists"]):
         parts.append(Text("Nothing new: everything that is announced is stored already, and nothing was stored twice."))
     parts.append(Text(f"{sums['stored']} new and {sums['updated']} changed articles in {seconds:.1f} s.", style="bold"))
     return parts

@@ -59,7 +59,8 @@ class ExtractPipeline:
             record.extraction = await self.pool.extract(page.html, page.url, sources.get(page.source), template)
         except ExtractionError as error:
             logger.warning("%s: %s (%s); the page is kept", page.url, error.reason, error)
-            record.rejected, record.rejected_detail = error.reason, str(error)
+            if record.rejected is None:
+                record.rejected, record.rejected_detail = error.reason, str(error)
         return record
 
     async def template(self, source: str) -> Template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -9,12 +10,17 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from crawler import tally
+from crawler.discovery.shapes import shape_of
 from crawler.items import Article, Record
+from crawler.outcomes import OUTCOMES
+from crawler.recheck import STEPS, Rates, next_look
+from crawler.rights import rights_of
 from crawler.store.frontier import Visit
 from crawler.store.pages import Archived, sha256
 from crawler.store.session import CrawlStore
 from crawler.store.writer import Entry, Stored
 
+WALLS = frozenset(("bot_challenge", "consent_wall"))
 COUNTED = {"new": "stored", "updated": "updated", "unchanged": "unchanged", "older": "unchanged"}
 
 
@@ -30,7 +36,9 @@ class StorePipeline:
 
     async def process_item(self, record: Record) -> Article:
         store: CrawlStore = self.crawler.spider.store  # type: ignore[union-attr]
-        stored = record.stored = await store.store(entry_of(record))
+        rates: Mapping[str, Rates] = getattr(self.crawler.spider, "rates", {})
+        steps: Sequence[float] = getattr(self.crawler.spider, "steps", STEPS)
+        stored = record.stored = await store.store(entry_of(record, rates.get(record.page.source, {}), steps))
         self.count(record, stored)
         if record.article is None or stored.error:
             raise DropItem(record.rejected or "store_refused")
@@ -38,6 +46,11 @@ class StorePipeline:
 
     def count(self, record: Record, stored: Stored) -> None:
         stats, source = self.crawler.stats, record.page.source
+        tally.count(stats, "outcome", "store_refused" if stored.error else outcome_of(record))
+        if record.page.status >= 400:
+            tally.count(stats, source, "failed")
+            tally.count(stats, "failed", outcome_of(record))
+            return
         if record.article is None or stored.outcome is None:
             tally.count(stats, source, "rejected")
             tally.count(stats, "rejected", record.rejected or "store_refused")
@@ -49,23 +62,42 @@ class StorePipeline:
                     tally.count(stats, "dropped", block.reason)
 
 
-def entry_of(record: Record) -> Entry:
+def outcome_of(record: Record) -> str:
+    """A word of outcomes.py."""
+    return record.article.page_type if record.article else record.rejected or "no_content"
+
+
+def entry_of(record: Record, rates: Rates, steps: Sequence[float]) -> Entry:
     """What a fetch leaves behind."""
-    page = record.page
-    if page.url_id is None:  # out of an archive
-        return replace(entry_of(replace(record, page=replace(page, url_id=0))), found=page.candidate)
-    if record.rejected and record.rejected.startswith("extraction_"):
-        # Tried again later, and without validators: a 304 would leave it without its article for ever.
-        visit = Visit(url_id=page.url_id, state="failed", reason=record.rejected, retry=True)
-        archived = Archived(page=page, outcome=record.rejected, detail=record.rejected_detail)
-        return Entry(visit=visit, archived=archived)
+    page, article = record.page, record.article
+    if page.url_id is None:  # out of an archive: nothing is asked for again because of it
+        entry = entry_of(replace(record, page=replace(page, url_id=0)), rates, steps)
+        visit = replace(entry.visit, look=None, fetched_at=page.fetched_at)
+        return replace(entry, visit=visit, found=page.candidate)
+    outcome = outcome_of(record)
+    # What is tried again is asked for without validators: a 304 would leave it without its article for ever.
+    final = not OUTCOMES[outcome].again
+    published_at = article.published_at if article else None
     visit = Visit(
         url_id=page.url_id,
-        state="fetched",
-        reason=record.rejected,
-        etag=page.headers.get("etag"),
-        last_modified=page.headers.get("last-modified"),
-        html_sha256=sha256(page.html),
+        source=page.source,
+        outcome=outcome,
+        detail=record.rejected_detail,
+        attempts=page.attempts,
+        looked=page.step,
+        look=next_look(published_at, page.fetched_at, rates, salt=page.url_id, steps=steps) if article else None,
+        published_at=published_at or (page.fetched_at if article and page.step is None else None),
+        etag=page.headers.get("etag") if final else None,
+        last_modified=page.headers.get("last-modified") if final else None,
+        html_sha256=sha256(page.html) if final else None,
     )
-    archived = Archived(page=page, outcome=record.rejected or "article", detail=record.rejected_detail)
-    return Entry(visit=visit, archived=archived, article=record.article)
+    if page.status >= 400 and outcome not in WALLS:
+        return Entry(visit=visit)  # an error's page tells nothing that its status does not
+    archived = Archived(
+        page=page,
+        outcome="article" if article else outcome,
+        detail=record.rejected_detail,
+        rights=rights_of(page.headers, page.html),
+    )
+    shape = shape_of(page.requested_url)
+    return Entry(visit=visit, archived=archived, article=article, chain=page.chain, shape=shape)

@@ -1,25 +1,21 @@
-"""How a fetch ended, in the frontier's words: pure functions over Scrapy's responses and failures."""
+"""How a fetch ended, in the words of OUTCOMES: pure functions over Scrapy's responses and failures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadTimeoutError,
-    IgnoreRequest,
-)
 from scrapy.http import Response
+from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from crawler.errors import PageError
+from crawler.failures import detail_of, outcome_of
+from crawler.urls import canonical_url
 
-GONE = frozenset((404, 410))
-FORBIDDEN = frozenset((401, 402, 403, 407, 451))
-HANDLED_STATUSES = [204, 304, *range(400, 600)]  # all but redirects, which Scrapy follows
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+# For `handle_httpstatus_list`: every end is judged here, of requests with `dont_redirect` and of those without.
+UNFOLLOWED_STATUSES = [*range(300, 1000)]
+HANDLED_STATUSES = [status for status in UNFOLLOWED_STATUSES if status not in REDIRECTS]
 KEPT_HEADERS = (
     "cache-control",
     "content-encoding",
@@ -34,20 +30,26 @@ KEPT_HEADERS = (
     "x-robots-tag",
 )
 
+_BY_STATUS = {
+    204: "no_content",
+    205: "no_content",
+    304: "not_modified",
+    404: "not_found",
+    408: "timeout",
+    410: "gone",
+    420: "rate_limited",  # what some said before there was 429
+    429: "rate_limited",
+    **dict.fromkeys((401, 402, 403, 407, 451, 999), "forbidden"),  # 999: LinkedIn's
+}
+_CHALLENGES = {"cf-mitigated": ("challenge",), "x-amzn-waf-action": ("captcha", "challenge")}
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A fetch without a page: the URL's next state, the reason that is counted, and what to tell a person."""
+    """A fetch without a page: a key of OUTCOMES, and what to tell a person."""
 
-    state: str
-    reason: str
+    outcome: str
     detail: str
-    retry: bool = False
-
-
-def robots_url(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/robots.txt"
 
 
 def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
@@ -66,37 +68,77 @@ def kept_headers(response: Response) -> dict[str, str]:
 
 
 def judged(response: Response) -> Lost | None:
-    """None for a page; otherwise what the status or the content type says."""
-    status = response.status
-    if status == 304:
-        return Lost("unchanged", "not_modified", "304")
-    if status in GONE:
-        return Lost("gone", f"http_{status}", str(status))
-    if status in FORBIDDEN:
-        return Lost("forbidden", f"http_{status}", str(status))
-    if status >= 400:
-        return Lost("failed", f"http_{status}", str(status), retry=status in (408, 425, 429) or status >= 500)
-    content_type = (response.headers.get("Content-Type") or b"").decode("latin-1").lower()
-    if content_type and "html" not in content_type and "xml" not in content_type and "text/plain" not in content_type:
-        return Lost("excluded", "not_html", content_type)
+    """None for a page; otherwise what the answer says instead. A redirect is no page: ask `redirect_target` first."""
+    if any(_header(response, name) in values for name, values in _CHALLENGES.items()):
+        return Lost("bot_challenge", f"{response.status}, the host wants to see a browser")
+    if response.status in REDIRECTS:
+        target = redirect_target(response)
+        return target if isinstance(target, Lost) else Lost("bad_redirect", f"not followed to {target}"[:300])
+    outcome = _by_status(response)
+    if outcome:
+        return Lost(outcome, str(response.status))
+    kind = _header(response, "Content-Type")
+    if kind and not any(word in kind for word in ("html", "xml", "text/plain")):
+        return Lost("not_html", kind[:300])
+    if _is_cut(response):
+        return Lost("truncated", "the connection ended in the middle of the page")
     return None
+
+
+def redirect_target(response: Response) -> str | Lost:
+    """Where a redirect leads: an absolute http(s) address, with all that it tells the host."""
+    location = response.headers.get("Location")
+    if response.status not in REDIRECTS or not location:
+        return Lost("bad_redirect", f"{response.status} without an address")
+    try:
+        target = urljoin(response.url, _text(location))
+        scheme = urlsplit(target).scheme
+    except ValueError:  # a bracket that opens no IPv6 address
+        return Lost("bad_redirect", f"{response.status} to {location!r}"[:300])
+    if target == response.url:
+        return Lost("redirect_loop", f"{response.status} to itself")
+    if scheme not in ("http", "https"):
+        return Lost("unsupported_scheme", f"{response.status} to {target}"[:300])
+    return canonical_url(target, tracking=True) or Lost("bad_redirect", f"{response.status} to {target}"[:300])
 
 
 def lost(failure: Failure) -> Lost:
     """What a download error means for the URL."""
     error = failure.value
-    name, detail = type(error).__name__, (str(error) or type(error).__name__).splitlines()[0][:300]
-    if isinstance(error, PageError):
-        final = error.reason in ("robots_forbidden", "blocked_address")
-        return Lost("excluded" if final else "failed", error.reason, detail, retry=not final)
-    if isinstance(error, IgnoreRequest):
-        return Lost("failed", "ignored", detail)
-    if isinstance(error, DownloadCancelledError):
-        return Lost("excluded", "too_large", detail)
-    if isinstance(error, DownloadTimeoutError) or "Timeout" in name:
-        return Lost("failed", "timeout", detail, retry=True)
-    if isinstance(error, CannotResolveHostError) or "DNSLookup" in name or "Resolve" in name:
-        return Lost("failed", "dns", detail, retry=True)
-    if isinstance(error, DownloadConnectionRefusedError) or "Refused" in name:
-        return Lost("failed", "connection_refused", detail, retry=True)
-    return Lost("failed", "download_error", f"{name}: {detail}", retry=True)
+    if isinstance(error, HttpError):
+        return judged(error.response) or Lost("ignored", str(error.response.status))
+    assert isinstance(error, BaseException)
+    return Lost(outcome_of(error), detail_of(error))
+
+
+def _by_status(response: Response) -> str | None:
+    status = response.status
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return "server_error" if status < 600 else "refused"
+    if status >= 400:
+        return "refused"
+    if status >= 300:
+        return "bad_redirect"
+    # A bot wall may answer 202, and its page tells. 200 without a body is for extraction to judge.
+    return "no_content" if status != 200 and not response.body else None
+
+
+def _is_cut(response: Response) -> bool:
+    """Of a body whose length nobody told, Scrapy cannot say whether it is whole."""
+    if "partial" not in response.flags:
+        return False
+    page = response.body.lower()
+    return b"<html" in page and b"</html" not in page
+
+
+def _header(response: Response, name: str) -> str:
+    return (response.headers.get(name) or b"").decode("latin-1").strip().lower()
+
+
+def _text(location: bytes) -> str:
+    try:
+        return location.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return location.decode("latin-1").strip()

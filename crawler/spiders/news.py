@@ -1,12 +1,11 @@
-"""Sources in, pages out: feeds and sitemaps to the frontier, due URLs from the frontier to the pipelines."""
+"""Sources in, pages out: what they announce to the frontier, due pages from the frontier to the pipelines."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from math import ceil
 from pathlib import Path
 from typing import Any, Self, cast
@@ -17,52 +16,60 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler import tally
-from crawler.discovery.homepage import feeds_and_sitemaps, sitemaps_from_robots
-from crawler.discovery.sitemap import SubSitemap, parse_sitemap
-from crawler.errors import CrawlerError, DatabaseUnreachable, FeedError, SeedError
-from crawler.items import Candidate, Page, Record
+from crawler.discovery.selection import Span
+from crawler.errors import DatabaseUnreachable, SeedError
+from crawler.items import Page, Record
+from crawler.recheck import STEPS, Rates, next_look
 from crawler.sources import Source
-from crawler.spiders import fetches
-from crawler.spiders.selection import chosen_sources
+from crawler.spiders import exchange, fetches
+from crawler.spiders.discovery import Discovery, is_home
+from crawler.spiders.fetches import Lost
+from crawler.spiders.selection import chosen_sources, span_of
 from crawler.store.frontier import Due, Visit
 from crawler.store.session import CrawlStore
 from crawler.store.writer import Entry
+from crawler.urls import same_site
 
-BATCH = 1_000  # candidates written at a time
-MAX_SITEMAPS = 500  # files of one source in one run
-DISCOVERY_PRIORITY = 10
 IDLE_WAIT = 1.0  # seconds
-NOT_BY_AGE = 1e9  # seconds: longer than anything was stored ago
+MAX_HOPS = 5  # redirects in a row
+PRIORITY_OF_HOPS = 5  # what has begun is finished first
+SUSPECT = frozenset(("forbidden", "rate_limited", "server_error"))  # ends behind which a bot wall may stand
 
 
 class NewsSpider(Spider):
     """`scrapy crawl news` crawls every enabled source, `-a sources=a,b` some, `scrapy crawl <source>` one.
 
-    `-a archives=1` also walks the sitemaps that list a source's whole archive.
+    `-a archives=1` also walks the sitemaps that list a source's whole archive, `-a since=... -a until=...` all that may
+    list what was published then, `-a recheck=1` looks at every announced article again.
     """
 
     name = "news"
     store: CrawlStore | None = None  # given by extensions.crawl_log when the spider opens
 
     def __init__(
-        self, *, chosen: Sequence[Source] = (), archives: str = "", recheck_after: float = 0, **kwargs: Any
+        self,
+        *,
+        chosen: Sequence[Source] = (),
+        archives: str = "",
+        recheck: str = "",
+        span: Span | None = None,
+        steps: Sequence[float] = STEPS,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.chosen = {source.id: source for source in chosen}
-        self.archives = archives.lower() in ("1", "true", "yes")
-        self.recheck_after = recheck_after
+        self.steps = steps  # ages at which articles are looked at again
+        self.rates: dict[str, Rates] = {}  # of edits, by source
         self.arguments = kwargs
         self.broken: Sequence[SeedError] = ()
-        self.pending = 0  # feeds and sitemaps that are not read yet
-        self.sitemaps: Counter[str] = Counter()
-        self.listings: set[tuple[str, str]] = set()  # asked for: a sitemap index may name itself
-        self.seen: dict[int, float] = {}  # hash of what was announced -> its latest change, in seconds since 1970
+        self.discovery = Discovery(self, span or Span(), archives=is_yes(archives), again=is_yes(recheck))
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         chosen, broken = chosen_sources(Path(crawler.settings["SEEDS_DIR"]), cls.name, kwargs.get("sources"))
-        recheck_after = crawler.settings.getfloat("RECHECK_AFTER")
-        spider = super().from_crawler(crawler, *args, chosen=chosen, recheck_after=recheck_after, **kwargs)
+        span = span_of(kwargs.get("since"), kwargs.get("until"))
+        steps = [float(step) for step in crawler.settings.getlist("RECHECK_STEPS")]
+        spider = super().from_crawler(crawler, *args, chosen=chosen, span=span, steps=steps, **kwargs)
         spider.broken = broken
         return spider
 
@@ -71,7 +78,7 @@ class NewsSpider(Spider):
     async def start(self) -> AsyncIterator[Any]:
         """First what announces articles, then articles as they become due; ends when neither is left.
 
-        URLs are leased a few at a time, so that memory does not grow with the frontier.
+        Pages are leased a few at a time, so that memory does not grow with the frontier.
         """
         for error in self.broken:  # no sooner: there are no stats before the spider opens
             self.logger.error("left out: %s", error)
@@ -93,7 +100,7 @@ class NewsSpider(Spider):
             yield request
         while store.failure is None:
             # Looked at before the lease: what is announced while that goes on is not in its answer.
-            quiet = not self.pending and not store.in_flight
+            quiet = not self.discovery.is_busy and not store.in_flight
             due = await store.take(*self.room())
             for one in due:
                 yield self.article_request(one)
@@ -104,11 +111,11 @@ class NewsSpider(Spider):
 
     async def first_requests(self) -> AsyncIterator[Request]:
         for source in self.chosen.values():
-            for request in self.discovery_requests(source):
+            async for request in self.discovery.begin(source):
                 yield request
 
     def room(self) -> tuple[dict[str, int], int]:
-        """How many more URLs may be leased, of each source and in all: every slot busy, refilled by halves."""
+        """How many more pages may be leased, of each source and in all: every slot busy, refilled by halves."""
         assert self.store is not None
         settings = self.crawler.settings
         each = 4 * settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
@@ -118,132 +125,33 @@ class NewsSpider(Spider):
         share = max(2, ceil(free / max(1, len(hungry))))
         return {source: min(each - in_flight[source], share) for source in hungry}, free
 
-    # -- discovery ----------------------------------------------------------------------------------------------------
-
-    def discovery_requests(self, source: Source) -> Iterator[Request]:
-        given = [*source.feeds, *source.sitemaps, *(source.archives if self.archives else ())]
-        for url in given:
-            if self.is_first(source, str(url)):
-                yield self.discovery_request(str(url), source, self.parse_listing)
-        if not given:
-            homepage = str(source.homepage)
-            yield self.discovery_request(homepage, source, self.parse_homepage)
-            yield self.discovery_request(fetches.robots_url(homepage), source, self.parse_robots)
-
-    def is_first(self, source: Source, url: str) -> bool:
-        """Whether this run has not asked for a feed or sitemap yet."""
-        first = (source.id, url) not in self.listings
-        self.listings.add((source.id, url))
-        return first
-
-    def discovery_request(self, url: str, source: Source, callback: Callable[..., Any]) -> Request:
-        self.pending += 1
-        return Request(
-            url,
-            callback=callback,
-            errback=self.lost_discovery,
-            cb_kwargs={"source": source},
-            priority=DISCOVERY_PRIORITY,
-            dont_filter=True,
-        )
-
-    async def parse_homepage(self, response: Response, source: Source) -> AsyncIterator[Request]:
-        for url in feeds_and_sitemaps(response.body, response.url):
-            yield self.discovery_request(url, source, self.parse_listing)
-        self.settled()
-
-    async def parse_robots(self, response: Response, source: Source) -> AsyncIterator[Request]:
-        for url in sitemaps_from_robots(response.body, response.url):
-            yield self.discovery_request(url, source, self.parse_listing)
-        self.settled()
-
-    async def parse_listing(self, response: Response, source: Source) -> AsyncIterator[Request]:
-        """A feed or a sitemap, whichever it turns out to be."""
-        try:
-            async for found in self.read_listing(response, source):
-                yield found
-        except FeedError as error:
-            self.logger.warning("%s: %s", source.id, error)  # which names the address
-            tally.count(self.crawler.stats, source.id, "feed_errors")
-        except CrawlerError as error:
-            self.logger.error("%s: %s", source.id, error)
-        finally:
-            self.settled()
-
-    async def read_listing(self, response: Response, source: Source) -> AsyncIterator[Request]:
-        found = parse_sitemap(response.body, url=response.url, source=source)
-        while batch := await asyncio.to_thread(lambda: list(islice(found, BATCH))):
-            candidates = [one for one in batch if isinstance(one, Candidate)]
-            await self.add(source, candidates)
-            for one in batch:
-                if isinstance(one, SubSitemap) and self.is_first(source, one.url) and self.may_descend(source, one):
-                    yield self.discovery_request(one.url, source, self.parse_listing)
-
-    def may_descend(self, source: Source, sitemap: SubSitemap) -> bool:
-        self.sitemaps[source.id] += 1
-        if self.sitemaps[source.id] == MAX_SITEMAPS + 1:
-            self.logger.warning(
-                "%s: only the first %d sitemaps are read; see `archives` in the README", source.id, MAX_SITEMAPS
-            )
-        return self.sitemaps[source.id] <= MAX_SITEMAPS
-
-    async def add(self, source: Source, candidates: Sequence[Candidate]) -> None:
-        if self.store is None:
-            return
-        fresh, later = self.sifted(candidates)
-        if fresh:
-            added = await self.store.add(source.id, fresh, self.recheck_after)
-            tally.count(self.crawler.stats, source.id, "found", added.new + added.due + added.known)
-            tally.count(self.crawler.stats, source.id, "known", added.known)
-        if later:
-            added = await self.store.add(source.id, later, NOT_BY_AGE)
-            # It may have come before the other: then that one counted as known what this one had made.
-            tally.count(self.crawler.stats, source.id, "known", -added.due - added.new)
-
-    def sifted(self, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-        """Those that this run has not seen, and those that it has, but without so late a date of change.
-
-        Feeds and sitemaps overlap, and only some of them tell that an article was changed.
-        """
-        fresh: list[Candidate] = []
-        later: list[Candidate] = []
-        for one in candidates:
-            key, changed = hash(one.url), one.modified_at.timestamp() if one.modified_at else 0.0
-            known = self.seen.get(key)
-            if known is None or changed > known:
-                (fresh if known is None else later).append(one)
-                self.seen[key] = changed
-        return fresh, later
-
-    async def lost_discovery(self, failure: Failure) -> None:
-        request = cast(Request, failure.request)  # type: ignore[attr-defined]
-        lost = fetches.lost(failure)
-        source: Source = request.cb_kwargs["source"]
-        self.logger.warning("%s: %s could not be read: %s", source.id, request.url, lost.detail)
-        tally.count(self.crawler.stats, source.id, "feed_errors")
-        self.settled()
-
-    def settled(self) -> None:
-        self.pending -= 1
-        if self.store is not None:
-            self.store.changed.set()
-
     # -- articles -----------------------------------------------------------------------------------------------------
 
-    def article_request(self, due: Due) -> Request:
+    def article_request(self, due: Due, url: str | None = None) -> Request:
+        """For a leased page, or for `url`, to which it redirects."""
+        source = self.chosen[due.candidate.source]
         return Request(
-            due.candidate.url,
+            url or due.candidate.url,
             callback=self.parse_article,
             errback=self.lost_article,
             cb_kwargs={"due": due},
             headers=fetches.conditional_headers(due.etag, due.last_modified),
-            meta={"handle_httpstatus_list": fetches.HANDLED_STATUSES},
+            meta={
+                "handle_httpstatus_list": fetches.UNFOLLOWED_STATUSES,
+                "dont_redirect": True,  # the frontier is asked before each hop
+                **exchange.options(source),
+            },
+            priority=PRIORITY_OF_HOPS if url else 0,
             dont_filter=True,
         )
 
-    async def parse_article(self, response: Response, due: Due) -> AsyncIterator[Record]:
+    async def parse_article(self, response: Response, due: Due) -> AsyncIterator[Any]:
+        if response.status in fetches.REDIRECTS:
+            if request := await self.followed(response, due):
+                yield request
+            return
         lost = fetches.judged(response)
-        if lost is not None:
+        if lost is not None and not (lost.outcome in SUSPECT and response.body):
             await self.visited(due, lost)
             return
         tally.count(self.crawler.stats, due.candidate.source, "fetched")
@@ -258,21 +166,67 @@ class NewsSpider(Spider):
                 fetched_at=datetime.now(UTC),
                 candidate=due.candidate,
                 url_id=due.url_id,
-            )
+                attempts=due.attempts,
+                step=due.step,
+                chain=due.chain,
+            ),
+            rejected=lost.outcome if lost else None,
+            rejected_detail=lost.detail if lost else None,
         )
+
+    async def followed(self, response: Response, due: Due) -> Request | None:
+        """The request for where a page redirects to, unless that is known already or leads nowhere."""
+        assert self.store is not None
+        target = fetches.redirect_target(response)
+        chain = (*due.chain, response.url)
+        if isinstance(target, Lost):
+            await self.visited(due, target)
+        elif target in chain or len(chain) > MAX_HOPS:
+            await self.visited(due, Lost("redirect_loop", f"{len(chain)} redirects, the last to {target}"))
+        elif is_home(target, self.chosen[due.candidate.source]):
+            await self.visited(due, Lost("soft_404", "it redirects to the home page"))
+        else:
+            hop = await self.store.redirected(due, target) if same_site(target, due.candidate.url) else "follow"
+            if hop == "follow":
+                return self.article_request(replace(due, chain=chain), target)
+            if hop == "duplicate":
+                await self.visited(due, Lost("duplicate", target))
+            else:
+                tally.count(self.crawler.stats, "outcome", "duplicate")
+        return None
 
     async def lost_article(self, failure: Failure) -> None:
         request = cast(Request, failure.request)  # type: ignore[attr-defined]
         await self.visited(request.cb_kwargs["due"], fetches.lost(failure))
 
-    async def visited(self, due: Due, lost: fetches.Lost) -> None:
+    async def visited(self, due: Due, lost: Lost) -> None:
         """Record a fetch that gave no page."""
         assert self.store is not None
-        if lost.state == "unchanged":
-            tally.count(self.crawler.stats, due.candidate.source, "unchanged")
-        else:
-            tally.count(self.crawler.stats, due.candidate.source, "failed")
-            tally.count(self.crawler.stats, "failed", lost.reason)
-            self.logger.info("%s: %s (%s)", due.candidate.url, lost.reason, lost.detail)
-        visit = Visit(url_id=due.url_id, state=lost.state, reason=lost.reason, retry=lost.retry)
+        source = due.candidate.source
+        if lost.outcome == "crawl_closing":  # its lease is given back with the others
+            self.store.in_flight.pop(due.url_id, None)
+            return
+        tally.count(self.crawler.stats, "outcome", lost.outcome)
+        look = None
+        if lost.outcome == "not_modified":
+            tally.count(self.crawler.stats, source, "unchanged")
+            rates, now = self.rates.get(source, {}), datetime.now(UTC)
+            look = next_look(due.published_at, now, rates, salt=due.url_id, steps=self.steps)
+        elif lost.outcome != "duplicate":
+            tally.count(self.crawler.stats, source, "failed")
+            tally.count(self.crawler.stats, "failed", lost.outcome)
+            self.logger.info("%s: %s (%s)", due.candidate.url, lost.outcome, lost.detail)
+        visit = Visit(
+            url_id=due.url_id,
+            source=source,
+            outcome=lost.outcome,
+            detail=lost.detail,
+            attempts=due.attempts,
+            looked=due.step,
+            look=look,
+        )
         await self.store.store(Entry(visit=visit))
+
+
+def is_yes(value: str) -> bool:
+    return value.lower() in ("1", "true", "yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -39,7 +40,7 @@ class PageSpider(NewsSpider):
         if due is None:
             self.logger.warning("%s is being fetched by another crawl", self.address)
         else:
-            yield self.article_request(due).replace(headers={})
+            yield self.article_request(replace(due, etag=None, last_modified=None))
 
     def room(self) -> tuple[dict[str, int], int]:
         """What else this source has waiting is not for this run."""

@@ -1,4 +1,4 @@
-"""WARC files and what is done of them, and the URLs of their pages, which were fetched long ago and by others.
+"""WARC files and what is done of them, and the rows of their pages, which were fetched long ago and by others.
 
 A file is read by the run whose id is in `lease_crawl`, for as long as that run holds its lock (crawls.py): after a
 kill -9 the next run takes it at once, and no clock is involved.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crawler.items import Candidate
+from crawler.outcomes import OUTCOMES
 from crawler.store.crawls import CRAWL_LOCK
-from crawler.store.frontier import Visit, hints_of
+from crawler.store.frontier import DETAIL, Visit, row_of
 from crawler.text import json_safe
 from crawler.warc import Identity
 
@@ -97,31 +98,40 @@ def mark(connection: Connection, crawl_id: int, given: Mark) -> bool:
     return connection.execute(_MARK, {**values, "skipped": dict(given.skipped), "crawl_id": crawl_id}).rowcount == 1
 
 
-# -- the URLs of pages out of archives --------------------------------------------------------------------------------
+# -- pages out of archives --------------------------------------------------------------------------------------------
 
-# A row that is made here is `fetched` from the start: whatever becomes of this run, no crawl fetches it as new.
+# A row that is made here is `fetched` from the start and never due: whatever becomes of this run, no crawl fetches it.
 _PLACE = text("""
-WITH given AS (
-    SELECT DISTINCT ON (url) * FROM jsonb_to_recordset(:rows) AS r(url text, source text, found_in text, hints jsonb)
+WITH given AS MATERIALIZED (
+    SELECT DISTINCT ON (key) * FROM jsonb_to_recordset(:rows) AS r(
+        key text, url text, is_variant boolean, source text, found_in text, rank smallint, published_at timestamptz,
+        hints jsonb)
+    ORDER BY key
+), known AS MATERIALIZED (
+    SELECT DISTINCT ON (key) key, id FROM (
+        SELECT given.key, urls.id, 0 AS indirect FROM given JOIN urls ON urls.key = given.key
+        UNION ALL
+        SELECT given.key, url_aliases.url_id, 1 FROM given JOIN url_aliases ON url_aliases.key = given.key
+    ) AS found ORDER BY key, indirect
 ), added AS (
-    INSERT INTO urls (url, source, found_in, hints, state)
-    SELECT url, source, found_in, hints, 'fetched' FROM given
-    WHERE NOT EXISTS (SELECT FROM urls WHERE urls.url = given.url)
-    ON CONFLICT (url) DO NOTHING
-    RETURNING id, url
+    INSERT INTO urls (key, url, is_variant, source, found_in, rank, published_at, hints, state, not_before)
+    SELECT key, url, is_variant, source, found_in, rank, published_at, hints, 'fetched', NULL FROM given
+    WHERE NOT EXISTS (SELECT FROM known WHERE known.key = given.key)
+    ON CONFLICT (key) DO NOTHING
+    RETURNING key, id
 )
-SELECT id, url FROM added UNION ALL SELECT urls.id, urls.url FROM urls JOIN given USING (url)
+SELECT key, id FROM added UNION ALL SELECT key, id FROM known
 """).bindparams(bindparam("rows", type_=JSONB))
 
-# What is known to be newer stays. A URL that waits for its first fetch need not be fetched any more when an archive has
-# its article, unless its feed says that it changed since. One that another run is fetching is left to it.
+# What is known to be newer stays. A page that waits for its first fetch need not be fetched any more when an archive
+# has its article, unless its feed says that it changed since. One that another run is fetching is left to it.
 _SETTLE = text("""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(:rows) AS r(
-        id bigint, at timestamptz, state text, reason text, etag text, last_modified text, html_sha256 text,
-        article_id bigint)
+        id bigint, at timestamptz, state text, outcome text, detail text, published_at timestamptz, etag text,
+        last_modified text, html_sha256 text, article_id bigint)
 ), held AS MATERIALIZED (
-    SELECT urls.id, CASE
+    SELECT urls.id, urls.fetched_at IS NULL AS is_first, CASE
         WHEN urls.fetched_at IS NOT NULL THEN urls.state IN ('fetched', 'unchanged') AND urls.fetched_at < given.at
         WHEN urls.state = 'queued' THEN given.article_id IS NOT NULL
             AND coalesce(CAST(urls.hints ->> 'modified_at' AS timestamptz) <= given.at, true)
@@ -132,8 +142,11 @@ WITH given AS (
 )
 UPDATE urls SET
     state = CASE WHEN newer THEN given.state ELSE urls.state END,
-    reason = CASE WHEN newer THEN given.reason ELSE urls.reason END,
-    fetched_at = CASE WHEN newer THEN coalesce(given.at, now()) ELSE urls.fetched_at END,
+    reason = CASE WHEN newer THEN given.outcome ELSE urls.reason END,
+    detail = CASE WHEN newer THEN given.detail ELSE urls.detail END,
+    not_before = CASE WHEN newer AND is_first THEN NULL ELSE urls.not_before END,
+    fetched_at = CASE WHEN newer THEN given.at ELSE urls.fetched_at END,
+    published_at = coalesce(urls.published_at, given.published_at),
     etag = CASE WHEN newer THEN given.etag ELSE urls.etag END,
     last_modified = CASE WHEN newer THEN given.last_modified ELSE urls.last_modified END,
     html_sha256 = CASE WHEN newer THEN decode(given.html_sha256, 'hex') ELSE urls.html_sha256 END,
@@ -144,25 +157,26 @@ FROM given, held WHERE urls.id = given.id AND urls.id = held.id
 
 
 def place(connection: Connection, candidates: Sequence[Candidate]) -> dict[str, int]:
-    """The ids of these URLs' rows, which are made where there is none: a statement for all of them."""
-    rows = [
-        {"url": one.url, "source": one.source, "found_in": one.found_in, "hints": hints_of(one)} for one in candidates
-    ]
+    """The ids of these addresses' rows, which are made where there is none: a statement for all of them."""
+    now = datetime.now(UTC)
+    rows = [{"source": one.source, **row_of(one, now)} for one in candidates]
     found: dict[str, int] = {}
-    while rows := [row for row in rows if row["url"] not in found]:  # again, for what another run has just added
-        found |= {url: url_id for url_id, url in connection.execute(_PLACE, {"rows": json_safe(rows)})}
-    return found
+    while missing := [row for row in rows if row["key"] not in found]:  # again, for what another run has just added
+        found |= dict(connection.execute(_PLACE, {"rows": json_safe(missing)}).all())
+    return {row["url"]: found[row["key"]] for row in rows}
 
 
-def settle(connection: Connection, visits: Sequence[tuple[Visit, datetime | None]]) -> None:
-    """Record the pages that archives gave and when each was fetched (None: it could not be stored)."""
+def settle(connection: Connection, visits: Sequence[Visit]) -> None:
+    """Record the pages that archives gave. Each has the time of its capture as `fetched_at`."""
     newest: dict[int, dict[str, Any]] = {}
-    for visit, at in sorted(visits, key=lambda pair: (pair[1] is not None, pair[1])):
+    for visit in sorted(visits, key=_captured):
         newest[visit.url_id] = {
             "id": visit.url_id,
-            "at": at.isoformat() if at else None,
-            "state": visit.state,
-            "reason": visit.reason,
+            "at": _captured(visit).isoformat(),
+            "state": OUTCOMES[visit.outcome].state,
+            "outcome": visit.outcome,
+            "detail": visit.detail[:DETAIL] if visit.detail else None,
+            "published_at": visit.published_at.isoformat() if visit.published_at else None,
             "etag": visit.etag,
             "last_modified": visit.last_modified,
             "html_sha256": visit.html_sha256.hex() if visit.html_sha256 else None,
@@ -170,3 +184,8 @@ def settle(connection: Connection, visits: Sequence[tuple[Visit, datetime | None
         }
     if newest:
         connection.execute(_SETTLE, {"rows": json_safe(list(newest.values()))})
+
+
+def _captured(visit: Visit) -> datetime:
+    assert visit.fetched_at is not None
+    return visit.fetched_at

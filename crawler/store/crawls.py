@@ -98,11 +98,16 @@ def bury_dead(connection: Connection) -> list[int]:
 
 
 def give_back(connection: Connection, crawl_ids: Iterable[int]) -> int:
-    """Queue again what these runs leased and did not finish; an interrupted fetch is no attempt."""
+    """Put back what these runs leased and did not finish; an interrupted fetch is no attempt."""
     statement = (
         update(models.Url)
         .where(models.Url.state == "leased", models.Url.lease_crawl.in_(list(crawl_ids)))
-        .values(state="queued", lease_crawl=None, attempts=func.greatest(models.Url.attempts - 1, 0))
+        .values(
+            state=func.coalesce(models.Url.state_before, "queued"),
+            state_before=None,
+            lease_crawl=None,
+            attempts=func.greatest(models.Url.attempts - 1, 0),
+        )
     )
     return connection.execute(statement).rowcount
 

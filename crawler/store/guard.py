@@ -1,4 +1,4 @@
-"""The connection that holds a run's lock for as long as the run lives."""
+"""Connections that hold session locks: the run's own for as long as it lives, and the places it takes at hosts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.store import crawls
@@ -52,3 +52,28 @@ class Guard:
             if crawls.lock(self._connection, self.crawl_id):
                 crawls.revive(self._connection, self.crawl_id)
                 self._held = True
+
+
+class Pacer:
+    """Where places at hosts are taken (hosts.py): a lost connection gives them back, and a new one takes them anew."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._alone = threading.Lock()
+
+    def transaction(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` in a transaction. May be called from any thread."""
+        with self._alone:
+            if self._connection is None or self._connection.invalidated:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                return work(self._connection)
+
+    def close(self) -> None:
+        """Close the connection for good: back in the pool, it would still hold places."""
+        with self._alone, contextlib.suppress(SQLAlchemyError):
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+            self._connection = None

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Text,
     text,
 )
@@ -26,6 +27,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 URL_STATES = ("queued", "leased", "fetched", "unchanged", "gone", "forbidden", "failed", "excluded")
 BLOCK_STATES = ("seen", "learned", "forgiven")
+ALIAS_KINDS = ("address", "redirect", "canonical")
+LISTING_KINDS = ("homepage", "feed", "sitemap", "archive", "section")
 CRAWL_OUTCOMES = ("running", "finished", "shutdown", "failed", "killed")
 
 Instant = DateTime(timezone=True)
@@ -82,31 +85,130 @@ class Crawl(Base):
 
 
 class Url(Base):
-    """The frontier: every URL that was ever found, what became of it and why."""
+    """The frontier: every page that was ever found, what became of it and why. `key` is its identity (urls.url_key)."""
 
     __tablename__ = "urls"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    url: Mapped[str] = mapped_column(Text, unique=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    url: Mapped[str] = mapped_column(Text)  # the address to fetch
+    is_variant: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))  # AMP, print: a better one may come
     source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"))
     state: Mapped[str] = mapped_column(Text, server_default="queued")
-    reason: Mapped[str | None] = mapped_column(Text)
+    state_before: Mapped[str | None] = mapped_column(Text)  # the lease
+    reason: Mapped[str | None] = mapped_column(Text)  # a word of outcomes.py
+    detail: Mapped[str | None] = mapped_column(Text)
     found_in: Mapped[str] = mapped_column(Text)
     hints: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
-    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    rank: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))  # what goes first: frontier.RANKS
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # that failed, in a row
+    step: Mapped[int | None] = mapped_column(SmallInteger)  # the recheck that is due next: recheck.py
     lease_crawl: Mapped[int | None] = mapped_column(BigInteger)
-    not_before: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    not_before: Mapped[datetime | None] = mapped_column(Instant, server_default=NOW)  # null: never due again
     found_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     fetched_at: Mapped[datetime | None] = mapped_column(Instant)
+    published_at: Mapped[datetime | None] = mapped_column(Instant)
     etag: Mapped[str | None] = mapped_column(Text)
     last_modified: Mapped[str | None] = mapped_column(Text)
     html_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
     article_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("articles.id"))
     __table_args__ = (
         CheckConstraint(_one_of("state", URL_STATES), name="state"),
-        Index("ix_urls_due", "source", "not_before", "id", postgresql_where=text("state = 'queued'")),
+        Index(
+            "ix_urls_due",
+            "source",
+            "rank",
+            "not_before",
+            "id",
+            postgresql_where=text("not_before IS NOT NULL AND state <> 'leased'"),
+        ),
         Index("ix_urls_leased", "lease_crawl", postgresql_where=text("state = 'leased'")),
         Index(None, "article_id"),
     )
+
+
+class UrlAlias(Base):
+    """Another address of a page: found so, redirected from there, or named as canonical."""
+
+    __tablename__ = "url_aliases"
+    url: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text)
+    url_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("urls.id", ondelete="CASCADE"))
+    how: Mapped[str] = mapped_column(Text)
+    found_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    __table_args__ = (
+        CheckConstraint(_one_of("how", ALIAS_KINDS), name="how"),
+        Index(None, "key"),
+        Index(None, "url_id"),
+    )
+
+
+class Listing(Base):
+    """A document in which a source announces articles: feed, sitemap, section or home page."""
+
+    __tablename__ = "listings"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"))
+    url: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    parent: Mapped[str | None] = mapped_column(Text)  # the document that names it; null: the seed does
+    outcome: Mapped[str | None] = mapped_column(
+        Text
+    )  # of the last request: a word of outcomes.py, `read` or `not_a_feed`
+    detail: Mapped[str | None] = mapped_column(Text)
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # in a row
+    entries: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # when it was last read
+    gave: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))  # addresses that nothing had named before
+    etag: Mapped[str | None] = mapped_column(Text)
+    last_modified: Mapped[str | None] = mapped_column(Text)
+    found_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    checked_at: Mapped[datetime | None] = mapped_column(Instant)
+    changed_at: Mapped[datetime | None] = mapped_column(Instant)  # when it last gave something new
+    not_before: Mapped[datetime | None] = mapped_column(Instant, server_default=NOW)  # null: retired
+    __table_args__ = (
+        CheckConstraint(_one_of("kind", LISTING_KINDS), name="kind"),
+        Index(None, "source", "url", unique=True),
+    )
+
+
+class Host(Base):
+    """When a host may be asked again, for all crawlers together."""
+
+    __tablename__ = "hosts"
+    host: Mapped[str] = mapped_column(Text, primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)  # the next request may leave
+    held_until: Mapped[datetime | None] = mapped_column(Instant)  # what a Retry-After asked for
+
+
+class Robots(Base):
+    """The robots.txt of an origin, or why there is none."""
+
+    __tablename__ = "robots"
+    origin: Mapped[str] = mapped_column(Text, primary_key=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int | None] = mapped_column(Integer)
+    failure: Mapped[str | None] = mapped_column(Text)
+    fetched_at: Mapped[datetime] = mapped_column(Instant)
+    good_until: Mapped[datetime] = mapped_column(Instant)
+
+
+class UrlShape(Base):
+    """What the addresses of a source look like, and how many of a shape turned out to be articles."""
+
+    __tablename__ = "url_shapes"
+    source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"), primary_key=True)
+    shape: Mapped[str] = mapped_column(Text, primary_key=True)
+    articles: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    others: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class EditRate(Base):
+    """How often a look at a stored article found an edit, by the step of the schedule."""
+
+    __tablename__ = "edit_rates"
+    source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    checks: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    edits: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
 class Page(Base):
@@ -124,6 +226,7 @@ class Page(Base):
     html_bytes: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[str] = mapped_column(Text)
     detail: Mapped[str | None] = mapped_column(Text)
+    rights: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))  # what robots and TDM tags say
     __table_args__ = (
         Index(None, "url_id", "fetched_at"),
         {"postgresql_partition_by": "RANGE (fetched_at)"},
@@ -160,7 +263,8 @@ class Article(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"))
     url: Mapped[str] = mapped_column(Text)
-    canonical_url: Mapped[str] = mapped_column(Text, unique=True)
+    canonical_url: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text, unique=True)  # urls.url_key of the canonical URL
     headline: Mapped[str | None] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)
     authors: Mapped[list[str]] = mapped_column(ARRAY(Text))
@@ -186,7 +290,7 @@ class Article(Base):
     revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     stored_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
-    seen_at: Mapped[datetime | None] = mapped_column(Instant)  # when a page last said so; NULL: before it was noted
+    seen_at: Mapped[datetime | None] = mapped_column(Instant)  # when this version was fetched; NULL: not noted
     __table_args__ = (
         Index(None, "source", "published_at"),
         Index(None, "published_at"),

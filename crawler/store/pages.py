@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import zstandard
@@ -24,6 +24,7 @@ class Archived:
     page: Page
     outcome: str
     detail: str | None = None
+    rights: dict[str, str] = field(default_factory=dict)  # rights.rights_of
 
 
 def sha256(html: bytes) -> bytes:
@@ -54,6 +55,7 @@ def store(connection: Connection, archived: Sequence[Archived], crawl_id: int | 
             "html_bytes": len(one.page.html),
             "outcome": one.outcome,
             "detail": one.detail,
+            "rights": one.rights,
         }
         for one in archived
     ]

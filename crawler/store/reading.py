@@ -14,7 +14,7 @@ from crawler.period import Period
 from crawler.store import models
 from crawler.store.articles import COLUMNS
 from crawler.store.pages import decompress
-from crawler.urls import canonical_url
+from crawler.urls import url_key
 
 MAX_ID = 2**63 - 1
 STREAMED = 20  # rows of a server-side cursor at a time: a page may have 10 MB
@@ -40,14 +40,11 @@ def article(connection: Connection, article_id: int) -> StoredArticle | None:
 
 
 def article_at(connection: Connection, url: str) -> StoredArticle | None:
-    """The article that was fetched from that address, or has it as its canonical one."""
-    addresses = [url, canonical_url(url) or url]
-    fetched = select(models.Url.article_id).where(models.Url.url.in_(addresses))
-    own = or_(
-        models.Article.canonical_url.in_(addresses),
-        models.Article.url.in_(addresses),
-        models.Article.id.in_(fetched),
-    )
+    """The article of that address, or of any other that leads to it."""
+    key = url_key(url) or url
+    aliased = select(models.UrlAlias.url_id).where(models.UrlAlias.key == key)
+    fetched = select(models.Url.article_id).where(or_(models.Url.key == key, models.Url.id.in_(aliased)))
+    own = or_(models.Article.key == key, models.Article.id.in_(fetched))
     return _first(connection, _articles().where(own).order_by(models.Article.id))
 
 

@@ -9,19 +9,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import DatabaseUnreachable
-from crawler.items import Candidate
+from crawler.items import Candidate, StoredRobots
+from crawler.recheck import Rates
 from crawler.recurrence import Template
 from crawler.sources import Source
-from crawler.store import archives, cleaning, crawls, frontier, templates
+from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, learning, listings, templates
 from crawler.store.engine import Database
 from crawler.store.frontier import Added, Due
-from crawler.store.guard import Guard
+from crawler.store.guard import Guard, Pacer
+from crawler.store.hosts import Pass
+from crawler.store.identity import Hop
+from crawler.store.listings import DueListing, Found, Kind, Reading
 from crawler.store.patience import patiently
 from crawler.store.writer import Entry, Stored, Writer
 from crawler.warc import Identity
@@ -48,6 +53,7 @@ class CrawlStore:
         self.changed = asyncio.Event()
         self.failure: str | None = None  # set when the database did not come back
         self._guard: Guard | None = None
+        self._pacer: Pacer | None = None
         self._writer: Writer | None = None
         self._closing = threading.Event()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="store")
@@ -64,15 +70,25 @@ class CrawlStore:
             connection.close()
             raise
         self._guard = Guard(connection, self.crawl_id)
+        self._pacer = Pacer(self.database.engine)
         self._writer = Writer(self.database.engine, self.crawl_id, self.patience, self._guard.hold)
         return buried
 
     # -- frontier -----------------------------------------------------------------------------------------------------
 
-    async def add(self, source: str, candidates: Sequence[Candidate], recheck_after: float) -> Added:
-        added = await self._work(lambda connection: frontier.add(connection, source, candidates, recheck_after))
+    async def add(
+        self, source: str, candidates: Sequence[Candidate], *, heed: bool = True, since: datetime | None = None
+    ) -> Added:
+        """See frontier.add."""
+        added = await self._work(
+            lambda connection: frontier.add(connection, source, candidates, heed=heed, since=since)
+        )
         self.changed.set()
         return added
+
+    async def exclude(self, source: str, candidates: Sequence[Candidate], outcome: str) -> int:
+        """See frontier.exclude."""
+        return await self._work(lambda connection: frontier.exclude(connection, source, candidates, outcome))
 
     async def take(self, wanted: Mapping[str, int], most: int) -> list[Due]:
         """Lease due URLs: up to so many of each source, `most` in all."""
@@ -93,6 +109,14 @@ class CrawlStore:
         if due:
             self.in_flight[due.url_id] = due.candidate.source
         return due
+
+    async def redirected(self, due: Due, target: str) -> Hop:
+        """See identity.redirected. A page that was merged into another is no longer in flight."""
+        hop = await self._work(lambda connection: identity.redirected(connection, due, target))
+        if hop == "merged":
+            self.in_flight.pop(due.url_id, None)
+            self.changed.set()
+        return hop
 
     # -- archives -----------------------------------------------------------------------------------------------------
 
@@ -117,6 +141,68 @@ class CrawlStore:
     async def template(self, source: str) -> Template:
         """What the source's articles have taught so far."""
         return await self._work(lambda connection: templates.learned(connection, source))
+
+    async def rates(self, source: str) -> Rates:
+        """How often looks at its stored articles have found edits."""
+        return await self._work(lambda connection: learning.rates(connection, source))
+
+    async def shapes(self, source: str) -> Mapping[str, tuple[int, int]]:
+        """What its addresses look like: shape -> articles and others."""
+        return await self._work(lambda connection: learning.shapes(connection, source))
+
+    async def shaped(self, pages: Sequence[learning.Shaped]) -> None:
+        """Count addresses that a feed has named."""
+        await self._work(lambda connection: learning.shaped(connection, pages))
+
+    # -- listings -----------------------------------------------------------------------------------------------------
+
+    async def seeded(self, source: str, found: Sequence[Found]) -> list[str]:
+        """See listings.seeded; returns the addresses of all that are known."""
+
+        def work(connection: Connection) -> list[str]:
+            listings.seeded(connection, source, found)
+            return listings.addresses(connection, source)
+
+        return await self._work(work)
+
+    async def announce(self, source: str, found: Sequence[Found]) -> None:
+        """See listings.announce."""
+        await self._work(lambda connection: listings.announce(connection, source, found))
+
+    async def due_listings(self, source: str, kinds: Sequence[Kind], *, every: bool = False) -> list[DueListing]:
+        """See listings.due."""
+        return await self._work(lambda connection: listings.due(connection, source, kinds, every=every))
+
+    async def was_read(self, reading: Reading) -> None:
+        """See listings.finish."""
+        await self._work(lambda connection: listings.finish(connection, reading))
+
+    # -- hosts --------------------------------------------------------------------------------------------------------
+
+    async def enter(self, host: str, places: Sequence[int], delay: float) -> Pass:
+        """See hosts.enter."""
+        return await self._pace(lambda connection: hosts.enter(connection, host, places, delay))
+
+    async def leave(self, host: str, place: int, delay: float) -> None:
+        """See hosts.leave."""
+        await self._pace(lambda connection: hosts.leave(connection, host, place, delay))
+
+    async def hold(self, host: str, seconds: float) -> None:
+        """See hosts.hold."""
+        await self._work(lambda connection: hosts.hold(connection, host, seconds))
+
+    async def known_robots(self, origin: str) -> StoredRobots | None:
+        """See hosts.known_robots."""
+        return await self._work(lambda connection: hosts.known_robots(connection, origin))
+
+    async def learned_robots(self, origin: str, robots: StoredRobots) -> None:
+        """See hosts.learned_robots."""
+        await self._work(lambda connection: hosts.learned_robots(connection, origin, robots))
+
+    async def _pace(self, work: Callable[[Connection], T]) -> T:
+        pacer = self._pacer
+        assert pacer is not None
+        return await self._in_thread(lambda: pacer.transaction(work))
 
     async def _work(self, work: Callable[[Connection], T]) -> T:
         def transaction() -> T:
@@ -177,6 +263,8 @@ class CrawlStore:
             self._writer.close()
         if outcome == "finished" and self.failure is None:
             self._apply_templates()
+        if self._pacer is not None:
+            self._pacer.close()
         if self._guard is not None:
             with contextlib.suppress(SQLAlchemyError):  # the next run finds the row and closes it
                 self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))

@@ -10,41 +10,40 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Article, Candidate
 from crawler.recurrence import REASON, Witness
-from crawler.store import archives, articles, frontier, models, pages, templates
+from crawler.store import archives, articles, frontier, identity, learning, models, pages, templates
 from crawler.store.patience import patiently
 from crawler.text import json_safe
+from crawler.urls import url_key
 
 logger = logging.getLogger(__name__)
 MAX_BATCH = 100
+FETCHED_WEIGHT = 3  # a fetched page tells more of its address's shape than a feed that names it
+NO_ARTICLES = frozenset(("listing", "not_an_article", "no_headline"))  # outcomes that tell what an address is for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """All that one fetch leaves behind: written together or not at all.
 
-    `found`: set for a page out of an archive, which was not leased: the row of its URL is found or made when it is
-    written (until then `url_id` is 0), and what is newer stays as it is.
+    `found`: set for a page out of an archive, which was not leased: its row is found or made when it is written (until
+    then `url_id` is 0), and what is newer stays as it is. Its visit has the time of the capture as `fetched_at`.
     """
 
     visit: frontier.Visit
     archived: pages.Archived | None = None
     article: Article | None = None
+    chain: tuple[str, ...] = ()  # the addresses by which it was reached, if they were redirected
+    shape: str | None = None  # of its address
     found: Candidate | None = None
-
-    @property
-    def captured_at(self) -> datetime | None:
-        """When an archive's page was fetched; None for one that was fetched just now."""
-        return self.archived.page.fetched_at if self.found and self.archived else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,26 +59,29 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
     """Write entries in the transaction of `connection`."""
     entries = _placed(connection, entries)
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
-    seen = [entries[index].captured_at for index, _ in wanted]
+    seen = [entries[index].visit.fetched_at for index, _ in wanted]
     saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted], seen), strict=True))
-    fresh = [(index, article) for index, article in wanted if saved[index][1] in ("new", "updated")]
-    templates.learn(connection, [lesson(article, *saved[index]) for index, article in fresh])
+    fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in ("new", "updated")]
+    templates.learn(connection, [lesson(article, one) for one, article in fresh])
     pages.store(connection, _new_pages(connection, entries), crawl_id)
     visits = [
-        replace(entry.visit, article_id=saved[index][0]) if index in saved else entry.visit
+        replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit
         for index, entry in enumerate(entries)
     ]
-    both = list(zip(entries, visits, strict=True))
-    frontier.finish(connection, [visit for entry, visit in both if entry.found is None])
-    archives.settle(connection, [(visit, entry.captured_at) for entry, visit in both if entry.found])
+    frontier.finish(connection, [visit for entry, visit in zip(entries, visits, strict=True) if entry.found is None])
+    archives.settle(connection, [visit for entry, visit in zip(entries, visits, strict=True) if entry.found])
+    keys = {index: one.key for index, one in saved.items()}
+    identity.merge(connection, [alias for i, key in keys.items() for alias in aliases_of(entries[i], key)])
+    learning.looked(connection, looks_of(entries, saved))
+    learning.shaped(connection, shapes_of(entries), FETCHED_WEIGHT)
     return [
-        Stored(article_id=saved[index][0], outcome=saved[index][1]) if index in saved else Stored()
+        Stored(article_id=saved[index].id, outcome=saved[index].outcome) if index in saved else Stored()
         for index in range(len(entries))
     ]
 
 
 def _placed(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries, those out of archives with their URLs' rows."""
+    """The entries, those out of archives with their pages' rows."""
     ids = archives.place(connection, [entry.found for entry in entries if entry.found])
     return [_at(entry, ids[entry.found.url]) if entry.found else entry for entry in entries]
 
@@ -92,24 +94,54 @@ def _at(entry: Entry, url_id: int) -> Entry:
 
 
 def _new_pages(connection: Connection, entries: Sequence[Entry]) -> list[pages.Archived]:
-    """Those whose bytes are not the ones that are stored already."""
+    """Those whose bytes are not the ones that are stored already; two copies of one capture are one page."""
     known = _hashes(connection, [entry.visit.url_id for entry in entries])
-    captured = {(entry.visit.url_id, at) for entry in entries if (at := entry.captured_at)}
+    captured = {(entry.visit.url_id, entry.visit.fetched_at) for entry in entries if entry.found}
     held = pages.held(connection, captured)
-    found: dict[tuple[int, datetime | None, int], pages.Archived] = {}
+    found: list[pages.Archived] = []
+    for entry in entries:
+        place = (entry.visit.url_id, entry.visit.fetched_at)
+        if entry.archived and not _is_known(entry.visit, known) and not (entry.found and place in held):
+            found.append(entry.archived)
+            held.add(place)
+    return found
+
+
+def aliases_of(entry: Entry, key: str) -> list[identity.Alias]:
+    """The other addresses of a page whose article is filed under `key`.
+
+    Only of an article: any other redirect may lead to a wall or a home page, which is everybody's.
+    """
+    assert entry.archived and entry.article
+    page, canonical = entry.archived.page, entry.article.canonical_url
+    own = url_key(page.requested_url)
+    named: dict[str, identity.How] = {canonical: "canonical"} if url_key(canonical) == key else {}
+    named |= dict.fromkeys((*entry.chain, page.url), "redirect")
+    return [
+        identity.Alias(url_id=entry.visit.url_id, url=url, how=how) for url, how in named.items() if url_key(url) != own
+    ]
+
+
+def looks_of(entries: Sequence[Entry], saved: Mapping[int, articles.Saved]) -> Iterator[learning.Looked]:
+    """Which entries were looks at stored articles, and whether these had been edited; a failure tells nothing."""
     for index, entry in enumerate(entries):
-        url_id, at = entry.visit.url_id, entry.captured_at
-        if entry.archived and not _is_known(entry.visit, known) and (url_id, at) not in held:
-            # Two copies of one capture in a batch are one page; pages that were fetched just now are not.
-            found.setdefault((url_id, at, index if at is None else 0), entry.archived)
-    return list(found.values())
+        visit = entry.visit
+        if visit.looked is not None and (index in saved or visit.outcome == "not_modified"):
+            yield visit.source, visit.looked, index in saved and saved[index].outcome == "updated"
 
 
-def lesson(article: Article, article_id: int, outcome: articles.Outcome) -> templates.Lesson:
+def shapes_of(entries: Sequence[Entry]) -> Iterator[learning.Shaped]:
+    """What fetched pages teach of their source's addresses."""
+    for entry in entries:
+        if entry.shape is not None and (entry.article is not None or entry.visit.outcome in NO_ARTICLES):
+            yield entry.visit.source, entry.shape, entry.article is not None
+
+
+def lesson(article: Article, saved: articles.Saved) -> templates.Lesson:
     """What a stored article teaches about its source's template."""
     texts = [block.text for block in article.blocks if block.kept or block.reason == REASON]
     witness = Witness.of(article.headline, texts)
-    return templates.Lesson(article_id=article_id, source=article.source, witness=witness, new=outcome == "new")
+    return templates.Lesson(article_id=saved.id, source=article.source, witness=witness, new=saved.outcome == "new")
 
 
 def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes | None]:
@@ -126,7 +158,7 @@ def quarantined(entry: Entry, error: str) -> Entry:
 
     Without ETag and Last-Modified, the next run is given the page again, not a 304.
     """
-    visit = replace(entry.visit, reason="store_refused", etag=None, last_modified=None)
+    visit = replace(entry.visit, outcome="store_refused", detail=error, etag=None, last_modified=None, look=None)
     if entry.archived is None:
         return Entry(visit=visit, found=entry.found)
     page = entry.archived.page
@@ -137,7 +169,8 @@ def quarantined(entry: Entry, error: str) -> Entry:
 
 def given_up(entry: Entry) -> Entry:
     """When not even the page can be stored."""
-    visit = frontier.Visit(url_id=entry.visit.url_id, state="failed", reason="store_refused")
+    old = entry.visit
+    visit = frontier.Visit(url_id=old.url_id, source=old.source, outcome="store_refused", fetched_at=old.fetched_at)
     return Entry(visit=visit, found=entry.found)
 
 

@@ -49,10 +49,14 @@ class Hosts:
         return max((sum(v.came <= one.came < v.went for v in visits) for one in visits), default=0)
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a refused connection would cost a request one of its retries
+
+
 @contextmanager
 def serve(script: Script) -> Iterator[Hosts]:
     hosts = Hosts()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(script, hosts))
+    server = _Server(("127.0.0.1", 0), _handler(script, hosts))
     hosts.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -25,6 +25,8 @@ PATHS = {
     "sleepy.test": ["/1", "/2"],
     "flaky.test": ["/1"],
     "busy.test": [f"/{n}" for n in range(12)],
+    "asking.test": ["/1"],
+    "weary.test": [f"/{n}" for n in range(5)],
 }
 ROBOTS = {
     "rules.test": b"User-agent: testbot\nDisallow: /private\nSitemap: http://rules.test/news.xml\n",
@@ -36,17 +38,21 @@ ROBOTS = {
 
 def script(host: str, path: str, before: int) -> Answer:
     if path == "/robots.txt" or path.startswith("/hop"):
-        return robots(host, path)
+        return robots(host, path, before)
     if host == "later.test" and before == 0:
         return Answer(status=429, headers={"Retry-After": "2"})
     if host == "far.test":
         return Answer(status=503, headers={"Retry-After": "3600"})
+    if host == "weary.test" and before < 2:
+        return Answer(status=503)
     if host == "flaky.test" and before < 2:
         return Answer(status=500)
     return Answer(pause=0.05)
 
 
-def robots(host: str, path: str) -> Answer:
+def robots(host: str, path: str, before: int) -> Answer:
+    if host == "asking.test" and before == 0:
+        return Answer(status=503, headers={"Retry-After": "2"})
     if host in {"moved.test", "loop.test"} and path != "/hop4":
         hop = 0 if path == "/robots.txt" or host == "loop.test" else int(path[-1]) + 1
         return Answer(status=301, headers={"Location": f"/hop{hop}?{path[-1]}"})
@@ -87,7 +93,8 @@ def runs() -> Iterator[tuple[Run, Run]]:
     }
     with ThreadPoolExecutor() as pool:
         polite = pool.submit(run, ours, list(PATHS))
-        stock = pool.submit(run, {**STOCK, **one_at_a_time}, ["busy.test", "rules.test", "down.test", "later.test"])
+        names = ["rules.test", "busy.test", "down.test", "later.test", "slow.test", "weary.test"]
+        stock = pool.submit(run, {**STOCK, **one_at_a_time}, names)
         yield polite.result(), stock.result()
 
 
@@ -115,6 +122,18 @@ def test_retry_after_holds_the_whole_host(polite: Run) -> None:
     assert len(rest) == 6
     assert all(visit.came - first.went >= 2 for visit in rest)
     assert {polite.outcome("later.test", path) for path in PATHS["later.test"]} == {"200"}
+
+
+def test_retry_after_of_a_robots_txt_holds_the_host_too(polite: Run) -> None:
+    first, second, page = polite.hosts.to("asking.test", robots=True)
+    assert (second.path, page.path) == ("/robots.txt", "/1")
+    assert second.came - first.went >= 2
+
+
+def test_an_overloaded_host_is_asked_less_often(polite: Run) -> None:
+    assert len(polite.hosts.to("weary.test")) == 7
+    # Once both of the first have failed: a second or two, less with each success.
+    assert min(gaps(polite.hosts.to("weary.test")[1:])[:3]) >= 0.3
 
 
 def test_a_held_host_stops_no_other(polite: Run) -> None:
@@ -197,3 +216,9 @@ class TestStockScrapy:
     def test_retry_after_is_ignored(self, stock: Run) -> None:
         first, second, *_ = stock.hosts.to("later.test")
         assert second.came - first.went < 2
+
+    def test_crawl_delay_is_ignored(self, stock: Run) -> None:
+        assert min(gaps(stock.hosts.to("slow.test"))) < 0.3
+
+    def test_an_overloaded_host_is_asked_as_often_as_before(self, stock: Run) -> None:
+        assert min(gaps(stock.hosts.to("weary.test")[1:])) < 0.3

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from crawler.items import Article, Block, Candidate, Extraction, Page, Record
+from crawler.outcomes import OUTCOMES
 from crawler.pipelines.normalise import article_of, trusted_canonical
 from crawler.pipelines.store import entry_of
 from crawler.pipelines.validate import MIN_BODY, MIN_UNDATED_BODY, reason_against
+from crawler.recheck import STEPS
 
 URL = "https://www.herald.example/2026/05/12/bridge"
 FETCHED = datetime(2026, 5, 13, 8, 0, tzinfo=UTC)
@@ -120,6 +123,12 @@ def test_a_listing_is_no_article() -> None:
     assert reason_against(normalised(), "listing") == "listing"
 
 
+def test_a_calendar_is_no_article() -> None:
+    days = " ".join(map(str, range(1, 32))) + " back next"
+    article = replace(normalised(), body=days, headline="2026-01")
+    assert reason_against(article, "article") == "no_body"
+
+
 @pytest.mark.parametrize(("rejected", "state"), [("extraction_timeout", "failed"), ("no_body", "fetched")])
 def test_a_failed_extraction_is_tried_again_without_validators(rejected: str, state: str) -> None:
     page = Page(
@@ -132,7 +141,7 @@ def test_a_failed_extraction_is_tried_again_without_validators(rejected: str, st
         fetched_at=FETCHED,
         url_id=1,
     )
-    entry = entry_of(Record(page=page, rejected=rejected))
-    assert (entry.visit.state, entry.visit.retry) == (state, state == "failed")
+    entry = entry_of(Record(page=page, rejected=rejected), {}, STEPS)
+    assert (entry.visit.outcome, OUTCOMES[rejected].state) == (rejected, state)
     assert entry.visit.etag == (None if state == "failed" else '"1"')
     assert entry.archived is not None and entry.archived.outcome == rejected

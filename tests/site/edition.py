@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from tests.site import feeds, pages
 from tests.site.article import Article, TextBlock
 from tests.site.faults import pages as fault_pages
-from tests.site.generated import VARIANTS, Generated, chrome
+from tests.site.generated import NEWEST, VARIANTS, Generated, chrome
 from tests.site.publication import FAULTS, Publication
 from tests.site.server import Resource
 
@@ -34,10 +34,12 @@ NOT_ARTICLES = {
 class Edition:
     """A publication's articles and the pages made of them. `base` is its absolute URL, as the client asked for it."""
 
-    def __init__(self, publication: Publication, articles: list[Article], generated: range) -> None:
+    def __init__(
+        self, publication: Publication, articles: list[Article], generated: range, newest: datetime = NEWEST
+    ) -> None:
         self.publication = publication
         self.articles = {article.path: article for article in articles}
-        self.generated = Generated(publication, generated)
+        self.generated = Generated(publication, generated, newest)
         self.revision = 0
         self.updated = max((article.updated for article in articles), default=datetime(2026, 5, 1, tzinfo=UTC))
         self._rendered: dict[tuple[str, str], tuple[str, bytes]] = {}

@@ -40,6 +40,7 @@ class Generated:
 
     publication: Publication
     numbers: range
+    newest: datetime = NEWEST
 
     def path(self, number: int) -> str:
         section = SECTIONS[number % len(SECTIONS)]
@@ -48,7 +49,7 @@ class Generated:
 
     def published(self, number: int) -> datetime:
         """Three minutes apart, going back in time."""
-        return NEWEST - timedelta(minutes=3 * number)
+        return self.newest - timedelta(minutes=3 * number)
 
     def find(self, path: str) -> int | None:
         """The number of the article at `path`, None where there is none."""

@@ -14,6 +14,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -22,7 +24,7 @@ from tests.site import feeds
 from tests.site.article import Article, load
 from tests.site.edition import Edition
 from tests.site.faults import NUL_BYTES, WRONG_CHARSET
-from tests.site.generated import Generated
+from tests.site.generated import NEWEST, Generated
 from tests.site.publication import FAULTS, PAPERS, Publication
 from tests.site.server import Request, Resource, Server
 
@@ -36,15 +38,29 @@ class Visit(NamedTuple):
 
 
 class Newspaper:
-    """Serves the publications; `many` adds that many generated articles, in turn to each of the three papers."""
+    """Serves the publications; `many` adds that many generated articles, in turn to each of the three papers.
 
-    def __init__(self, *, faults: bool = False, many: int = 0, port: int = 0, robots_sitemaps: bool = False) -> None:
+    The newest of them is of `newest`. `altered`, when it is set, makes of what a path would give what it gives instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        faults: bool = False,
+        many: int = 0,
+        port: int = 0,
+        robots_sitemaps: bool = False,
+        newest: datetime = NEWEST,
+    ) -> None:
         self.requests: list[Visit] = []
+        self.altered: Callable[[str, Resource], Resource] | None = None
         self.robots_sitemaps = robots_sitemaps
         self._server = Server(self._handle, port)
         written = load()
         self._editions = {
-            paper.key: Edition(paper, [a for a in written if a.publication is paper], range(n, many, len(PAPERS)))
+            paper.key: Edition(
+                paper, [a for a in written if a.publication is paper], range(n, many, len(PAPERS)), newest
+            )
             for n, paper in enumerate(PAPERS)
         }
         if faults:
@@ -118,6 +134,10 @@ class Newspaper:
         return dataclasses.replace(article, url=self.base(article.publication) + article.path)
 
     def _handle(self, request: Request) -> Resource:
+        resource = self._answer(request)
+        return self.altered(request.path, resource) if self.altered else resource
+
+    def _answer(self, request: Request) -> Resource:
         self.requests.append(Visit(time.time(), request.path, request.headers.get("user-agent", "")))
         if request.method not in ("GET", "HEAD"):
             return _error(405, "Method not allowed")

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scrapy.http import HtmlResponse
 from scrapy.settings import Settings
-from twisted.python.failure import Failure
 
-from crawler.errors import ConfigurationError, PageError, SeedError, UnknownSource
+from crawler.errors import ConfigurationError, SeedError, UnknownSource
 from crawler.items import Candidate
-from crawler.spiders import fetches
+from crawler.spiders.discovery import named_by
 from crawler.spiders.loader import SeedSpiderLoader
 from crawler.spiders.news import NewsSpider
 from crawler.spiders.selection import chosen_sources, source_of
+from crawler.store.listings import DueListing
 
 MONDAY = datetime(2026, 5, 11, tzinfo=UTC)
 URL = "https://herald.example/a"
@@ -26,48 +25,13 @@ def seed(directory: Path, name: str, more: str = "") -> None:
     (directory / f"{name}.yaml").write_text(f"name: {name}\nhomepage: https://{name}.example/\n{more}")
 
 
-def response(status: int, content_type: str = "text/html") -> HtmlResponse:
-    return HtmlResponse(URL, status=status, headers={"Content-Type": content_type})
-
-
-@pytest.mark.parametrize(
-    ("status", "state", "reason", "retry"),
-    [
-        (304, "unchanged", "not_modified", False),
-        (404, "gone", "http_404", False),
-        (410, "gone", "http_410", False),
-        (403, "forbidden", "http_403", False),
-        (402, "forbidden", "http_402", False),
-        (400, "failed", "http_400", False),
-        (429, "failed", "http_429", True),
-        (503, "failed", "http_503", True),
-    ],
-)
-def test_a_status_says_what_becomes_of_the_address(status: int, state: str, reason: str, retry: bool) -> None:
-    lost = fetches.judged(response(status))
-    assert lost and (lost.state, lost.reason, lost.retry) == (state, reason, retry)
-
-
-def test_html_is_a_page_and_a_picture_is_none() -> None:
-    assert fetches.judged(response(200)) is None
-    lost = fetches.judged(response(200, "image/png"))
-    assert lost and (lost.state, lost.reason) == ("excluded", "not_html")
-
-
-def test_what_robots_txt_forbids_is_not_tried_again() -> None:
-    error = PageError("Forbidden by robots.txt")
-    error.reason = "robots_forbidden"
-    lost = fetches.lost(Failure(error))  # type: ignore[no-untyped-call]
-    assert (lost.state, lost.reason, lost.retry) == ("excluded", "robots_forbidden", False)
-
-
 def test_a_passed_on_address_is_passed_on_again_only_with_a_later_change() -> None:
-    spider = NewsSpider()
+    discovery = NewsSpider().discovery
     plain, changed = announced(), announced(modified_at=MONDAY)
     later = announced(modified_at=MONDAY + timedelta(hours=1))
-    assert spider.sifted([plain, plain]) == ([plain], [])
-    assert spider.sifted([changed, plain]) == ([], [changed])
-    assert spider.sifted([changed, later]) == ([], [later])
+    assert discovery.sifted([plain, plain]) == ([plain], [])
+    assert discovery.sifted([changed, plain]) == ([], [changed])
+    assert discovery.sifted([changed, later]) == ([], [later])
 
 
 def announced(**hints: Any) -> Candidate:
@@ -117,9 +81,11 @@ def test_every_seed_has_a_spider(tmp_path: Path) -> None:
 def test_a_feed_or_sitemap_is_asked_for_once_a_run(tmp_path: Path) -> None:
     seed(tmp_path, "loop", "sitemaps: [https://loop.example/s.xml, https://loop.example/s.xml]\n")
     (source,), _ = chosen_sources(tmp_path, "loop")
-    spider = NewsSpider(chosen=[source])
-    assert [request.url for request in spider.discovery_requests(source)] == ["https://loop.example/s.xml"]
-    assert not spider.is_first(source, "https://loop.example/s.xml")  # as an index that names itself
+    discovery = NewsSpider(chosen=[source]).discovery
+    [first, _] = named_by(source)
+    listing = DueListing(id=1, source="loop", url=first.url, kind="sitemap", found_at=MONDAY)
+    assert discovery.may_ask(source, listing)
+    assert not discovery.may_ask(source, listing)  # as an index that names itself
 
 
 def test_a_page_belongs_to_the_seed_of_its_host(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def a_page(number: int = 1, *, url_id: int = 1, html: bytes = HTML, at: datetime
 def an_entry(due: Due, *, html: bytes = HTML, **changes: Any) -> Entry:
     """What a successful fetch of a leased URL leaves behind."""
     number = int(due.candidate.url.rpartition("/")[2])
-    visit = Visit(url_id=due.url_id, state="fetched", etag='"1"', html_sha256=sha256(html))
+    visit = Visit(url_id=due.url_id, source="herald", outcome="article", etag='"1"', html_sha256=sha256(html))
     archived = Archived(page=a_page(number, url_id=due.url_id, html=html), outcome="article")
     return Entry(visit=visit, archived=archived, article=an_article(number, **changes))
 
@@ -87,7 +87,7 @@ def leased(database: Database, number: int) -> list[Due]:
     """The URLs 1 to `number`, but those that are leased already, leased by a run that does not live."""
     with database.engine.begin() as connection:
         crawl_id = begun(connection)
-        frontier.add(connection, "herald", candidates(range(1, number + 1)), 3600)
+        frontier.add(connection, "herald", candidates(range(1, number + 1)))
         due = frontier.take(connection, crawl_id, {"herald": number}, number)
         connection.execute(text("SELECT pg_advisory_unlock_all()"))
     return sorted(due, key=lambda one: one.url_id)

@@ -118,7 +118,14 @@ def capture(number: int, at: datetime, *, html: bytes = HTML, article: bool = Tr
     found = Candidate(url=f"{SITE}/{number}", source="herald", found_in="archive", found_at="a.warc.gz")
     page = replace(a_page(number, url_id=0, html=html, at=at), candidate=found)
     return Entry(
-        visit=Visit(url_id=0, state="fetched", etag='"old"', html_sha256=sha256(html)),
+        visit=Visit(
+            url_id=0,
+            source="herald",
+            outcome="article" if article else "listing",
+            etag='"old"',
+            html_sha256=sha256(html),
+            fetched_at=at,
+        ),
         archived=Archived(page=page, outcome="article" if article else "listing"),
         article=an_article(number, **changes) if article else None,
         found=found,
@@ -177,13 +184,24 @@ def test_an_unchanged_later_capture_keeps_what_is_between_from_winning(database:
     assert column(database, "SELECT body FROM articles") == ["It is so."]
 
 
+def test_a_look_that_found_nothing_new_keeps_older_captures_from_winning(database: Database, one: Run) -> None:
+    committed(one, capture(1, AT, body="It is so."))
+    with one[0].begin():
+        due = frontier.lease_one(*one, candidates([1])[0])
+        assert due is not None
+        visit = Visit(url_id=due.url_id, source="herald", outcome="not_modified")
+        commit(*one, [Entry(visit=visit)])
+    (stored,) = committed(one, capture(1, AT + HOUR, html=HTML + b"!", body="It was not so."))
+    assert stored.outcome == "older"
+
+
 def live(run: Run, article: Article) -> None:
     """A crawl fetches the article's page now."""
     connection, crawl_id = run
     with connection.begin():
-        frontier.add(connection, "herald", candidates([1]), 3600)
+        frontier.add(connection, "herald", candidates([1]))
         (due,) = frontier.take(connection, crawl_id, {"herald": 1}, 1)
-        visit = Visit(url_id=due.url_id, state="fetched", etag='"new"', html_sha256=b"new")
+        visit = Visit(url_id=due.url_id, source="herald", outcome="article", etag='"new"', html_sha256=b"new")
         archived = Archived(page=a_page(1, url_id=due.url_id), outcome="article")
         commit(connection, crawl_id, [Entry(visit=visit, archived=archived, article=article)])
 
@@ -215,7 +233,7 @@ def test_an_article_from_before_the_column_is_as_old_as_its_last_change(database
 
 def queued(run: Run, **hints: Any) -> None:
     with run[0].begin():
-        frontier.add(run[0], "herald", candidates([1], **hints), 3600)
+        frontier.add(run[0], "herald", candidates([1], **hints))
 
 
 def test_a_url_that_waits_for_its_first_fetch_need_not_be_fetched(database: Database, one: Run) -> None:
@@ -239,6 +257,7 @@ def test_unless_it_was_changed_after_the_capture_or_is_being_fetched(database: D
 def test_a_killed_run_leaves_nothing_to_fetch(database: Database, one: Run) -> None:
     committed(one, capture(1, AT), capture(2, AT, article=False))
     assert column(database, "SELECT DISTINCT state FROM urls") == ["fetched"]
+    assert column(database, "SELECT count(*) FROM urls WHERE not_before IS NOT NULL") == [0]
     assert column(database, "SELECT count(*) FROM urls WHERE lease_crawl IS NOT NULL") == [0]
 
 

@@ -34,10 +34,10 @@ def save(database: Database, *given: Article) -> list[Saved]:
 
 
 def test_saving_twice_changes_nothing(database: Database) -> None:
-    [(first, outcome)] = save(database, an_article())
+    [(first, outcome, _)] = save(database, an_article())
     place = ask(database, PLACE)
     assert outcome == "new"
-    assert save(database, an_article()) == [(first, "unchanged")]
+    assert save(database, an_article())[0][:2] == (first, "unchanged")
     assert ask(database, PLACE) == place
 
 
@@ -45,14 +45,16 @@ def test_what_is_read_is_what_was_saved(database: Database) -> None:
     save(database, an_article())
     with database.engine.connect() as connection:
         row = connection.execute(text("SELECT * FROM articles")).mappings().one()
-    assert {name: row[name] for name in articles.COLUMNS} | {"word_count": 5} == articles.row_of(an_article())
+    assert {name: row[name] for name in articles.COLUMNS} | {"word_count": 5} | {
+        "key": "herald.example/1"
+    } == articles.row_of(an_article())
     assert row["published_at"] == AT
 
 
 def test_a_changed_body_keeps_the_earlier_one(database: Database) -> None:
-    [(article_id, _)] = save(database, an_article())
+    [(article_id, _, _)] = save(database, an_article())
     stored_at = ask(database, "SELECT stored_at FROM articles")
-    assert save(database, an_article(body="The bridge is closed.")) == [(article_id, "updated")]
+    assert save(database, an_article(body="The bridge is closed."))[0][:2] == (article_id, "updated")
     with database.engine.connect() as connection:
         now = connection.execute(text("SELECT * FROM articles")).mappings().one()
         then = connection.execute(text("SELECT * FROM revisions")).mappings().one()
@@ -68,7 +70,7 @@ def test_only_other_evidence_is_no_revision(database: Database) -> None:
     updated_at = ask(database, "SELECT updated_at FROM articles")
     dropped = Block(kind="paragraph", text="Subscribe.", kept=False, reason="support", rule="r")
     other = an_article(evidence={"headline": "og:title"}, blocks=(*an_article().blocks, dropped))
-    assert [outcome for _, outcome in save(database, other)] == ["unchanged"]
+    assert [one.outcome for one in save(database, other)] == ["unchanged"]
     assert ask(database, "SELECT evidence->>'headline' FROM articles") == "og:title"
     assert ask(database, "SELECT jsonb_array_length(blocks) FROM articles") == 2
     assert ask(database, "SELECT updated_at FROM articles") == updated_at
@@ -85,7 +87,12 @@ def test_two_of_one_batch_with_one_canonical_url(database: Database) -> None:
         an_article(4, canonical_url=canonical, body="Another text."),
     )
     first, second = saved[0][0], saved[1][0]
-    assert saved == [(first, "new"), (second, "new"), (first, "updated"), (first, "unchanged")]
+    assert [one[:2] for one in saved] == [
+        (first, "new"),
+        (second, "new"),
+        (first, "unchanged"),  # the canonical page itself is held: its other addresses do not change it
+        (first, "unchanged"),
+    ]
     assert column(database, "SELECT url FROM articles ORDER BY id") == [f"{SITE}/1", f"{SITE}/2"]
 
 
@@ -111,8 +118,8 @@ def test_two_connections_insert_the_same_in_opposite_order(database: Database) -
         thread.start()
     for thread in threads:
         thread.join()
-    assert [one for one, _ in results["a"]] == [one for one, _ in results["b"]][::-1]
-    outcomes = [outcome for saved in results.values() for _, outcome in saved]
+    assert [one.id for one in results["a"]] == [one.id for one in results["b"]][::-1]
+    outcomes = [one.outcome for saved in results.values() for one in saved]
     assert sorted(outcomes) == ["new"] * 20 + ["unchanged"] * 20
 
 
@@ -120,12 +127,12 @@ def test_an_insert_waits_for_one_that_is_not_committed(database: Database) -> No
     waiting: list[Saved] = []
     second = threading.Thread(target=lambda: waiting.extend(save(database, an_article(body="Newer."), an_article(2))))
     with database.engine.begin() as connection:
-        [(article_id, _)] = articles.save(connection, [an_article()])
+        [(article_id, _, _)] = articles.save(connection, [an_article()])
         second.start()
         second.join(0.2)
         assert waiting == []
     second.join()
-    assert waiting[0] == (article_id, "updated")
+    assert waiting[0][:2] == (article_id, "updated")
     assert waiting[1][1] == "new"
 
 

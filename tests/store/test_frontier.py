@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +13,13 @@ import pytest
 from sqlalchemy import Connection, text
 
 from crawler.items import Candidate
-from crawler.store import frontier
+from crawler.outcomes import OUTCOMES
+from crawler.recheck import Look
+from crawler.store import crawls, frontier
 from crawler.store.engine import Database
-from crawler.store.frontier import BACK_OFF, MAX_ATTEMPTS, Added, Due, Visit
+from crawler.store.frontier import ARCHIVE, NEWS, Added, Due, Visit
 from tests.store.rows import AT, OTHER, SITE, ask, begun, candidates, column
 
-HOUR = 3600.0
 LATER = datetime.now(UTC) + timedelta(days=1)
 
 
@@ -29,36 +31,52 @@ def connection(database: Database) -> Iterator[Connection]:
         yield connection
 
 
-def add(connection: Connection, *numbers: int, recheck_after: float = HOUR, **hints: Any) -> Added:
-    return frontier.add(connection, "herald", candidates(numbers, **hints), recheck_after)
+def add(connection: Connection, *numbers: int, since: datetime | None = None, heed: bool = True, **hints: Any) -> Added:
+    return counts(frontier.add(connection, "herald", candidates(numbers, **hints), heed=heed, since=since))
+
+
+def counts(added: Added) -> Added:
+    return replace(added, urls=())
+
+
+def given(url: str, **hints: Any) -> Candidate:
+    return Candidate(url=url, source="herald", found_in="feed", **hints)
 
 
 def take(connection: Connection, number: int = 100, crawl_id: int = 1) -> list[Due]:
     return frontier.take(connection, crawl_id, {"herald": number}, number)
 
 
-def finish(connection: Connection, due: Due, state: str = "fetched", *, retry: bool = False) -> None:
-    frontier.finish(connection, [Visit(url_id=due.url_id, state=state, retry=retry, reason="r", etag='"1"')])
+def finish(connection: Connection, due: Due, outcome: str = "article", look: Look | None = None) -> None:
+    visit = Visit(
+        url_id=due.url_id,
+        source="herald",
+        outcome=outcome,
+        attempts=due.attempts,
+        looked=due.step,
+        look=look,
+        etag='"1"',
+    )
+    frontier.finish(connection, [visit])
 
 
 def row(connection: Connection) -> dict[str, object]:
     return dict(connection.execute(text("SELECT *, not_before - now() AS pause FROM urls")).mappings().one())
 
 
-def rest(connection: Connection, seconds: float) -> None:
-    connection.execute(
-        text("UPDATE urls SET fetched_at = fetched_at - make_interval(secs => :s), not_before = now()"), {"s": seconds}
-    )
+def rested(connection: Connection) -> None:
+    """What waits for its time, waits no more."""
+    connection.execute(text("UPDATE urls SET not_before = now() WHERE not_before IS NOT NULL"))
 
 
 def test_new_then_known(connection: Connection) -> None:
-    assert add(connection, 1, 2, 2) == Added(new=2, due=0, known=0)
-    assert add(connection, 2, 3) == Added(new=1, due=0, known=1)
-    assert add(connection) == Added(new=0, due=0, known=0)
+    assert add(connection, 1, 2, 2) == Added(new=2)
+    assert add(connection, 2, 3) == Added(new=1, known=1)
+    assert add(connection) == Added()
 
 
 def test_what_was_announced_comes_back(connection: Connection) -> None:
-    given = Candidate(
+    announced = Candidate(
         url=f"{SITE}/1",
         source="herald",
         found_in="sitemap",
@@ -68,9 +86,9 @@ def test_what_was_announced_comes_back(connection: Connection) -> None:
         modified_at=AT,
         guid="g",
     )
-    frontier.add(connection, "herald", [given], HOUR)
+    frontier.add(connection, "herald", [announced])
     [due] = take(connection)
-    assert due.candidate == given
+    assert due.candidate == announced
     assert (due.etag, due.last_modified) == (None, None)
 
 
@@ -79,59 +97,135 @@ def test_a_title_that_no_database_takes_does_not_cost_the_feed(connection: Conne
     assert [one.candidate.title for one in take(connection)] == ["nul  and lone \ufffd"]
 
 
-@pytest.mark.parametrize("state", ["fetched", "unchanged"])
-def test_fetched_ones_rest(connection: Connection, state: str) -> None:
+@pytest.mark.parametrize("outcome", ["article", "not_modified"])
+def test_what_was_fetched_is_not_due_until_its_look_is(connection: Connection, outcome: str) -> None:
     add(connection, 1)
-    finish(connection, take(connection)[0], state)
-    rest(connection, HOUR - 1)
-    assert add(connection, 1) == Added(new=0, due=0, known=1)
-    rest(connection, 1)
-    assert add(connection, 1) == Added(new=0, due=1, known=0)
-    assert take(connection)[0].etag == '"1"'
+    finish(connection, take(connection)[0], outcome, Look(2, timedelta(hours=1)))
+    assert add(connection, 1) == Added(known=1)
+    assert take(connection) == []
+    rested(connection)
+    [due] = take(connection)
+    assert (due.step, due.attempts) == (2, 1)
+    assert due.etag == ('"1"' if outcome == "article" else None) or outcome == "not_modified"
+    finish(connection, due, "not_modified")
+    assert row(connection)["pause"] is None
+
+
+def test_a_look_by_hand_makes_what_was_fetched_before_due(connection: Connection) -> None:
+    add(connection, 1)
+    finish(connection, take(connection)[0])
+    assert add(connection, 1, since=LATER) == Added(due=1)
+    assert [due.step for due in take(connection)] == [-1]
 
 
 def test_a_newer_date_makes_it_due(connection: Connection) -> None:
-    add(connection, 1)
-    finish(connection, take(connection)[0])
+    add(connection, *range(1, 12))
+    for due in take(connection):
+        finish(connection, due)
     assert add(connection, 1, modified_at=AT - timedelta(days=900)).due == 0
     assert add(connection, 1, modified_at=LATER).due == 1
+    assert add(connection, *range(2, 12), modified_at=LATER, heed=False).due == 1  # every tenth
 
 
-@pytest.mark.parametrize("state", ["gone", "excluded", "forbidden"])
-def test_what_is_gone_is_never_queued_again(connection: Connection, state: str) -> None:
+def test_a_date_that_has_led_to_a_look_leads_to_no_other(connection: Connection) -> None:
     add(connection, 1)
-    finish(connection, take(connection)[0], state)
-    rest(connection, 1000 * HOUR)
-    assert add(connection, 1, modified_at=LATER, recheck_after=0) == Added(new=0, due=0, known=1)
-    assert take(connection) == []
+    finish(connection, take(connection)[0])
+    assert add(connection, 1, modified_at=LATER).due == 1
+    finish(connection, take(connection)[0], "not_modified")
+    assert add(connection, 1, modified_at=LATER).due == 0
 
 
-def test_retries_wait_longer_and_longer_and_end(connection: Connection) -> None:
+@pytest.mark.parametrize("outcome", sorted(OUTCOMES))
+def test_an_outcome_is_tried_again_as_often_as_its_table_says(connection: Connection, outcome: str) -> None:
+    ending = OUTCOMES[outcome]
     add(connection, 1)
-    for attempt in range(MAX_ATTEMPTS):
+    for attempt, pause in enumerate(ending.again, start=1):
         [due] = take(connection)
-        finish(connection, due, "failed", retry=True)
-        assert row(connection)["pause"] == BACK_OFF * 2**attempt
+        assert due.attempts == attempt
+        finish(connection, due, outcome)
+        assert (row(connection)["state"], row(connection)["pause"]) == (ending.state, pause)
         assert take(connection) == []
-        connection.execute(text("UPDATE urls SET not_before = now()"))
-    assert row(connection)["state"] == "failed"
-    assert take(connection) == []
+        rested(connection)
+    [due] = take(connection)
+    finish(connection, due, outcome)
+    assert row(connection)["pause"] == (ending.again[-1] if ending.endless else None)
+    assert (row(connection)["state"], row(connection)["reason"]) == (ending.state, outcome)
 
 
-def test_what_failed_is_tried_again_only_for_a_newer_date(connection: Connection) -> None:
+def test_what_failed_for_good_is_tried_again_for_a_newer_date(connection: Connection) -> None:
     add(connection, 1)
-    for _ in range(MAX_ATTEMPTS):
-        finish(connection, take(connection)[0], "failed", retry=True)
-        connection.execute(text("UPDATE urls SET not_before = now()"))
-    assert add(connection, 1, recheck_after=0).due == 0
+    finish(connection, take(connection)[0], "timeout")
+    connection.execute(text("UPDATE urls SET not_before = NULL"))
     assert add(connection, 1, modified_at=AT - timedelta(days=900)).due == 0
     assert add(connection, 1, modified_at=LATER).due == 1
     assert row(connection)["attempts"] == 0
 
 
+# -- identity --------------------------------------------------------------------------------------------------------
+
+
+def test_one_page_by_many_addresses_is_one_row(connection: Connection) -> None:
+    addresses = [f"{SITE}/a/", "http://www.herald.example/a", f"{SITE}/a?print=1", f"{SITE}/amp/a"]
+    assert counts(frontier.add(connection, "herald", [given(url) for url in addresses])) == Added(new=1)
+    assert frontier.add(connection, "herald", [given(addresses[1])]).known == 1
+    assert row(connection)["url"] == addresses[0]
+    aliases = connection.execute(text("SELECT url FROM url_aliases ORDER BY url")).scalars().all()
+    assert list(aliases) == sorted(addresses[1:])
+
+
+def test_a_page_takes_the_place_of_its_amp_version_while_that_waits(connection: Connection) -> None:
+    frontier.add(connection, "herald", [given(f"{SITE}/amp/a")])
+    assert frontier.add(connection, "herald", [given(f"{SITE}/a")]).new == 0
+    assert [due.candidate.url for due in take(connection)] == [f"{SITE}/a"]
+    assert connection.execute(text("SELECT url FROM url_aliases")).scalars().all() == [f"{SITE}/amp/a"]
+
+
+def test_an_address_that_was_not_tried_gets_its_chance_once(connection: Connection) -> None:
+    frontier.add(connection, "herald", [given(f"{SITE}/print/a")])
+    finish(connection, take(connection)[0], "robots_forbidden")
+    assert frontier.add(connection, "herald", [given(f"{SITE}/a")]).due == 1
+    [due] = take(connection)
+    assert due.candidate.url == f"{SITE}/a"
+    finish(connection, due, "gone")
+    assert frontier.add(connection, "herald", [given(f"{SITE}/a")]).due == 0
+    assert frontier.add(connection, "herald", [given(f"{SITE}/print/a")]).due == 0
+
+
+def test_what_a_sitemap_names_and_is_no_article_is_noted_and_a_feed_knows_better(connection: Connection) -> None:
+    about = replace(given(f"{SITE}/about"), found_in="sitemap")
+    assert frontier.exclude(connection, "herald", [about], "listing_url") == 1
+    assert frontier.exclude(connection, "herald", [about], "listing_url") == 0
+    assert (row(connection)["state"], row(connection)["reason"]) == ("excluded", "listing_url")
+    assert frontier.add(connection, "herald", [about]).due == 0
+    assert frontier.add(connection, "herald", [given(f"{SITE}/about")]).due == 1
+
+
+# -- leases ----------------------------------------------------------------------------------------------------------
+
+
+def test_news_goes_before_the_archive(connection: Connection) -> None:
+    now = datetime.now(UTC)
+    add(connection, 1, published_at=now - timedelta(days=300))
+    add(connection, 2, published_at=now)
+    ranks = connection.execute(text("SELECT rank FROM urls ORDER BY id")).scalars().all()
+    assert list(ranks) == [ARCHIVE, NEWS]
+    assert [due.candidate.url for due in take(connection, 1)] == [f"{SITE}/2"]
+
+
+def test_what_a_killed_run_had_leased_is_what_it_was(connection: Connection) -> None:
+    add(connection, 1, 2)
+    [first, _] = take(connection)
+    finish(connection, first, "article", Look(0, timedelta(0)))
+    assert len(take(connection)) == 1
+    crawls.give_back(connection, [1])
+    rows = connection.execute(text("SELECT state, attempts, state_before, lease_crawl FROM urls ORDER BY state")).all()
+    assert [tuple(one) for one in rows] == [("fetched", 0, None, None), ("queued", 0, None, None)]
+    assert len(take(connection)) == 2
+
+
 def test_take_keeps_to_its_limits(connection: Connection) -> None:
     add(connection, *range(10))
-    frontier.add(connection, "courier", candidates(range(10), OTHER), HOUR)
+    frontier.add(connection, "courier", candidates(range(10), OTHER))
     due = frontier.take(connection, 1, {"herald": 2, "courier": 3, "nobody": 4}, 100)
     assert Counter(one.candidate.source for one in due) == {"herald": 2, "courier": 3}
     assert len(frontier.take(connection, 1, {"herald": 8, "courier": 8}, 4)) == 4
@@ -180,17 +274,17 @@ def test_two_runs_that_add_the_same_do_not_deadlock(database: Database) -> None:
             finish(connection, due)
     with database.engine.begin() as first, database.engine.begin() as second:
         assert add(first, 1, 2, modified_at=LATER).due == 2
-        assert add(second, 2, 1, modified_at=LATER) == Added(new=0, due=0, known=2)  # the first has them
-    assert column(database, "SELECT DISTINCT state FROM urls") == ["queued"]
+        assert add(second, 2, 1, modified_at=LATER) == Added(known=2)  # the first has them
+    assert column(database, "SELECT DISTINCT step FROM urls WHERE not_before IS NOT NULL") == [-1]
 
 
 def test_lease_one_whatever_its_state(connection: Connection) -> None:
-    given = Candidate(url=f"{SITE}/1", source="herald", found_in="ad_hoc")
-    due = frontier.lease_one(connection, 1, given)
-    assert due and due.candidate == given
-    assert frontier.lease_one(connection, 2, given) is None  # the first run is fetching it
+    asked = Candidate(url=f"{SITE}/1", source="herald", found_in="ad_hoc")
+    due = frontier.lease_one(connection, 1, asked)
+    assert due and due.candidate == asked
+    assert frontier.lease_one(connection, 2, asked) is None  # the first run is fetching it
     finish(connection, due, "gone")
-    again = frontier.lease_one(connection, 2, given)
+    again = frontier.lease_one(connection, 2, asked)
     assert again and again.url_id == due.url_id
     assert row(connection)["lease_crawl"] == 2
 
@@ -199,9 +293,10 @@ def test_the_index_of_due_urls_is_used(database: Database) -> None:
     with database.engine.begin() as connection:
         begun(connection)
         add(connection, *range(2000))
-        connection.execute(text("UPDATE urls SET state = 'fetched' WHERE id > 20"))
+        connection.execute(text("UPDATE urls SET state = 'fetched', not_before = NULL WHERE id > 20"))
         plan = connection.execute(
-            text("EXPLAIN " + str(frontier._TAKE)), {"crawl_id": 1, "sources": ["herald"], "limits": [5], "most": 5}
+            text("EXPLAIN " + str(frontier._TAKE)),
+            {"crawl_id": 1, "sources": ["herald"], "limits": [5], "most": 5, "ranks": list(frontier.RANKS)},
         ).scalars()
         assert any("ix_urls_due" in line for line in plan)
     assert ask(database, "SELECT count(*) FROM urls WHERE state = 'leased'") == 0

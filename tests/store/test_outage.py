@@ -51,7 +51,7 @@ def administered(url: str, before: str, after: str) -> Iterator[None]:
 
 
 async def all_stored(store: CrawlStore, meanwhile: Callable[[], None]) -> list[str | None]:
-    await store.add("herald", candidates(range(NUMBER)), 3600)
+    await store.add("herald", candidates(range(NUMBER)))
     due = await store.take({"herald": NUMBER}, NUMBER)
     tasks = [asyncio.create_task(store.store(an_entry(one))) for one in due]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -70,10 +70,10 @@ def test_a_second_without_a_database_loses_nothing(
     store: CrawlStore, database: Database, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
-        await store.add("herald", candidates(range(10)), 3600)
+        await store.add("herald", candidates(range(10)))
         due = await store.take({"herald": 10}, 10)
         with away(database_url):
-            adding = asyncio.create_task(store.add("herald", candidates(range(20)), 3600))
+            adding = asyncio.create_task(store.add("herald", candidates(range(20))))
             storing = [asyncio.create_task(store.store(an_entry(one))) for one in due]
             while len([one for one in caplog.records if "waiting for the database" in one.message]) < 2:
                 await asyncio.sleep(0.01)
@@ -91,7 +91,7 @@ def test_a_database_that_stays_away(database: Database, database_url: str) -> No
     store.open("news", [SOURCE], {})
 
     async def run() -> None:
-        await store.add("herald", candidates(range(3)), 3600)
+        await store.add("herald", candidates(range(3)))
         due = await store.take({"herald": 3}, 3)
         with away(database_url):
             stored = await asyncio.gather(*(store.store(an_entry(one)) for one in due), return_exceptions=True)
@@ -113,7 +113,7 @@ def test_a_lease_that_is_being_taken_while_the_run_is_closed(database: Database)
     store.open("news", [SOURCE], {})
 
     async def run() -> None:
-        await store.add("herald", candidates(range(3)), 3600)
+        await store.add("herald", candidates(range(3)))
         with database.engine.connect() as connection:
             connection.exec_driver_sql("LOCK TABLE urls")
             taking = asyncio.create_task(store.take({"herald": 3}, 3))
@@ -129,7 +129,7 @@ def test_a_lease_that_is_being_taken_while_the_run_is_closed(database: Database)
 
 def test_many_feeds_at_once_share_few_connections(store: CrawlStore) -> None:
     async def run() -> int:
-        added = await asyncio.gather(*(store.add("herald", candidates([n]), 3600) for n in range(60)))
+        added = await asyncio.gather(*(store.add("herald", candidates([n])) for n in range(60)))
         return sum(one.new for one in added)
 
     assert asyncio.run(run()) == 60

@@ -58,10 +58,12 @@ def store(database: Database, *given_: Article) -> list[str]:
     with database.engine.begin() as connection:
         saved = articles.save(connection, given_)
         lessons = [
-            writer.lesson(article, *one) for article, one in zip(given_, saved, strict=True) if one[1] != "unchanged"
+            writer.lesson(article, one)
+            for article, one in zip(given_, saved, strict=True)
+            if one.outcome != "unchanged"
         ]
         templates.learn(connection, lessons)
-    return [outcome for _, outcome in saved]
+    return [one.outcome for one in saved]
 
 
 def learned(database: Database) -> frozenset[str]:

@@ -68,7 +68,7 @@ def test_the_same_bytes_are_archived_once_and_others_again(database: Database, w
 def test_a_page_without_a_hash_is_archived(database: Database, writer: Writer) -> None:
     [due] = leased(database, 1)
     archived = pages.Archived(page=a_page(url_id=due.url_id), outcome="no_body")
-    store(writer, [Entry(visit=Visit(url_id=due.url_id, state="fetched"), archived=archived)])
+    store(writer, [Entry(visit=Visit(url_id=due.url_id, source="herald", outcome="no_body"), archived=archived)])
     assert ask(database, "SELECT outcome FROM pages") == "no_body"
 
 
@@ -114,7 +114,7 @@ def test_one_of_a_hundred_is_refused(
         row = connection.execute(text("SELECT url, detail FROM pages WHERE outcome = 'store_refused'")).one()
     assert row == (article.url, stored[41].error)
     refused = column(database, "SELECT state FROM urls WHERE reason = 'store_refused' AND etag IS NULL")
-    assert refused == ["fetched"]
+    assert refused == ["failed"]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 

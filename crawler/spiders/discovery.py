@@ -1,0 +1,346 @@
+"""How a spider finds what its sources announce: their feeds, sitemaps and sections become candidates in the frontier.
+
+Feeds and sitemaps are read first. Sections and home pages follow when these are done, so that what is new in them is
+what nothing else names, and their further pages are asked for only as long as that goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+from scrapy import Request
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from crawler import tally
+from crawler.discovery.homepage import sitemaps_from_robots
+from crawler.discovery.listing import may_be_article, parse_listing
+from crawler.discovery.selection import Span
+from crawler.discovery.shapes import Shapes, shape_of
+from crawler.discovery.sitemap import SubSitemap, parse_sitemap
+from crawler.errors import CrawlerError, FeedError
+from crawler.items import Candidate
+from crawler.recheck import ANNOUNCED, worth
+from crawler.sources import Source
+from crawler.spiders import exchange, fetches
+from crawler.store.listings import NOT_A_LIST, NOT_MODIFIED, READ, USUAL, DueListing, Found, Kind, Reading
+from crawler.urls import canonical_url, host_of, url_key
+
+if TYPE_CHECKING:
+    from crawler.spiders.news import NewsSpider
+    from crawler.store.session import CrawlStore
+
+BATCH = 1_000  # candidates written at a time
+MAX_SITEMAPS = 500  # files of one source in one run
+MAX_SECTIONS = 60  # section pages of one source in one run
+MAX_FURTHER = 200  # further pages of these
+PRIORITY = 10
+FIRST: tuple[Kind, ...] = ("homepage", "feed", "sitemap")
+USUAL_PLACES = ("/sitemap.xml", "/sitemap_index.xml", "/feed", "/rss.xml")  # tried where a site announces nothing
+logger = logging.getLogger(__name__)
+
+
+class Discovery:
+    """The sources of one run and what they have announced so far. Its requests' callbacks are its own."""
+
+    def __init__(self, spider: NewsSpider, span: Span, *, archives: bool, again: bool) -> None:
+        self.spider, self.span = spider, span
+        self.archives = archives or bool(span)
+        self.since = datetime.now(UTC) if again else None  # what was fetched before is looked at again
+        self.pending: Counter[str] = Counter()  # documents of a source that are not read yet
+        self.in_sections: set[str] = set()  # sources whose feeds and sitemaps are done
+        self.asked: set[tuple[str, str]] = set()  # a sitemap index may name itself
+        self.number: Counter[tuple[str, Kind]] = Counter()
+        self.further: Counter[str] = Counter()  # pages of sections after the first
+        self.seen: dict[int, float] = {}  # hash of what was announced -> its latest change, in seconds since 1970
+        self.shapes: dict[str, Shapes] = {}
+        self.lists: defaultdict[str, set[str | None]] = defaultdict(set)  # keys of what is no article but lists them
+
+    @property
+    def store(self) -> CrawlStore:
+        assert self.spider.store is not None
+        return self.spider.store
+
+    @property
+    def is_busy(self) -> bool:
+        return any(self.pending.values())
+
+    # -- what to ask for ----------------------------------------------------------------------------------------------
+
+    async def begin(self, source: Source) -> AsyncIterator[Request]:
+        """The first requests of a source."""
+        self.lists[source.id] = set(map(url_key, await self.store.seeded(source.id, list(named_by(source)))))
+        self.spider.rates[source.id] = await self.store.rates(source.id)
+        kinds: tuple[Kind, ...] = (*FIRST, "archive") if self.archives else FIRST
+        # Without feeds and sitemaps the home page is all there is to ask, however short a while ago that was.
+        for request in await self.due(source, kinds) or await self.due(source, ("homepage",), every=True):
+            yield request
+        if not self.pending[source.id]:
+            for request in await self.sections(source):
+                yield request
+
+    async def due(self, source: Source, kinds: Sequence[Kind], *, every: bool = False) -> list[Request]:
+        every = every or bool(self.span) or self.since is not None
+        found = await self.store.due_listings(source.id, kinds, every=every)
+        return [self.request(one, source) for one in found if self.may_ask(source, one)]
+
+    async def sections(self, source: Source) -> list[Request]:
+        """Once a run: the section pages that are due."""
+        if source.id in self.in_sections:
+            return []
+        self.in_sections.add(source.id)
+        await self.learn(source)
+        return await self.due(source, ("section",))
+
+    async def learn(self, source: Source) -> None:
+        rows = await self.store.shapes(source.id)
+        self.shapes[source.id] = Shapes(tuple((shape, *counts) for shape, counts in rows.items()))
+
+    def may_ask(self, source: Source, listing: DueListing) -> bool:
+        """Each document once a run, and not more of a kind than is sane."""
+        if (source.id, listing.url) in self.asked:
+            return False
+        self.asked.add((source.id, listing.url))
+        most = {"sitemap": MAX_SITEMAPS, "archive": MAX_SITEMAPS, "section": MAX_SECTIONS}.get(listing.kind)
+        self.number[source.id, listing.kind] += 1
+        if most and self.number[source.id, listing.kind] == most + 1:
+            logger.warning("%s: only the first %d %ss are read in one run", source.id, most, listing.kind)
+        return most is None or self.number[source.id, listing.kind] <= most
+
+    def request(self, listing: DueListing, source: Source, page: int = 1) -> Request:
+        self.pending[source.id] += 1
+        options = exchange.options(source, listing=listing.kind in ("homepage", "section"))
+        conditional = page == 1 and not self.span and self.since is None
+        return Request(
+            listing.url,
+            callback=self.parse,
+            errback=self.lost,
+            cb_kwargs={"source": source, "listing": listing, "page": page},
+            headers=fetches.conditional_headers(listing.etag, listing.last_modified) if conditional else {},
+            meta={"handle_httpstatus_list": fetches.HANDLED_STATUSES} | options,
+            priority=PRIORITY,
+            dont_filter=True,
+        )
+
+    # -- what came back -----------------------------------------------------------------------------------------------
+
+    async def parse(
+        self, response: Response, source: Source, listing: DueListing, page: int = 1
+    ) -> AsyncIterator[Request]:
+        """A feed, a sitemap, a section or a home page."""
+        try:
+            lost = exchange.judged_listing(response)
+            if lost is not None:
+                await self.ended(Reading(listing=listing, outcome=lost.outcome, detail=lost.detail), page)
+            elif listing.kind in ("homepage", "section"):
+                async for request in self.read_section(response, source, listing, page):
+                    yield request
+            else:
+                async for request in self.read_feed(response, source, listing):
+                    yield request
+        except FeedError as error:
+            await self.ended(Reading(listing=listing, outcome=NOT_A_LIST, detail=str(error)), page)
+        except CrawlerError as error:
+            logger.error("%s: %s", source.id, error)
+        finally:
+            self.settled(source)
+        async for request in self.next_phase(source):
+            yield request
+
+    async def lost(self, failure: Failure) -> AsyncIterator[Request]:
+        request = cast(Request, failure.request)  # type: ignore[attr-defined]
+        source: Source = request.cb_kwargs["source"]
+        lost = fetches.lost(failure)
+        reading = Reading(listing=request.cb_kwargs["listing"], outcome=lost.outcome, detail=lost.detail)
+        try:
+            await self.ended(reading, request.cb_kwargs["page"])
+        finally:
+            self.settled(source)
+        async for following in self.next_phase(source):
+            yield following
+
+    async def next_phase(self, source: Source) -> AsyncIterator[Request]:
+        """Sections, when feeds and sitemaps are done."""
+        if not self.pending[source.id]:
+            for request in await self.sections(source):
+                yield request
+
+    def settled(self, source: Source) -> None:
+        self.pending[source.id] -= 1
+        if self.spider.store is not None:
+            self.spider.store.changed.set()
+
+    async def ended(self, reading: Reading, page: int = 1) -> None:
+        """Record how a request ended, and say so if it is worth saying. Further pages have no row of their own."""
+        listing = reading.listing
+        tally.count(self.spider.crawler.stats, "listing", reading.outcome)
+        tally.count(self.spider.crawler.stats, listing.source, "lists")
+        if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
+            logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
+            tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
+        if page == 1:
+            await self.store.was_read(reading)
+
+    # -- feeds and sitemaps -------------------------------------------------------------------------------------------
+
+    async def read_feed(self, response: Response, source: Source, listing: DueListing) -> AsyncIterator[Request]:
+        entries = new = 0
+        parts = parse_sitemap(response.body, url=response.url, source=source)
+        while batch := list(islice(parts, BATCH)):
+            entries += len(batch)
+            found = [one for one in batch if isinstance(one, Candidate)]
+            new += await self.add(source, found)
+            within = [one for one in batch if isinstance(one, SubSitemap) and self.span.may_hold(one.modified_at)]
+            for request in await self.descend(source, listing, within):
+                yield request
+        etag, last_modified = exchange.validators(response)
+        await self.ended(
+            Reading(
+                listing=listing,
+                outcome=READ,
+                entries=entries,
+                new=new,
+                changed=new > 0,
+                etag=etag,
+                last_modified=last_modified,
+            )
+        )
+
+    async def descend(self, source: Source, listing: DueListing, found: Sequence[SubSitemap]) -> list[Request]:
+        """The sitemaps of an index that are due."""
+        if not found:
+            return []
+        kind: Kind = "archive" if listing.kind == "archive" else "sitemap"
+        named = [Found(url=one.url, kind=kind, parent=listing.url, modified_at=one.modified_at) for one in found]
+        await self.store.announce(source.id, named)
+        return await self.due(source, (kind,))
+
+    # -- sections and home pages --------------------------------------------------------------------------------------
+
+    async def read_section(
+        self, response: Response, source: Source, listing: DueListing, page: int
+    ) -> AsyncIterator[Request]:
+        if source.id not in self.shapes:
+            await self.learn(source)
+        read = parse_listing(response.body, url=response.url, source=source, shapes=self.shapes[source.id])
+        new = await self.add(source, read.candidates)
+        etag, last_modified = exchange.validators(response)
+        reading = Reading(
+            listing=listing,
+            outcome=READ,
+            entries=len(read.candidates),
+            new=new,
+            changed=new > 0,
+            etag=etag,
+            last_modified=last_modified,
+        )
+        await self.ended(reading, page)
+        if listing.kind == "homepage":
+            await self.announce_all(source, response, read.feeds, read.sections)
+            for request in await self.due(source, FIRST):
+                yield request
+        if read.next_page and self.goes_on(source, read.candidates, new):
+            yield self.request(replace(listing, url=read.next_page), source, page + 1)
+
+    async def announce_all(
+        self, source: Source, response: Response, feeds: Iterable[str], sections: Iterable[str]
+    ) -> None:
+        """What a home page and its robots.txt name; the usual places where they name nothing."""
+        robots = exchange.origin_of(response.url) + "/robots.txt"
+        known = await self.store.known_robots(robots.removesuffix("/robots.txt"))
+        sitemaps = sitemaps_from_robots(known.body, robots) if known else []
+        announced = [Found(url=url, kind="sitemap", parent=robots) for url in sitemaps]
+        announced += [Found(url=url, kind="feed", parent=response.url) for url in feeds]
+        if not announced:
+            places = [canonical_url(place, response.url) for place in USUAL_PLACES]
+            announced = [Found(url=place, kind="feed", parent=USUAL) for place in places if place]
+        announced += [Found(url=url, kind="section", parent=response.url) for url in sections]
+        self.lists[source.id].update(url_key(one.url) for one in announced)
+        await self.store.announce(source.id, announced)
+
+    def goes_on(self, source: Source, candidates: Sequence[Candidate], new: int) -> bool:
+        """Whether the next page of a section may hold what nothing else has named, or what a backfill looks for."""
+        if not (new or (self.span and self.span.reaches(candidates))):
+            return False
+        self.further[source.id] += 1
+        return self.further[source.id] <= MAX_FURTHER
+
+    # -- candidates ---------------------------------------------------------------------------------------------------
+
+    async def add(self, source: Source, candidates: Sequence[Candidate]) -> int:
+        """Put them into the frontier; returns how many nothing had named before."""
+        stats = self.spider.crawler.stats
+        wanted, sections = self.told_apart(source, self.span.within(candidates))
+        if sections:
+            new = await self.store.exclude(source.id, sections, "listing_url")
+            tally.count(stats, "outcome", "listing_url", new)
+        fresh, later = self.sifted(wanted)
+        heed = worth(self.spider.rates.get(source.id, {}), ANNOUNCED, salt=1)
+        number = 0
+        if fresh:
+            added = await self.store.add(source.id, fresh, heed=heed, since=self.since)
+            number = added.new
+            tally.count(stats, source.id, "found", added.new + added.due + added.known)
+            tally.count(stats, source.id, "known", added.known)
+            # Nearly all that a feed or a news sitemap names are articles: that teaches what their addresses look like.
+            named = {one.url for one in fresh if one.found_in == "feed" or (one.title and one.published_at)}
+            await self.store.shaped([(source.id, shape_of(url), True) for url in added.urls if url in named])
+        if later:
+            added = await self.store.add(source.id, later, heed=heed)
+            # It may have come before the other: then that one counted as known what this one had made.
+            tally.count(stats, source.id, "known", -added.due - added.new)
+        return number
+
+    def told_apart(self, source: Source, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """Candidates, and those that are lists themselves or, in a sitemap, have an address that is no article's."""
+        wanted: list[Candidate] = []
+        sections: list[Candidate] = []
+        shapes, lists = self.shapes.get(source.id, Shapes()), self.lists[source.id]
+        for one in candidates:
+            is_wanted = one.found_in != "sitemap" or may_be_article(one, source=source, shapes=shapes)
+            is_wanted = is_wanted and url_key(one.url) not in lists
+            (wanted if is_wanted else sections).append(one)
+        return wanted, sections
+
+    def sifted(self, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """Those that this run has not seen, and those that it has, but without so late a date of change.
+
+        Feeds and sitemaps overlap, and only some of them tell that an article was changed.
+        """
+        fresh: list[Candidate] = []
+        later: list[Candidate] = []
+        for one in candidates:
+            key, changed = hash(one.url), one.modified_at.timestamp() if one.modified_at else 0.0
+            known = self.seen.get(key)
+            if known is None or changed > known:
+                (fresh if known is None else later).append(one)
+                self.seen[key] = changed
+        return fresh, later
+
+
+def named_by(source: Source) -> Iterator[Found]:
+    """What a seed names; its home page where it names nothing."""
+    for kind, urls in (
+        ("feed", source.feeds),
+        ("sitemap", source.sitemaps),
+        ("archive", source.archives),
+        ("section", source.listings),
+    ):
+        for url in urls:
+            yield Found(url=str(url), kind=cast(Kind, kind))
+    if not (source.feeds or source.sitemaps or source.listings):
+        yield Found(url=str(source.homepage), kind="homepage")
+
+
+def is_home(url: str, source: Source) -> bool:
+    """Whether an address is the source's home page, to which some sites redirect what they have no more."""
+    path = url.partition("://")[2].partition("/")[2]
+    return not path.strip("/") and host_of(url).removeprefix("www.") == host_of(str(source.homepage)).removeprefix(
+        "www."
+    )

@@ -1,0 +1,37 @@
+"""What goes out with a request, and what of an answer's head is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from scrapy.http import Response
+
+from crawler.sources import Source
+from crawler.spiders import fetches
+from crawler.spiders.fetches import Lost
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port: what a robots.txt speaks for."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def validators(response: Response) -> tuple[str | None, str | None]:
+    """ETag and Last-Modified of an answer."""
+    found = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
+    etag, last_modified = (value.decode("latin-1") if value else None for value in found)
+    return etag, last_modified
+
+
+def options(source: Source, *, listing: bool = False) -> dict[str, Any]:
+    """What a seed asks of whoever downloads an article or, `listing`, a section, as Request.meta."""
+    wanted: dict[str, Any] = {} if source.verify_tls else {"verify_tls": False}
+    return wanted | ({"render": True} if (source.render_listings if listing else source.render) else {})
+
+
+def judged_listing(response: Response) -> Lost | None:
+    """None for a feed, sitemap or section page that can be read: what it is, its reader says."""
+    lost = fetches.judged(response)
+    return None if lost is not None and lost.outcome == "not_html" else lost

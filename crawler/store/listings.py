@@ -1,0 +1,189 @@
+"""Where a source announces its articles, and when each of these documents is worth asking for again.
+
+Feeds and the sitemaps that robots.txt or a seed names are asked for at every crawl, conditionally. A sitemap that an
+index names is asked for when the index dates it later than our last look, or, without dates, the more seldom the longer
+it has not changed; sections and home pages the more seldom the longer they have given nothing that no feed had named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from crawler.outcomes import OUTCOMES, rest
+from crawler.text import json_safe
+
+Kind = Literal["homepage", "feed", "sitemap", "archive", "section"]
+READ, NOT_A_LIST, NOT_MODIFIED = "read", "not_a_feed", "not_modified"
+USUAL = "a usual place"  # the parent of what was only guessed
+SHARE = 4  # of the time for which it did not change, a document is left alone for one part in so many
+LONGEST = timedelta(days=7)
+SECTION_SOON, SECTION_FIRST = timedelta(minutes=10), timedelta(hours=1)
+FAILURES = 5  # in a row, then a document that no seed names is given up
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A document that may announce articles. `parent` names it; None: the seed does. `modified_at`: says its index."""
+
+    url: str
+    kind: Kind
+    parent: str | None = None
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueListing:
+    """One that is due, with what a conditional request needs."""
+
+    id: int
+    source: str
+    url: str
+    kind: Kind
+    parent: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    failures: int = 0
+    found_at: datetime
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How a request for one ended: `read`, `not_modified`, `not_a_feed` or a word of outcomes.py.
+
+    `entries`: what it lists; `new`: how many of these nothing had named before.
+    """
+
+    listing: DueListing
+    outcome: str
+    detail: str | None = None
+    entries: int = 0
+    new: int = 0
+    changed: bool = False
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+_ANNOUNCE = text("""
+INSERT INTO listings AS known (source, url, kind, parent)
+SELECT :source, url, kind, parent FROM jsonb_to_recordset(:rows)
+    AS r(url text, kind text, parent text, modified_at timestamptz) ORDER BY url
+ON CONFLICT (source, url) DO UPDATE SET
+    kind = CASE WHEN excluded.parent IS NULL THEN excluded.kind ELSE known.kind END,
+    parent = CASE WHEN excluded.parent IS NULL THEN NULL ELSE known.parent END,
+    not_before = CASE WHEN excluded.parent IS NULL THEN coalesce(known.not_before, now()) ELSE known.not_before END
+WHERE excluded.parent IS NULL AND (known.parent IS NOT NULL OR known.not_before IS NULL OR known.kind <> excluded.kind)
+""").bindparams(bindparam("rows", type_=JSONB))
+
+# What an index dates later than our last look is due now.
+_DATED = text("""
+UPDATE listings SET not_before = now()
+FROM jsonb_to_recordset(:rows) AS r(url text, modified_at timestamptz)
+WHERE listings.source = :source AND listings.url = r.url AND r.modified_at > listings.checked_at
+""").bindparams(bindparam("rows", type_=JSONB))
+
+_FORGET = text("""
+DELETE FROM listings WHERE source = :source AND parent IS NULL AND kind <> 'homepage' AND NOT url = ANY(:urls)
+""")
+
+_DUE = text("""
+SELECT id, source, url, kind, parent, etag, last_modified, failures, found_at, changed_at FROM listings
+WHERE source = :source AND kind = ANY(:kinds) AND (not_before <= now() OR :all AND not_before IS NOT NULL)
+ORDER BY parent IS NOT NULL, id
+""")
+
+_SAVE = text("""
+UPDATE listings SET
+    outcome = :outcome, detail = :detail, failures = :failures, checked_at = now(), not_before = now() + :rest,
+    changed_at = CASE WHEN :changed THEN now() ELSE changed_at END,
+    entries = CASE WHEN :was_read THEN :entries ELSE entries END,
+    gave = gave + :new,
+    etag = CASE WHEN :was_read THEN :etag ELSE etag END,
+    last_modified = CASE WHEN :was_read THEN :last_modified ELSE last_modified END
+WHERE id = :id
+""")
+
+
+def announce(connection: Connection, source: str, found: Sequence[Found]) -> None:
+    """Note documents; known ones stay as they are, unless their index dates them later than the last look at them."""
+    unique = {one.url: one for one in reversed(found)}
+    rows = [
+        {
+            "url": one.url,
+            "kind": one.kind,
+            "parent": one.parent,
+            "modified_at": one.modified_at.isoformat() if one.modified_at else None,
+        }
+        for one in unique.values()
+    ]
+    if rows:
+        connection.execute(_ANNOUNCE, {"source": source, "rows": json_safe(rows)})
+        connection.execute(_DATED, {"source": source, "rows": json_safe(rows)})
+
+
+def seeded(connection: Connection, source: str, found: Sequence[Found]) -> None:
+    """What the seed names now; what it named before and does not any more is forgotten."""
+    connection.execute(_FORGET, {"source": source, "urls": [one.url for one in found]})
+    announce(connection, source, found)
+
+
+def addresses(connection: Connection, source: str) -> list[str]:
+    """All that are known of a source."""
+    return list(connection.execute(text("SELECT url FROM listings WHERE source = :s"), {"s": source}).scalars())
+
+
+def due(connection: Connection, source: str, kinds: Sequence[Kind], *, every: bool = False) -> list[DueListing]:
+    """Those of a source that are to be asked for now; `every`: whether it is time or not."""
+    given = {"source": source, "kinds": list(kinds), "all": every}
+    return [DueListing(**row) for row in connection.execute(_DUE, given).mappings()]
+
+
+def finish(connection: Connection, reading: Reading, now: datetime | None = None) -> None:
+    """Record how a request for a document ended, and when it is due again."""
+    failed = reading.outcome not in (READ, NOT_MODIFIED)
+    connection.execute(
+        _SAVE,
+        {
+            "id": reading.listing.id,
+            "outcome": reading.outcome,
+            "detail": json_safe(reading.detail)[:500] if reading.detail else None,
+            "failures": reading.listing.failures + 1 if failed else 0,
+            "rest": rest_of(reading, now or datetime.now(UTC)),
+            "changed": reading.changed,
+            "was_read": reading.outcome == READ,
+            "entries": reading.entries,
+            "new": reading.new,
+            "etag": reading.etag,
+            "last_modified": reading.last_modified,
+        },
+    )
+
+
+def rest_of(reading: Reading, now: datetime) -> timedelta | None:
+    """How long to leave the document alone; None: for ever."""
+    listing = reading.listing
+    if reading.outcome not in (READ, NOT_MODIFIED):
+        return _after_failure(reading)
+    is_root = listing.parent is None or listing.parent.endswith("/robots.txt")
+    if listing.kind == "feed" or (listing.kind == "sitemap" and is_root):
+        return timedelta(0)
+    still = now - (now if reading.changed else listing.changed_at or listing.found_at)
+    if listing.kind in ("homepage", "section"):
+        return SECTION_SOON if reading.new else min(LONGEST, max(SECTION_FIRST, still))
+    return min(LONGEST, still / SHARE)
+
+
+def _after_failure(reading: Reading) -> timedelta | None:
+    failures = reading.listing.failures + 1
+    pause = rest(reading.outcome, failures) if reading.outcome in OUTCOMES else None
+    if reading.listing.parent is None:  # the seed stands by it
+        return min(pause or timedelta(days=1), timedelta(days=1))
+    if failures >= FAILURES or reading.outcome == "gone" or reading.listing.parent == USUAL:
+        return None
+    return pause or timedelta(days=1)
