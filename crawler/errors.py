@@ -9,6 +9,7 @@
     │   └── EmbeddedServerError the embedded PostgreSQL did not start or stop
     └── PageError               one page is given up with a reason; the crawl goes on
         ├── FeedError           a feed or sitemap that is none
+        ├── PayloadError        the body of a response cannot be decoded
         ├── HostUnavailable     the host rests for longer than this run waits
         └── ExtractionError     the worker crashed, hung or ran out of memory
 
@@ -61,6 +62,14 @@ class FeedError(PageError):
     """The answer is neither a feed nor a sitemap."""
 
     reason = "not_a_feed"
+
+
+class PayloadError(PageError):
+    """The body cannot be decoded."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class HostUnavailable(PageError):

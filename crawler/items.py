@@ -28,7 +28,7 @@ class Candidate:
     url: str
     source: str
     found_in: FoundIn
-    found_at: str | None = None  # URL of the feed, sitemap or listing
+    found_at: str | None = None  # URL of the feed, sitemap or listing; path of the archive
     title: str | None = None
     published_at: datetime | None = None
     modified_at: datetime | None = None
@@ -169,7 +169,7 @@ class Record:
     article: Article | None = None
     rejected: str | None = None
     rejected_detail: str | None = None
-    stored: Any = None  # store.articles.Outcome
+    stored: Any = None  # store.writer.Stored, once it is committed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

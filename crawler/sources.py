@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 RESERVED_IDS = frozenset(
-    {"news", "page", "rejected", "failed", "dropped", "outcome", "listing"}
+    {"archive", "news", "page", "rejected", "failed", "dropped", "outcome", "listing"}
 )  # spiders of their own
 
 _ID = re.compile(r"[a-z0-9_]+")

@@ -8,6 +8,9 @@ news/failed/<reason>      URLs that could not be fetched
 news/dropped/<kind>       blocks of stored articles that are not the article
 news/outcome/<outcome>    how the fetches of pages ended, in the words of outcomes.py
 news/listing/<outcome>    the same of feeds, sitemaps and sections
+
+archive/<what>            of a crawl of WARC files: files, files_passed, files_known, files_taken, records, bytes
+archive/skipped/<reason>  records that are no pages, or none that was asked for
 """
 
 from __future__ import annotations
@@ -44,6 +47,14 @@ def by_source(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 def reasons(stats: Mapping[str, Any], group: str) -> dict[str, int]:
     """reason -> number for one of GROUPS, the most frequent first."""
-    prefix = f"news/{group}/"
+    return _counted(stats, f"news/{group}/")
+
+
+def skipped(stats: Mapping[str, Any]) -> dict[str, int]:
+    """reason -> records of archives that are no pages, the most frequent first."""
+    return _counted(stats, "archive/skipped/")
+
+
+def _counted(stats: Mapping[str, Any], prefix: str) -> dict[str, int]:
     found = {key.removeprefix(prefix): value for key, value in stats.items() if key.startswith(prefix)}
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))

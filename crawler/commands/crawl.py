@@ -12,21 +12,32 @@ from scrapy.exceptions import UsageError
 
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
+from crawler.spiders.admission import admission
+from crawler.spiders.captures import archives_at
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources, span_of
 from crawler.store.engine import open_database
 
 BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
+FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
+ARGUMENTS = {
+    "archive": ("warc", "sources", "seeded", "since", "until", "again"),
+    "news": ("sources", *BACKFILL),
+    "page": ("url",),
+}
 
 
 class Command(crawl.Command):
     """Scrapy's command with our checks around it."""
 
     def syntax(self) -> str:
-        return "[options] <source | news | page>"
+        return "[options] <source | news | page | archive>"
 
     def short_desc(self) -> str:
-        return "Crawl a source, all sources (news), some (news -a sources=a,b), or one page (page -a url=...)"
+        return (
+            "Crawl a source, all sources (news), some (news -a sources=a,b), one page (page -a url=...), "
+            "or WARC files (archive -a warc=...)"
+        )
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
@@ -37,7 +48,8 @@ class Command(crawl.Command):
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError(
-                "name one source, or `news` for all, or `page -a url=...`; `scrapy list` shows the sources"
+                "name one source, or `news` for all, `page -a url=...`, or `archive -a warc=...`; "
+                "`scrapy list` shows the sources"
             )
         try:
             self.check(args[0], opts.spargs)
@@ -51,13 +63,16 @@ class Command(crawl.Command):
     def check(self, name: str, arguments: dict[str, str]) -> None:
         """Raises ConfigurationError for what cannot be crawled."""
         assert self.settings is not None
-        known = {"news": {"sources", *BACKFILL}, "page": {"url"}}.get(name, set(BACKFILL))
+        known = set(ARGUMENTS.get(name, BACKFILL))
         for given in arguments.keys() - known:
             raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")
         if arguments.get("sources") is not None and not arguments["sources"].strip(" ,"):
             raise ConfigurationError("-a sources= names no source; leave it out for all")
         if name == "page":
             address(arguments.get("url"))
+        elif name == "archive":
+            archives_at(arguments.get("warc"))
+            admission(Path(self.settings["SEEDS_DIR"]), arguments)
         else:
             chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
             span_of(arguments.get("since"), arguments.get("until"))
@@ -68,5 +83,9 @@ class Command(crawl.Command):
         self.crawler_process.crawl(crawler, **arguments)
         self.crawler_process.start()
         finished = crawler.stats is not None and crawler.stats.get_value("finish_reason") == "finished"
-        if not finished or crawler.stats is None or crawler.stats.get_value("news/failed/database"):
+        if (
+            not finished
+            or crawler.stats is None
+            or any(crawler.stats.get_value(f"news/failed/{name}") for name in FATAL)
+        ):
             self.exitcode = 1

@@ -36,6 +36,11 @@ COLUMNS = {
     "failed": "failed",
     "feed_errors": "feed errors",
 }
+PASSED_OVER = {
+    "files_known": "done already; -a again=1 reads what is done again",
+    "files_taken": "left to another crawl that is reading them",
+}
+MAX_ROWS = 100  # at the end: an archive may have thousands of hosts
 Counts = Mapping[str, int]
 
 
@@ -110,8 +115,17 @@ def headline(stats: Mapping[str, Any], seconds: float) -> str:
     return (
         f"{sums['fetched']} pages fetched ({rate:.1f}/s), {sums['stored']} new articles, {sums['updated']} changed, "
         f"{sums['unchanged']} unchanged, {sums['rejected']} no articles, {sums['failed']} failed, "
-        f"{sum(tally.reasons(stats, 'dropped').values())} blocks dropped"
+        f"{sum(tally.reasons(stats, 'dropped').values())} blocks dropped{archives(stats, seconds)}"
     )
+
+
+def archives(stats: Mapping[str, Any], seconds: float) -> str:
+    """Where a crawl of WARC files stands; empty for other crawls."""
+    if not (files := stats.get("archive/files")):
+        return ""
+    rate = stats.get("archive/bytes", 0) / 1e6 / seconds if seconds > 0 else 0.0
+    at = min(stats.get("archive/files_passed", 0) + 1, files)
+    return f"; file {at} of {files}, {stats.get('archive/records', 0):,} records, {rate:.1f} MB/s"
 
 
 def table(sources: Mapping[str, Counts], rows: int | None = None) -> Table:
@@ -123,6 +137,8 @@ def table(sources: Mapping[str, Counts], rows: int | None = None) -> Table:
         made.add_column(title, justify="right")
     for source, counts in shown[:rows]:
         made.add_row(source, *(str(counts.get(what, 0) or "·") for what in COLUMNS))
+    if rows and len(sources) > rows:
+        made.add_row(f"and {len(sources) - rows} more", style="dim")
     if len(sources) > 1:
         made.add_section()
         made.add_row("all sources", *(str(number) for number in totals(sources).values()), style="bold")
@@ -133,7 +149,7 @@ def closing(stats: Mapping[str, Any], seconds: float, reason: str) -> list[Any]:
     """What is printed when the crawl is over."""
     sources = tally.by_source(stats)
     sums = totals(sources)
-    parts: list[Any] = [table(sources)] if sources else []
+    parts: list[Any] = [table(sources, MAX_ROWS if len(sources) > MAX_ROWS else None)] if sources else []
     for title, group in (
         ("Blocks dropped", "dropped"),
         ("Pages that are no articles", "rejected"),
@@ -143,6 +159,11 @@ def closing(stats: Mapping[str, Any], seconds: float, reason: str) -> list[Any]:
         found = tally.reasons(stats, group)
         if found:
             parts.append(Text(f"{title}: " + ", ".join(f"{name} {number}" for name, number in found.items())))
+    if skipped := tally.skipped(stats):
+        parts.append(Text("Records that are no pages: " + ", ".join(f"{name} {n:,}" for name, n in skipped.items())))
+    for what, said in PASSED_OVER.items():
+        if number := stats.get(f"archive/{what}"):
+            parts.append(Text(f"{number} {'file' if number == 1 else 'files'} {said}."))
     if reason != "finished":
         parts.append(
             Text(f"Ended early ({reason}). What is left stays queued: run the crawl again.", style="bold yellow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 from scrapy.crawler import Crawler
@@ -20,7 +21,7 @@ from crawler.store.session import CrawlStore
 from crawler.store.writer import Entry, Stored
 
 WALLS = frozenset(("bot_challenge", "consent_wall"))
-COUNTED = {"new": "stored", "updated": "updated", "unchanged": "unchanged"}
+COUNTED = {"new": "stored", "updated": "updated", "unchanged": "unchanged", "older": "unchanged"}
 
 
 class StorePipeline:
@@ -37,7 +38,7 @@ class StorePipeline:
         store: CrawlStore = self.crawler.spider.store  # type: ignore[union-attr]
         rates: Mapping[str, Rates] = getattr(self.crawler.spider, "rates", {})
         steps: Sequence[float] = getattr(self.crawler.spider, "steps", STEPS)
-        stored = await store.store(entry_of(record, rates.get(record.page.source, {}), steps))
+        stored = record.stored = await store.store(entry_of(record, rates.get(record.page.source, {}), steps))
         self.count(record, stored)
         if record.article is None or stored.error:
             raise DropItem(record.rejected or "store_refused")
@@ -55,7 +56,7 @@ class StorePipeline:
             tally.count(stats, "rejected", record.rejected or "store_refused")
             return
         tally.count(stats, source, COUNTED[stored.outcome])
-        if stored.outcome != "unchanged":
+        if COUNTED[stored.outcome] != "unchanged":
             for block in record.article.blocks:
                 if not block.kept and block.reason:
                     tally.count(stats, "dropped", block.reason)
@@ -69,7 +70,10 @@ def outcome_of(record: Record) -> str:
 def entry_of(record: Record, rates: Rates, steps: Sequence[float]) -> Entry:
     """What a fetch leaves behind."""
     page, article = record.page, record.article
-    assert page.url_id is not None
+    if page.url_id is None:  # out of an archive: nothing is asked for again because of it
+        entry = entry_of(replace(record, page=replace(page, url_id=0)), rates, steps)
+        visit = replace(entry.visit, look=None, fetched_at=page.fetched_at)
+        return replace(entry, visit=visit, found=page.candidate)
     outcome = outcome_of(record)
     # What is tried again is asked for without validators: a 304 would leave it without its article for ever.
     final = not OUTCOMES[outcome].again

@@ -1,1 +1,1 @@
-"""The spiders: `news` for sources, one per seed file, and `page` for a single address."""
+"""The spiders: `news` for sources, one per seed file, `page` for a single address, `archive` for WARC files."""

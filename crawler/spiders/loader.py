@@ -10,14 +10,15 @@ from scrapy.settings import BaseSettings
 
 from crawler.errors import CrawlerError
 from crawler.sources import source_names
+from crawler.spiders.archive import ArchiveSpider
 from crawler.spiders.news import NewsSpider
 from crawler.spiders.page import PageSpider
 
-GENERAL: dict[str, type[Spider]] = {"news": NewsSpider, "page": PageSpider}
+GENERAL: dict[str, type[Spider]] = {"archive": ArchiveSpider, "news": NewsSpider, "page": PageSpider}
 
 
 class SeedSpiderLoader:
-    """Scrapy's SpiderLoaderProtocol: lists the sources; loads those, `news` and `page`.
+    """Scrapy's SpiderLoaderProtocol: lists the sources; loads those, `archive`, `news` and `page`.
 
     A seed is read only when its spider runs.
     """

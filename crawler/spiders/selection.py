@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -18,9 +19,19 @@ def source_of(seeds_dir: Path, url: str) -> Source:
         seeds, _ = load_sources(seeds_dir)
     except ConfigurationError:
         seeds = {}
-    host = host_of(url).removeprefix("www.")
-    found = (source for source in seeds.values() if host_of(str(source.homepage)).removeprefix("www.") == host)
-    return next(found, None) or adhoc_source(url)
+    return by_host(seeds.values()).get(plain_host(url)) or adhoc_source(url)
+
+
+def by_host(sources: Iterable[Source]) -> dict[str, Source]:
+    """Sources by the hosts of their home pages; of two with one host the first."""
+    found: dict[str, Source] = {}
+    for source in sources:
+        found.setdefault(plain_host(str(source.homepage)), source)
+    return found
+
+
+def plain_host(url: str) -> str:
+    return host_of(url).removeprefix("www.")
 
 
 def chosen_sources(seeds_dir: Path, spider: str, sources: str | None = None) -> tuple[list[Source], list[SeedError]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -20,7 +20,7 @@ from crawler.store import models
 from crawler.text import key as text_key
 from crawler.urls import url_key
 
-Outcome = Literal["new", "updated", "unchanged"]
+Outcome = Literal["new", "updated", "unchanged", "older"]
 
 # What a reader would call another version. Anything else (the ledger, the evidence) is refreshed without a revision.
 CONTENT = ("headline", "body", "authors", "published_at", "is_accessible_for_free")
@@ -63,25 +63,32 @@ class Saved(NamedTuple):
     key: str
 
 
-def save(connection: Connection, articles: Sequence[Article]) -> list[Saved]:
+def save(
+    connection: Connection, articles: Sequence[Article], seen: Sequence[datetime | None] | None = None
+) -> list[Saved]:
     """Store articles by key and return (id, outcome) of each, in order. Saving one twice changes nothing.
 
-    Two of one batch that share a key are saved one after the other, as they would be in two batches.
+    `seen`: when each was fetched; what is older than the stored version changes nothing (`older`). None: just now. Two
+    of one batch that share a key are saved one after the other, as they would be in two batches.
     """
-    rows = {index: row_of(article) for index, article in enumerate(articles)}
+    now, captured = datetime.now(UTC), dict(enumerate(seen or ()))
+    rows = {index: {**row_of(article), "seen_at": captured.get(index) or now} for index, article in enumerate(articles)}
     saved: dict[int, Saved] = {}
     while len(saved) < len(rows):
         first: dict[str, int] = {}
         for index, row in rows.items():
             if index not in saved:
                 first.setdefault(row["key"], index)
-        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()})
+        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()}, captured)
     return [saved[index] for index in range(len(articles))]
 
 
-def _save_distinct(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[int, Saved]:
+def _save_distinct(
+    connection: Connection, rows: Mapping[int, dict[str, Any]], captured: Mapping[int, datetime | None]
+) -> dict[int, Saved]:
     """What is refused the key that it claims is left out with a key of its own, and the caller comes back to it."""
     stored = _stored(connection, [row["key"] for row in rows.values()])
+    known = _known_until(connection, stored.values()) if any(captured.get(index) for index in rows) else {}
     fresh: dict[int, dict[str, Any]] = {}
     saved: dict[int, Saved] = {}
     for index, row in rows.items():
@@ -89,7 +96,10 @@ def _save_distinct(connection: Connection, rows: Mapping[int, dict[str, Any]]) -
         if old is None:
             fresh[index] = row
         elif not _is_another(row, old):
-            saved[index] = _update(connection, old, row)
+            if captured.get(index) and row["seen_at"] < known[old["id"]]:
+                saved[index] = Saved(old["id"], "older", old["key"])
+            else:
+                saved[index] = _update(connection, old, row)
         elif _is_own(row, row["key"]):
             if not _moved(connection, old):
                 saved[index] = _update(connection, old, row)
@@ -97,6 +107,19 @@ def _save_distinct(connection: Connection, rows: Mapping[int, dict[str, Any]]) -
             row |= {"key": url_key(row["url"]), "canonical_url": row["url"]}
             row["evidence"] = {**row["evidence"], "canonical_url": REFUSED}
     return saved | _insert(connection, fresh)
+
+
+def _known_until(connection: Connection, stored: Iterable[Row]) -> dict[int, datetime]:
+    """When each of these articles was last seen to be as it is stored, by whichever of its addresses."""
+    seen: dict[int, datetime] = {row["id"]: row["seen_at"] or row["updated_at"] for row in stored}
+    url = models.Url
+    looks = select(url.article_id, func.max(url.fetched_at)).where(
+        url.article_id.in_(seen), url.state.in_(("fetched", "unchanged"))
+    )
+    for article_id, at in connection.execute(looks.group_by(url.article_id)):
+        if article_id is not None and at is not None:
+            seen[article_id] = max(seen[article_id], at)
+    return seen
 
 
 def _is_own(row: Row, key: str) -> bool:
@@ -164,7 +187,7 @@ def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
     if _differ_by_template(new, old):  # which is no publisher's doing; cleaning.py sees to it
         new |= {name: old[name] for name in ("body", "blocks", "word_count")}
     differing = [name for name in new if new[name] != old[name]]
-    if not differing:
+    if not differing or differing == ["seen_at"]:
         return Saved(old["id"], "unchanged", old["key"])
     changed = [name for name in differing if name in CONTENT]
     values: dict[str, Any] = {name: new[name] for name in differing}

@@ -210,7 +210,7 @@ def _rows(candidates: Sequence[Candidate]) -> tuple[list[dict[str, Any]], list[d
     first: dict[str, dict[str, Any]] = {}
     others: list[dict[str, Any]] = []
     for candidate in candidates:
-        row = _row(candidate, now)
+        row = row_of(candidate, now)
         known = first.get(row["key"])
         if known is None or (known["is_variant"] and not row["is_variant"]):
             first[row["key"]] = row
@@ -220,7 +220,7 @@ def _rows(candidates: Sequence[Candidate]) -> tuple[list[dict[str, Any]], list[d
     return [first[key] for key in sorted(first)], others
 
 
-def _row(candidate: Candidate, now: datetime) -> dict[str, Any]:
+def row_of(candidate: Candidate, now: datetime) -> dict[str, Any]:
     return {
         "key": url_key(candidate.url) or candidate.url,
         "url": candidate.url,

@@ -233,6 +233,29 @@ class Page(Base):
     )
 
 
+class Archive(Base):
+    """A WARC file that was read, or is, for one selection of its pages: a row for each (see archives.py).
+
+    `records` of it are done, each of them stored or skipped, and `done_offset` is where the last of these lies.
+    """
+
+    __tablename__ = "archives"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(Text)  # of what it holds: the file may have been moved
+    selection: Mapped[str] = mapped_column(Text)  # JSON of what was asked for; {}: everything
+    path: Mapped[str] = mapped_column(Text)  # where it lay when it was last read
+    size: Mapped[int] = mapped_column(BigInteger)
+    lease_crawl: Mapped[int | None] = mapped_column(BigInteger)  # the run that reads it, or did last
+    records: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    stored: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))  # that gave a new or a changed article
+    skipped: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))  # reason -> records
+    done_offset: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    error: Mapped[str | None] = mapped_column(Text)  # what was first wrong with the file
+    started_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    __table_args__ = (Index(None, "fingerprint", "selection", unique=True),)
+
+
 class Article(Base):
     """The current version of an article; earlier ones are in `revisions`."""
 
@@ -267,6 +290,7 @@ class Article(Base):
     revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     stored_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
+    seen_at: Mapped[datetime | None] = mapped_column(Instant)  # when this version was fetched; NULL: not noted
     __table_args__ = (
         Index(None, "source", "published_at"),
         Index(None, "published_at"),

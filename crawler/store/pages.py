@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -61,6 +61,21 @@ def store(connection: Connection, archived: Sequence[Archived], crawl_id: int | 
     ]
     if rows:
         connection.execute(insert(models.Page), rows)
+
+
+def held(connection: Connection, captures: Collection[tuple[int, datetime | None]]) -> set[tuple[int, datetime | None]]:
+    """Those of these (URL's id, instant) of which there is a page."""
+    if not captures:
+        return set()
+    given = {"ids": [url_id for url_id, _ in captures], "instants": [at for _, at in captures]}
+    return {(url_id, at) for url_id, at in connection.execute(_HELD, given)}
+
+
+_HELD = text("""
+SELECT pages.url_id, pages.fetched_at
+FROM unnest(CAST(:ids AS bigint[]), CAST(:instants AS timestamptz[])) AS given(url_id, fetched_at)
+JOIN pages USING (url_id, fetched_at)
+""")
 
 
 def _month(at: datetime) -> datetime:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, or_, select
 
 from crawler.items import Article, Block, Candidate, Image, Page, Post
+from crawler.period import Period
 from crawler.store import models
 from crawler.store.articles import COLUMNS
 from crawler.store.pages import decompress
 from crawler.urls import url_key
 
 MAX_ID = 2**63 - 1
+STREAMED = 20  # rows of a server-side cursor at a time: a page may have 10 MB
 T = TypeVar("T", Block, Image, Post)
 
 
@@ -58,6 +60,38 @@ def raw_page(connection: Connection, article_id: int) -> Page | None:
     return _page(row) if row else None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which stored pages are asked for; no `sources`: of all."""
+
+    sources: tuple[str, ...] = ()
+    period: Period = field(default_factory=Period)
+    articles_only: bool = False
+
+
+def pages_in(connection: Connection, wanted: Wanted) -> Iterator[Page]:
+    """The stored pages, every version of each, in the order in which they were fetched. A few are in memory at a time.
+
+    The connection's transaction is the snapshot that they come from.
+    """
+    page, url = models.Page, models.Url
+    statement = (
+        select(page.__table__, url.source, url.found_in, url.hints)
+        .join(url, url.id == page.url_id)
+        .order_by(page.fetched_at, page.id)
+    )
+    if wanted.sources:
+        statement = statement.where(url.source.in_(wanted.sources))
+    if wanted.period.since:
+        statement = statement.where(page.fetched_at >= wanted.period.since)
+    if wanted.period.until:
+        statement = statement.where(page.fetched_at < wanted.period.until)
+    if wanted.articles_only:
+        statement = statement.where(page.outcome == "article")
+    for row in connection.execution_options(yield_per=STREAMED).execute(statement).mappings():
+        yield _page(row)
+
+
 def _articles() -> Select[Any]:
     return select(models.Article.__table__)
 
@@ -86,7 +120,7 @@ def _article(row: RowMapping) -> Article:
 
 def _made(kind: type[T], stored: Mapping[str, Any]) -> T:
     """Keys that a later or earlier version of the program stored and this one does not know are left out."""
-    known = {field.name for field in fields(kind)}
+    known = {one.name for one in fields(kind)}
     return kind(**{name: value for name, value in stored.items() if name in known})
 
 

@@ -20,7 +20,7 @@ from crawler.items import Candidate, StoredRobots
 from crawler.recheck import Rates
 from crawler.recurrence import Template
 from crawler.sources import Source
-from crawler.store import cleaning, crawls, frontier, hosts, identity, learning, listings, templates
+from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, learning, listings, templates
 from crawler.store.engine import Database
 from crawler.store.frontier import Added, Due
 from crawler.store.guard import Guard, Pacer
@@ -29,6 +29,7 @@ from crawler.store.identity import Hop
 from crawler.store.listings import DueListing, Found, Kind, Reading
 from crawler.store.patience import patiently
 from crawler.store.writer import Entry, Stored, Writer
+from crawler.warc import Identity
 
 logger = logging.getLogger(__name__)
 CLEANING_TIME = 60.0  # seconds at a run's end
@@ -116,6 +117,26 @@ class CrawlStore:
             self.in_flight.pop(due.url_id, None)
             self.changed.set()
         return hop
+
+    # -- archives -----------------------------------------------------------------------------------------------------
+
+    async def claim(self, file: Identity, selection: str, *, again: bool) -> archives.Claim:
+        """Lease a WARC file for this run."""
+        return await self._lease(
+            lambda connection: archives.claim(connection, self.crawl_id, file, selection, again=again)
+        )
+
+    async def mark(self, mark: archives.Mark) -> bool:
+        """Note how far a file is done; False when another run has it now."""
+        return await self._work(lambda connection: archives.mark(connection, self.crawl_id, mark))
+
+    async def meet(self, sources: Sequence[Source]) -> None:
+        """Sources that were not known when the run began: their rows are made, and at the end they are cleaned."""
+        if sources:
+            await self._work(lambda connection: crawls.save_sources(connection, sources))
+            self.sources += [source.id for source in sources]
+
+    # -- both ---------------------------------------------------------------------------------------------------------
 
     async def template(self, source: str) -> Template:
         """What the source's articles have taught so far."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, Engine, select
 
 from crawler.errors import DatabaseUnreachable
-from crawler.items import Article
+from crawler.items import Article, Candidate
 from crawler.recurrence import REASON, Witness
-from crawler.store import articles, frontier, identity, learning, models, pages, templates
+from crawler.store import archives, articles, frontier, identity, learning, models, pages, templates
 from crawler.store.patience import patiently
 from crawler.text import json_safe
 from crawler.urls import url_key
@@ -32,13 +32,18 @@ NO_ARTICLES = frozenset(("listing", "not_an_article", "no_headline"))  # outcome
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """All that one fetch leaves behind: written together or not at all."""
+    """All that one fetch leaves behind: written together or not at all.
+
+    `found`: set for a page out of an archive, which was not leased: its row is found or made when it is written (until
+    then `url_id` is 0), and what is newer stays as it is. Its visit has the time of the capture as `fetched_at`.
+    """
 
     visit: frontier.Visit
     archived: pages.Archived | None = None
     article: Article | None = None
     chain: tuple[str, ...] = ()  # the addresses by which it was reached, if they were redirected
     shape: str | None = None  # of its address
+    found: Candidate | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,16 +57,19 @@ class Stored:
 
 def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry]) -> list[Stored]:
     """Write entries in the transaction of `connection`."""
+    entries = _placed(connection, entries)
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
-    saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted]), strict=True))
-    templates.learn(connection, [lesson(article, saved[i]) for i, article in wanted if saved[i].outcome != "unchanged"])
-    known = _hashes(connection, [entry.visit.url_id for entry in entries])
-    pages.store(connection, [e.archived for e in entries if e.archived and not _is_known(e.visit, known)], crawl_id)
+    seen = [entries[index].visit.fetched_at for index, _ in wanted]
+    saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted], seen), strict=True))
+    fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in ("new", "updated")]
+    templates.learn(connection, [lesson(article, one) for one, article in fresh])
+    pages.store(connection, _new_pages(connection, entries), crawl_id)
     visits = [
         replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit
         for index, entry in enumerate(entries)
     ]
-    frontier.finish(connection, visits)
+    frontier.finish(connection, [visit for entry, visit in zip(entries, visits, strict=True) if entry.found is None])
+    archives.settle(connection, [visit for entry, visit in zip(entries, visits, strict=True) if entry.found])
     keys = {index: one.key for index, one in saved.items()}
     identity.merge(connection, [alias for i, key in keys.items() for alias in aliases_of(entries[i], key)])
     learning.looked(connection, looks_of(entries, saved))
@@ -70,6 +78,33 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
         Stored(article_id=saved[index].id, outcome=saved[index].outcome) if index in saved else Stored()
         for index in range(len(entries))
     ]
+
+
+def _placed(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, those out of archives with their pages' rows."""
+    ids = archives.place(connection, [entry.found for entry in entries if entry.found])
+    return [_at(entry, ids[entry.found.url]) if entry.found else entry for entry in entries]
+
+
+def _at(entry: Entry, url_id: int) -> Entry:
+    archived = entry.archived
+    if archived is not None:
+        archived = replace(archived, page=replace(archived.page, url_id=url_id))
+    return replace(entry, visit=replace(entry.visit, url_id=url_id), archived=archived)
+
+
+def _new_pages(connection: Connection, entries: Sequence[Entry]) -> list[pages.Archived]:
+    """Those whose bytes are not the ones that are stored already; two copies of one capture are one page."""
+    known = _hashes(connection, [entry.visit.url_id for entry in entries])
+    captured = {(entry.visit.url_id, entry.visit.fetched_at) for entry in entries if entry.found}
+    held = pages.held(connection, captured)
+    found: list[pages.Archived] = []
+    for entry in entries:
+        place = (entry.visit.url_id, entry.visit.fetched_at)
+        if entry.archived and not _is_known(entry.visit, known) and not (entry.found and place in held):
+            found.append(entry.archived)
+            held.add(place)
+    return found
 
 
 def aliases_of(entry: Entry, key: str) -> list[identity.Alias]:
@@ -125,16 +160,18 @@ def quarantined(entry: Entry, error: str) -> Entry:
     """
     visit = replace(entry.visit, outcome="store_refused", detail=error, etag=None, last_modified=None, look=None)
     if entry.archived is None:
-        return Entry(visit=visit)
+        return Entry(visit=visit, found=entry.found)
     page = entry.archived.page
     page = replace(page, url=json_safe(page.url), headers=json_safe(page.headers))
-    return Entry(visit=visit, archived=pages.Archived(page=page, outcome="store_refused", detail=json_safe(error)))
+    archived = pages.Archived(page=page, outcome="store_refused", detail=json_safe(error))
+    return Entry(visit=visit, archived=archived, found=entry.found)
 
 
 def given_up(entry: Entry) -> Entry:
     """When not even the page can be stored."""
-    visit = frontier.Visit(url_id=entry.visit.url_id, source=entry.visit.source, outcome="store_refused")
-    return Entry(visit=visit)
+    old = entry.visit
+    visit = frontier.Visit(url_id=old.url_id, source=old.source, outcome="store_refused", fetched_at=old.fetched_at)
+    return Entry(visit=visit, found=entry.found)
 
 
 Batch = list[tuple[Entry, "Future[Stored]"]]
