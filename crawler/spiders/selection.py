@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 
-from crawler.dates import parse_instant
 from crawler.discovery.selection import Span
 from crawler.errors import ConfigurationError, SeedError
+from crawler.period import period
 from crawler.sources import Source, adhoc_source, find_source, load_sources
 from crawler.urls import host_of
 
@@ -54,16 +53,5 @@ def chosen_sources(seeds_dir: Path, spider: str, sources: str | None = None) -> 
 
 def span_of(since: str | None, until: str | None) -> Span:
     """The time that `-a since=` and `-a until=` name. Raises ConfigurationError."""
-    span = Span(since=_instant("since", since), until=_instant("until", until))
-    if span.since and span.until and span.since >= span.until:
-        raise ConfigurationError(f"-a since={since} is not before -a until={until}")
-    return span
-
-
-def _instant(name: str, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    found = parse_instant(value)
-    if found is None:
-        raise ConfigurationError(f"-a {name}={value} is no date; write 2026-01-31 or 2026-01-31T12:00+01:00")
-    return found.at
+    asked = period(since, until)
+    return Span(since=asked.since, until=asked.until)
