@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime  ## crawl a small fake newspaper into the embedded Postgr
 	@$(BIN)/python -m tests.demo --port $(DEMO_PORT)
 
 test: $(VENV)/.development  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 browser: $(VENV)/.browser  ## what `render: true` needs: Playwright and, as root on Debian, Chromium
 	@for program in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
