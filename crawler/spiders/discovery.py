@@ -6,6 +6,7 @@ what nothing else names, and their further pages are asked for only as long as t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -29,13 +30,14 @@ from crawler.recheck import ANNOUNCED, worth
 from crawler.sources import Source
 from crawler.spiders import exchange, fetches
 from crawler.store.listings import NOT_A_LIST, NOT_MODIFIED, READ, USUAL, DueListing, Found, Kind, Reading
-from crawler.urls import canonical_url, host_of, url_key
+from crawler.urls import canonical_url, url_key
 
 if TYPE_CHECKING:
     from crawler.spiders.news import NewsSpider
     from crawler.store.session import CrawlStore
 
 BATCH = 1_000  # candidates written at a time
+MAX_SEEN = 200_000  # announcements that are remembered; of further ones, the database tells what is known
 MOST: dict[Kind, int] = {"sitemap": 500, "archive": 500, "section": 60, "further": 200}  # of one source in one run
 PRIORITY = 10
 LINKED = ("homepage", "section", "further")  # kinds that are pages with links
@@ -185,8 +187,8 @@ class Discovery:
 
     async def read_feed(self, response: Response, source: Source, listing: DueListing) -> AsyncIterator[Request]:
         entries = new = 0
-        parts = parse_sitemap(response.body, url=response.url, source=source)
-        while batch := list(islice(parts, BATCH)):
+        parts = await asyncio.to_thread(parse_sitemap, response.body, url=response.url, source=source)
+        while batch := await asyncio.to_thread(lambda: list(islice(parts, BATCH))):
             entries += len(batch)
             found = [one for one in batch if isinstance(one, Candidate)]
             new += await self.add(source, found)
@@ -220,7 +222,8 @@ class Discovery:
     async def read_section(self, response: Response, source: Source, listing: DueListing) -> AsyncIterator[Request]:
         if source.id not in self.shapes:
             await self.learn(source)
-        read = parse_listing(response.body, url=response.url, source=source, shapes=self.shapes[source.id])
+        shapes = self.shapes[source.id]
+        read = await asyncio.to_thread(parse_listing, response.body, url=response.url, source=source, shapes=shapes)
         new = await self.add(source, read.candidates)
         etag, last_modified = exchange.validators(response)
         reading = Reading(
@@ -232,15 +235,13 @@ class Discovery:
             etag=etag,
             last_modified=last_modified,
         )
+        # All that the page names is noted before it counts as read: a run that is killed now leaves it to the next.
         if read.next_page and (new or (self.span and self.span.reaches(read.candidates))):
-            # Before this page counts as read: a run that is killed now leaves the next one to the run after it.
             await self.store.announce(source.id, [Found(url=read.next_page, kind="further", parent=listing.url)])
-        await self.ended(reading)
         if listing.kind == "homepage":
             await self.announce_all(source, response, read.feeds, read.sections)
-            for request in await self.due(source, FIRST):
-                yield request
-        for request in await self.due(source, ("further",)):
+        await self.ended(reading)
+        for request in await self.due(source, (*FIRST, "further") if listing.kind == "homepage" else ("further",)):
             yield request
 
     async def announce_all(
@@ -308,7 +309,8 @@ class Discovery:
             known = self.seen.get(key)
             if known is None or changed > known:
                 (fresh if known is None else later).append(one)
-                self.seen[key] = changed
+                if known is not None or len(self.seen) < MAX_SEEN:
+                    self.seen[key] = changed
         return fresh, later
 
 
@@ -327,8 +329,6 @@ def named_by(source: Source) -> Iterator[Found]:
 
 
 def is_home(url: str, source: Source) -> bool:
-    """Whether an address is the source's home page, to which some sites redirect what they have no more."""
-    path = url.partition("://")[2].partition("/")[2]
-    return not path.strip("/") and host_of(url).removeprefix("www.") == host_of(str(source.homepage)).removeprefix(
-        "www."
-    )
+    """Whether an address is the source's home page or its host's, to which some sites redirect what is gone."""
+    home = url_key(str(source.homepage)) or ""
+    return url_key(url) in (home, home.partition("/")[0] + "/")
