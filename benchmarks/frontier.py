@@ -24,7 +24,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from crawler.items import Candidate
 from crawler.sources import Source
-from crawler.store import crawls, frontier
+from crawler.store import crawls, frontier, intake
 from crawler.store.embedded import EmbeddedServer
 from crawler.store.engine import Database, driver_url, migrate
 from crawler.store.frontier import Due, Visit
@@ -88,7 +88,7 @@ def _fill(database: Database, crawl_id: int, rows: int) -> None:
         with database.engine.begin() as connection:
             numbers = range(start, min(start + step, rows))
             for source in range(SOURCES):
-                frontier.add(connection, f"s{source}", [_candidate(n) for n in numbers if n % SOURCES == source])
+                intake.add(connection, f"s{source}", [_candidate(n) for n in numbers if n % SOURCES == source])
     with database.engine.begin() as connection:
         connection.execute(
             text("""
@@ -122,7 +122,7 @@ def _add(database: Database, numbers: range) -> None:
         batch = range(start, min(start + ADD, numbers.stop))
         source = start // ADD % SOURCES
         with database.engine.begin() as connection:
-            frontier.add(connection, f"s{source}", [_candidate(n, found_in="feed") for n in batch])
+            intake.add(connection, f"s{source}", [_candidate(n, found_in="feed") for n in batch])
 
 
 def _take(database: Database, crawl_id: int, number: int) -> Iterator[Due]:

@@ -17,7 +17,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crawler.items import Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.store.crawls import CRAWL_LOCK
-from crawler.store.frontier import DETAIL, Visit, row_of
+from crawler.store.frontier import DETAIL, Visit
+from crawler.store.intake import row_of
 from crawler.text import json_safe
 from crawler.warc import Identity
 

@@ -99,7 +99,7 @@ class Url(Base):
     detail: Mapped[str | None] = mapped_column(Text)
     found_in: Mapped[str] = mapped_column(Text)
     hints: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
-    rank: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))  # what goes first: frontier.RANKS
+    rank: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))  # what goes first: intake.RANKS
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # that failed, in a row
     step: Mapped[int | None] = mapped_column(SmallInteger)  # the recheck that is due next: recheck.py
     lease_crawl: Mapped[int | None] = mapped_column(BigInteger)

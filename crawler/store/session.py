@@ -20,12 +20,13 @@ from crawler.items import Candidate, StoredRobots
 from crawler.recheck import Rates
 from crawler.recurrence import Template
 from crawler.sources import Source
-from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, learning, listings, templates
+from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, intake, learning, listings, templates
 from crawler.store.engine import Database
-from crawler.store.frontier import Added, Due
+from crawler.store.frontier import Due
 from crawler.store.guard import Guard, Pacer
 from crawler.store.hosts import Pass
 from crawler.store.identity import Hop
+from crawler.store.intake import Added
 from crawler.store.listings import DueListing, Found, Kind, Reading
 from crawler.store.patience import patiently
 from crawler.store.writer import Entry, Stored, Writer
@@ -79,16 +80,14 @@ class CrawlStore:
     async def add(
         self, source: str, candidates: Sequence[Candidate], *, heed: bool = True, since: datetime | None = None
     ) -> Added:
-        """See frontier.add."""
-        added = await self._work(
-            lambda connection: frontier.add(connection, source, candidates, heed=heed, since=since)
-        )
+        """See intake.add."""
+        added = await self._work(lambda connection: intake.add(connection, source, candidates, heed=heed, since=since))
         self.changed.set()
         return added
 
     async def exclude(self, source: str, candidates: Sequence[Candidate], outcome: str) -> int:
-        """See frontier.exclude."""
-        return await self._work(lambda connection: frontier.exclude(connection, source, candidates, outcome))
+        """See intake.exclude."""
+        return await self._work(lambda connection: intake.exclude(connection, source, candidates, outcome))
 
     async def take(self, wanted: Mapping[str, int], most: int) -> list[Due]:
         """Lease due URLs: up to so many of each source, `most` in all."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from crawler.items import Article, Block, Candidate, Image, Page
 from crawler.sources import Source
-from crawler.store import crawls, frontier
+from crawler.store import crawls, frontier, intake
 from crawler.store.engine import Database
 from crawler.store.frontier import Due, Visit
 from crawler.store.pages import Archived, sha256
@@ -87,7 +87,7 @@ def leased(database: Database, number: int) -> list[Due]:
     """The URLs 1 to `number`, but those that are leased already, leased by a run that does not live."""
     with database.engine.begin() as connection:
         crawl_id = begun(connection)
-        frontier.add(connection, "herald", candidates(range(1, number + 1)))
+        intake.add(connection, "herald", candidates(range(1, number + 1)))
         due = frontier.take(connection, crawl_id, {"herald": number}, number)
         connection.execute(text("SELECT pg_advisory_unlock_all()"))
     return sorted(due, key=lambda one: one.url_id)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from crawler.items import Article, Candidate
-from crawler.store import archives, frontier
+from crawler.store import archives, frontier, intake
 from crawler.store.archives import Claim, Mark
 from crawler.store.engine import Database
 from crawler.store.frontier import Visit
@@ -199,7 +199,7 @@ def live(run: Run, article: Article) -> None:
     """A crawl fetches the article's page now."""
     connection, crawl_id = run
     with connection.begin():
-        frontier.add(connection, "herald", candidates([1]))
+        intake.add(connection, "herald", candidates([1]))
         (due,) = frontier.take(connection, crawl_id, {"herald": 1}, 1)
         visit = Visit(url_id=due.url_id, source="herald", outcome="article", etag='"new"', html_sha256=b"new")
         archived = Archived(page=a_page(1, url_id=due.url_id), outcome="article")
@@ -233,7 +233,7 @@ def test_an_article_from_before_the_column_is_as_old_as_its_last_change(database
 
 def queued(run: Run, **hints: Any) -> None:
     with run[0].begin():
-        frontier.add(run[0], "herald", candidates([1], **hints))
+        intake.add(run[0], "herald", candidates([1], **hints))
 
 
 def test_a_url_that_waits_for_its_first_fetch_need_not_be_fetched(database: Database, one: Run) -> None:

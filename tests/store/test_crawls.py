@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from crawler.store import crawls, frontier
+from crawler.store import crawls, frontier, intake
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from tests.store.rows import ask, begun, candidates, column
@@ -20,12 +20,12 @@ from tests.store.rows import ask, begun, candidates, column
 ROOT = Path(__file__).parents[2]
 RUN = """
 import sys
-from crawler.store import frontier
+from crawler.store import frontier, intake
 from crawler.store.engine import Database
 from tests.store.rows import begun, candidates
 connection = Database(sys.argv[1]).engine.connect()
 crawl_id = begun(connection)
-frontier.add(connection, "herald", candidates(range(5)))
+intake.add(connection, "herald", candidates(range(5)))
 frontier.take(connection, crawl_id, {"herald": 3}, 3)
 connection.commit()
 print(crawl_id, flush=True)
@@ -79,7 +79,7 @@ def test_leases_that_a_closed_run_left_behind_come_back(database: Database) -> N
     """As from a thread that was still leasing while its run was closed."""
     with database.engine.begin() as connection:
         crawl_id = begun(connection)
-        frontier.add(connection, "herald", candidates([1]))
+        intake.add(connection, "herald", candidates([1]))
         crawls.end(connection, crawl_id, "finished", "finished", {})
         frontier.take(connection, crawl_id, {"herald": 1}, 1)
         connection.execute(text("SELECT pg_advisory_unlock_all()"))
@@ -91,7 +91,7 @@ def test_leases_that_a_closed_run_left_behind_come_back(database: Database) -> N
 def test_the_end_of_a_run(database: Database) -> None:
     with database.engine.begin() as connection:
         crawl_id = begun(connection)
-        frontier.add(connection, "herald", candidates([1, 2]))
+        intake.add(connection, "herald", candidates([1, 2]))
         frontier.take(connection, crawl_id, {"herald": 1}, 1)
         crawls.end(connection, crawl_id, "finished", "finished", {"pages": 1})
     assert ask(database, LEASED) == 0

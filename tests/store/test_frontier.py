@@ -15,9 +15,10 @@ from sqlalchemy import Connection, text
 from crawler.items import Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.recheck import Look
-from crawler.store import crawls, frontier
+from crawler.store import crawls, frontier, intake
 from crawler.store.engine import Database
-from crawler.store.frontier import ARCHIVE, NEWS, Added, Due, Visit
+from crawler.store.frontier import Due, Visit
+from crawler.store.intake import ARCHIVE, NEWS, Added
 from tests.store.rows import AT, OTHER, SITE, ask, begun, candidates, column
 
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -32,7 +33,7 @@ def connection(database: Database) -> Iterator[Connection]:
 
 
 def add(connection: Connection, *numbers: int, since: datetime | None = None, heed: bool = True, **hints: Any) -> Added:
-    return counts(frontier.add(connection, "herald", candidates(numbers, **hints), heed=heed, since=since))
+    return counts(intake.add(connection, "herald", candidates(numbers, **hints), heed=heed, since=since))
 
 
 def counts(added: Added) -> Added:
@@ -86,7 +87,7 @@ def test_what_was_announced_comes_back(connection: Connection) -> None:
         modified_at=AT,
         guid="g",
     )
-    frontier.add(connection, "herald", [announced])
+    intake.add(connection, "herald", [announced])
     [due] = take(connection)
     assert due.candidate == announced
     assert (due.etag, due.last_modified) == (None, None)
@@ -166,38 +167,38 @@ def test_what_failed_for_good_is_tried_again_for_a_newer_date(connection: Connec
 
 def test_one_page_by_many_addresses_is_one_row(connection: Connection) -> None:
     addresses = [f"{SITE}/a/", "http://www.herald.example/a", f"{SITE}/a?print=1", f"{SITE}/amp/a"]
-    assert counts(frontier.add(connection, "herald", [given(url) for url in addresses])) == Added(new=1)
-    assert frontier.add(connection, "herald", [given(addresses[1])]).known == 1
+    assert counts(intake.add(connection, "herald", [given(url) for url in addresses])) == Added(new=1)
+    assert intake.add(connection, "herald", [given(addresses[1])]).known == 1
     assert row(connection)["url"] == addresses[0]
     aliases = connection.execute(text("SELECT url FROM url_aliases ORDER BY url")).scalars().all()
     assert list(aliases) == sorted(addresses[1:])
 
 
 def test_a_page_takes_the_place_of_its_amp_version_while_that_waits(connection: Connection) -> None:
-    frontier.add(connection, "herald", [given(f"{SITE}/amp/a")])
-    assert frontier.add(connection, "herald", [given(f"{SITE}/a")]).new == 0
+    intake.add(connection, "herald", [given(f"{SITE}/amp/a")])
+    assert intake.add(connection, "herald", [given(f"{SITE}/a")]).new == 0
     assert [due.candidate.url for due in take(connection)] == [f"{SITE}/a"]
     assert connection.execute(text("SELECT url FROM url_aliases")).scalars().all() == [f"{SITE}/amp/a"]
 
 
 def test_an_address_that_was_not_tried_gets_its_chance_once(connection: Connection) -> None:
-    frontier.add(connection, "herald", [given(f"{SITE}/print/a")])
+    intake.add(connection, "herald", [given(f"{SITE}/print/a")])
     finish(connection, take(connection)[0], "robots_forbidden")
-    assert frontier.add(connection, "herald", [given(f"{SITE}/a")]).due == 1
+    assert intake.add(connection, "herald", [given(f"{SITE}/a")]).due == 1
     [due] = take(connection)
     assert due.candidate.url == f"{SITE}/a"
     finish(connection, due, "gone")
-    assert frontier.add(connection, "herald", [given(f"{SITE}/a")]).due == 0
-    assert frontier.add(connection, "herald", [given(f"{SITE}/print/a")]).due == 0
+    assert intake.add(connection, "herald", [given(f"{SITE}/a")]).due == 0
+    assert intake.add(connection, "herald", [given(f"{SITE}/print/a")]).due == 0
 
 
 def test_what_a_sitemap_names_and_is_no_article_is_noted_and_a_feed_knows_better(connection: Connection) -> None:
     about = replace(given(f"{SITE}/about"), found_in="sitemap")
-    assert frontier.exclude(connection, "herald", [about], "listing_url") == 1
-    assert frontier.exclude(connection, "herald", [about], "listing_url") == 0
+    assert intake.exclude(connection, "herald", [about], "listing_url") == 1
+    assert intake.exclude(connection, "herald", [about], "listing_url") == 0
     assert (row(connection)["state"], row(connection)["reason"]) == ("excluded", "listing_url")
-    assert frontier.add(connection, "herald", [about]).due == 0
-    assert frontier.add(connection, "herald", [given(f"{SITE}/about")]).due == 1
+    assert intake.add(connection, "herald", [about]).due == 0
+    assert intake.add(connection, "herald", [given(f"{SITE}/about")]).due == 1
 
 
 # -- leases ----------------------------------------------------------------------------------------------------------
@@ -225,7 +226,7 @@ def test_what_a_killed_run_had_leased_is_what_it_was(connection: Connection) -> 
 
 def test_take_keeps_to_its_limits(connection: Connection) -> None:
     add(connection, *range(10))
-    frontier.add(connection, "courier", candidates(range(10), OTHER))
+    intake.add(connection, "courier", candidates(range(10), OTHER))
     due = frontier.take(connection, 1, {"herald": 2, "courier": 3, "nobody": 4}, 100)
     assert Counter(one.candidate.source for one in due) == {"herald": 2, "courier": 3}
     assert len(frontier.take(connection, 1, {"herald": 8, "courier": 8}, 4)) == 4
@@ -296,7 +297,7 @@ def test_the_index_of_due_urls_is_used(database: Database) -> None:
         connection.execute(text("UPDATE urls SET state = 'fetched', not_before = NULL WHERE id > 20"))
         plan = connection.execute(
             text("EXPLAIN " + str(frontier._TAKE)),
-            {"crawl_id": 1, "sources": ["herald"], "limits": [5], "most": 5, "ranks": list(frontier.RANKS)},
+            {"crawl_id": 1, "sources": ["herald"], "limits": [5], "most": 5, "ranks": list(intake.RANKS)},
         ).scalars()
         assert any("ix_urls_due" in line for line in plan)
     assert ask(database, "SELECT count(*) FROM urls WHERE state = 'leased'") == 0

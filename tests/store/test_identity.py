@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from crawler.items import Candidate
-from crawler.store import frontier, identity
+from crawler.store import frontier, identity, intake
 from crawler.store.engine import Database
 from crawler.store.frontier import Due, Visit
 from crawler.store.identity import Alias
@@ -26,7 +26,7 @@ def connection(database: Database) -> Iterator[Connection]:
 
 def add(connection: Connection, *urls: str) -> int:
     found = [Candidate(url=url, source="herald", found_in="feed") for url in urls]
-    return frontier.add(connection, "herald", found).new
+    return intake.add(connection, "herald", found).new
 
 
 def take(connection: Connection, number: int = 10) -> list[Due]:
