@@ -4,8 +4,11 @@
 
 Each size is built up by the real functions in a database of its own on the embedded server (or on DATABASE_URL's),
 then PROBE pages go through the whole life of a page in the sizes of batches that a crawl uses. Times are the server's
-and ours together, in microseconds a page, the best of several rounds; the last line is the largest size against the
-smallest.
+and ours together, in microseconds a page, the best of several rounds; the last line is the dearest size against the
+cheapest.
+
+2026-11, two cores: 131 µs a page at a thousand rows, 123 at ten thousand, 124 at a hundred thousand, 147 at a million
+(add 46, take 40, finish 61; announced again 35): 1.20.
 """
 
 from __future__ import annotations
