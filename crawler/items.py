@@ -51,6 +51,8 @@ class Page:
     attempts: int = 1  # this fetch is the how manyth in a row
     step: int | None = None  # the look at a stored article that it is (recheck.py)
     chain: tuple[str, ...] = ()  # the addresses that redirected here
+    is_permanent: bool = True  # whether all of these said that it is for good
+    published_at: datetime | None = None  # of the article, as an earlier fetch of this page had it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

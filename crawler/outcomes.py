@@ -37,6 +37,7 @@ OUTCOMES: dict[str, Ending] = {
     "paywall_stub": Ending("fetched"),
     "not_modified": Ending("unchanged"),
     "duplicate": Ending("fetched"),  # another address of an article that is held already
+    "moved": Ending("fetched", DOUBTS),  # it redirects, for the time being, to a page that is held or waits
     # -- pages that hold none
     "listing": Ending("fetched"),
     "no_content": Ending("fetched"),
@@ -52,6 +53,7 @@ OUTCOMES: dict[str, Ending] = {
     "extraction_memory": Ending("failed", PASSING),
     "extraction_crashed": Ending("failed", PASSING),
     "extraction_no_worker": Ending("failed", PASSING),
+    "internal_error": Ending("failed", PASSING),  # a fault of this program; the log has it
     # -- what the host answered instead of a page
     "not_found": Ending("gone", DOUBTS),  # 404
     "gone": Ending("gone"),  # 410
@@ -76,8 +78,8 @@ OUTCOMES: dict[str, Ending] = {
     "blocked_address": Ending("excluded", (_DAY, _WEEK)),  # a captive portal or a broken resolver says so, too
     "unsupported_scheme": Ending("excluded"),
     "robots_forbidden": Ending("excluded", (_DAY, _WEEK, 30 * _DAY), endless=True),  # asks only the stored robots.txt
-    "robots_unreachable": Ending("failed", PASSING),
-    "host_unavailable": Ending("failed", PASSING),  # it asked for a longer pause than this run has
+    "robots_unreachable": Ending("failed", PASSING, endless=True),
+    "host_unavailable": Ending("failed", PASSING, endless=True),  # it asked for a longer pause than this run has
     "crawl_closing": Ending("queued", (timedelta(0),), endless=True),  # it was this run's turn, and there was none
     "browser_missing": Ending("failed", DOUBTS),  # the seed wants rendering, and there is no browser
     "render_failed": Ending("failed", PASSING),

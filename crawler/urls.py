@@ -104,6 +104,14 @@ def is_variant(url: str) -> bool:
     )
 
 
+def origin_of(url: str) -> str:
+    """`https://herald.example`: scheme, host and port, as RFC 9309 assigns a robots.txt."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    port = "" if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
 def host_of(url: str) -> str:
     """The lower-case host without port; empty if there is none."""
     try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from crawler.settings import ITEM_PIPELINES
 from tests.runs import Bench
 from tests.site.gazette import Gazette, page, redirect, text
 
@@ -19,7 +22,7 @@ def make(tmp_path: Path, database_url: str) -> Iterator[Make]:
     """A gazette that is served, and a bench with a seed that names its home page only, or what else is given."""
     with contextlib.ExitStack() as stack:
 
-        def made(number: int = 40, seed: str = "", **options: bool) -> tuple[Gazette, Bench]:
+        def made(number: int = 40, seed: str = "", **options: Any) -> tuple[Gazette, Bench]:
             paper = stack.enter_context(Gazette(number, **options))
             seeds = tmp_path / "seeds"
             seeds.mkdir()
@@ -135,6 +138,67 @@ def test_a_canonical_address_makes_one_row_of_two(make: Make) -> None:
     assert bench.value("SELECT count(*) FROM articles") == 6
     assert bench.value("SELECT count(*) FROM articles WHERE canonical_url = %s", paper.url + paper.path(0)) == 1
     assert bench.value("SELECT count(*) FROM revisions") == 0
+
+
+def test_a_template_that_names_one_page_canonical_everywhere_loses_none(make: Make) -> None:
+    paper, bench = make(12, feeds=True)
+    for number in range(11):
+        right, wrong = (f'rel="canonical" href="{paper.url}{paper.path(n)}"' for n in (number, 11))
+        paper.after[paper.path(number)] = text(paper._article(number).replace(right, wrong))
+    crawl(bench)
+    assert bench.value("SELECT count(*) FROM articles") == 12
+
+
+def test_a_temporary_redirect_is_no_identity(make: Make) -> None:
+    paper, bench = make(8, feeds=True)
+    for number in range(4):
+        paper.after[paper.path(number)] = redirect(paper.path(7), 302)
+    crawl(bench)
+    assert outcomes(bench) == {"article": 4, "moved": 4}
+    paper.after.clear()
+    bench.rows("UPDATE urls SET not_before = now() WHERE reason = 'moved' RETURNING 1")
+    crawl(bench)
+    assert len(stored(bench)) == 8
+
+
+def test_behind_a_short_feed_the_sections_tell_the_rest(make: Make) -> None:
+    paper, bench = make(50, feeds=True, feed_size=26)
+    crawl(bench)
+    assert stored(bench) == {paper.url + path for path in paper.paths}
+    assert set(paper.article_requests().values()) == {1}
+
+
+def test_after_a_backfill_the_next_crawl_misses_nothing(make: Make) -> None:
+    _, bench = make(20, feeds=True, sitemaps=True)
+    crawl(bench, "-a", "since=2001-01-01", "-a", "until=2001-02-01")
+    crawl(bench)
+    assert len(stored(bench)) == 20
+
+
+def test_a_usual_place_that_failed_once_is_asked_again(make: Make) -> None:
+    paper, bench = make(10, sections=False, sitemaps=True)
+    paper.after["/robots.txt"] = text("User-agent: *\nDisallow:\n", "text/plain")
+    paper.after["/sitemap.xml"] = type(text(""))(body=lambda: b"later", status=503)
+    crawl(bench, "-s", "RETRY_TIMES=0")
+    del paper.after["/sitemap.xml"]
+    bench.rows("UPDATE listings SET not_before = now() WHERE not_before IS NOT NULL RETURNING 1")
+    crawl(bench)
+    assert len(stored(bench)) == 10
+
+
+def test_a_home_page_that_is_closed_to_us_hides_no_sitemap(make: Make) -> None:
+    paper, bench = make(10, sitemaps=True)
+    paper.after["/"] = type(text(""))(body=lambda: b"no", status=403)
+    crawl(bench)
+    assert len(stored(bench)) == 10
+
+
+def test_a_fault_of_ours_on_one_page_does_not_keep_the_crawl_from_ending(make: Make) -> None:
+    _, bench = make(6, feeds=True, sections=False)
+    pipelines = dict(ITEM_PIPELINES) | {"tests.spiders.broken.BrokenPipeline": 250}
+    crawl(bench, "-s", f"ITEM_PIPELINES={json.dumps(pipelines)}")
+    assert outcomes(bench) == {"article": 5, "internal_error": 1}
+    assert bench.value("SELECT count(*) FROM urls WHERE state = 'leased'") == 0
 
 
 def test_a_page_that_calls_another_story_canonical_is_an_article_of_its_own(make: Make) -> None:

@@ -15,9 +15,10 @@ from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.admission import admission
 from crawler.spiders.captures import archives_at
 from crawler.spiders.page import address
-from crawler.spiders.selection import chosen_sources, span_of
+from crawler.spiders.selection import chosen_sources, is_yes, span_of
 from crawler.store.engine import open_database
 
+FLAGS = {"again", "archives", "recheck", "seeded"}  # that are 1 or 0
 BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 ARGUMENTS = {
@@ -68,6 +69,8 @@ class Command(crawl.Command):
             raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")
         if arguments.get("sources") is not None and not arguments["sources"].strip(" ,"):
             raise ConfigurationError("-a sources= names no source; leave it out for all")
+        for flag in arguments.keys() & FLAGS:
+            is_yes(flag, arguments[flag])
         if name == "page":
             address(arguments.get("url"))
         elif name == "archive":

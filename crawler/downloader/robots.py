@@ -30,6 +30,7 @@ from crawler.downloader.robots_rules import rules_for
 from crawler.downloader.slots import PoliteDownloader
 from crawler.errors import HostUnavailable, PageError
 from crawler.items import StoredRobots
+from crawler.urls import origin_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -45,7 +46,6 @@ MOST_REDIRECTS = 5
 GOOD_FOR = timedelta(days=1)
 FAILURE_GOOD_FOR = timedelta(minutes=10)
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 DISALLOW_ALL = b"User-agent: *\nDisallow: /"
 
 
@@ -65,7 +65,7 @@ class Memory(Protocol):
     """Keeps robots.txt files over runs. Neither method raises: what cannot be kept is asked for again."""
 
     async def known(self, origin: str) -> StoredRobots | None:
-        """What was learned of an origin last, however old it is."""
+        """What is known of an origin and still good."""
 
     async def learned(self, origin: str, robots: StoredRobots) -> None: ...
 
@@ -79,10 +79,6 @@ class Robots:
     failure: str | None = None
     error: Exception | None = None
     ours: bool = False
-
-    @property
-    def sitemaps(self) -> tuple[str, ...]:
-        return tuple(self.parser.rp.sitemaps)
 
 
 class RobotsMiddleware:
@@ -121,18 +117,13 @@ class RobotsMiddleware:
 
     async def robots(self, request: Request) -> Robots:
         """The rules that govern a request, fetched if need be. Never raises."""
-        key = (origin_of(request), _verified(request))
+        key = (origin_of(request.url), _verified(request))
         task = self._robots.get(key)
         if task is None or (task.done() and task.result().good_until < datetime.now(UTC)):
             task = self._robots[key] = asyncio.create_task(self._learn(request))
         with self._downloader.parked():
             # Shielded: the request that happens to ask may be cancelled without the others losing their answer.
             return await asyncio.shield(task)
-
-    def sitemaps(self, origin: str) -> tuple[str, ...]:
-        """Sitemap URLs that an origin's robots.txt names; empty as long as it has not been fetched."""
-        tasks = [self._robots.get((origin.lower(), verified)) for verified in (True, False)]
-        return next((task.result().sitemaps for task in tasks if task and task.done()), ())
 
     @property
     def _downloader(self) -> PoliteDownloader:
@@ -156,11 +147,11 @@ class RobotsMiddleware:
                     return self._refused(problem)
                 stored, error = self._failed(problem, request), problem.with_traceback(None)
             if self._memory:
-                await self._memory.learned(origin_of(request), stored)
+                await self._memory.learned(origin_of(request.url), stored)
         return await self._applied(stored, request, error)
 
     async def _recalled(self, request: Request) -> StoredRobots | None:
-        stored = await self._memory.known(origin_of(request)) if self._memory else None
+        stored = await self._memory.known(origin_of(request.url)) if self._memory else None
         if stored is None or stored.good_until < datetime.now(UTC):
             return None
         if stored.failure and not _verified(request):  # it may have been the certificate
@@ -172,7 +163,7 @@ class RobotsMiddleware:
         meta = {"dont_obey_robotstxt": True, "allow_offsite": True, "redirect_ttl": MOST_REDIRECTS}
         if not _verified(request):
             meta["verify_tls"] = False
-        robots_request = Request(f"{origin_of(request)}/robots.txt", meta=meta, callback=NO_CALLBACK)
+        robots_request = Request(f"{origin_of(request.url)}/robots.txt", meta=meta, callback=NO_CALLBACK)
         assert self.crawler.engine is not None
         return await self.crawler.engine.download_async(robots_request)
 
@@ -180,13 +171,13 @@ class RobotsMiddleware:
         self._count("response_count")
         self._count(f"response_status_count/{response.status}")
         if response.status == 429 or not (200 <= response.status < 300 or 400 <= response.status < 500):
-            logger.warning("robots.txt of %s: %d, nothing there is fetched", origin_of(request), response.status)
+            logger.warning("robots.txt of %s: %d, nothing there is fetched", origin_of(request.url), response.status)
             return _stored(response.status, failure=f"it answered {response.status}")
         return _stored(response.status, body=head(response.body) if response.status < 300 else b"")
 
     def _failed(self, error: Exception, request: Request) -> StoredRobots:
         self._count(f"exception_count/{type(error).__name__}")
-        logger.warning("No robots.txt for %s, nothing there is fetched: %r", origin_of(request), error)
+        logger.warning("No robots.txt for %s, nothing there is fetched: %r", origin_of(request.url), error)
         return _stored(None, failure=f"it could not be read ({error!r})")
 
     def _refused(self, error: Exception) -> Robots:
@@ -206,24 +197,16 @@ class RobotsMiddleware:
         asked = parser.crawl_delay(self.user_agent) or 0.0
         if asked > self.crawl_delay_max:
             logger.warning(
-                "%s asks for %g s between requests; it gets %g s", origin_of(request), asked, self.crawl_delay_max
+                "%s asks for %g s between requests; it gets %g s", origin_of(request.url), asked, self.crawl_delay_max
             )
         downloader = self._downloader
         delay = min(asked, self.crawl_delay_max)
         # What leaves here at the right moment arrives there a little early or late.
         least = delay + JITTER if delay else 0.0
-        downloader.set_least_delay(downloader.get_slot_key(request), least, of=origin_of(request))
+        downloader.set_least_delay(downloader.get_slot_key(request), least, of=origin_of(request.url))
 
     def _count(self, key: str) -> None:
         self.crawler.stats.inc_value(f"robotstxt/{key}")
-
-
-def origin_of(request: Request) -> str:
-    """`https://herald.example`: scheme, host and port, as RFC 9309 assigns a robots.txt."""
-    url = urlparse_cached(request)
-    host = (url.hostname or "").rstrip(".")
-    port = "" if url.port in (None, _DEFAULT_PORTS.get(url.scheme)) else f":{url.port}"
-    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def product_token(user_agent: str) -> str:

@@ -77,7 +77,8 @@ def entry_of(record: Record, rates: Rates, steps: Sequence[float]) -> Entry:
     outcome = outcome_of(record)
     # What is tried again is asked for without validators: a 304 would leave it without its article for ever.
     final = not OUTCOMES[outcome].again
-    published_at = article.published_at if article else None
+    # Without a date an article is as old as its first fetch.
+    published_at = (article.published_at or page.published_at or page.fetched_at) if article else None
     visit = Visit(
         url_id=page.url_id,
         source=page.source,
@@ -86,7 +87,7 @@ def entry_of(record: Record, rates: Rates, steps: Sequence[float]) -> Entry:
         attempts=page.attempts,
         looked=page.step,
         look=next_look(published_at, page.fetched_at, rates, salt=page.url_id, steps=steps) if article else None,
-        published_at=published_at or (page.fetched_at if article and page.step is None else None),
+        published_at=published_at,
         etag=page.headers.get("etag") if final else None,
         last_modified=page.headers.get("last-modified") if final else None,
         html_sha256=sha256(page.html) if final else None,
@@ -100,4 +101,4 @@ def entry_of(record: Record, rates: Rates, steps: Sequence[float]) -> Entry:
         rights=rights_of(page.headers, page.html),
     )
     shape = shape_of(page.requested_url)
-    return Entry(visit=visit, archived=archived, article=article, chain=page.chain, shape=shape)
+    return Entry(visit=visit, archived=archived, article=article, shape=shape)

@@ -12,7 +12,7 @@ from typing import Any
 from crawler.errors import ConfigurationError, SeedError
 from crawler.period import Period, period
 from crawler.sources import Source, adhoc_source, find_source, load_sources
-from crawler.spiders.selection import by_host, plain_host
+from crawler.spiders.selection import by_host, is_yes, plain_host
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ def admission(seeds_dir: Path, arguments: Mapping[str, Any]) -> tuple[Admission,
     names = tuple(name.strip() for name in (arguments.get("sources") or "").split(",") if name.strip())
     wanted = [find_source(seeds_dir, name) for name in dict.fromkeys(names)]
     asked = period(arguments.get("since"), arguments.get("until"))
-    seeded = (arguments.get("seeded") or "").lower() in ("1", "true", "yes")
+    seeded = is_yes("seeded", arguments.get("seeded"))
     try:
         seeds, broken = load_sources(seeds_dir)
     except ConfigurationError:  # no seeds here: every page is its host's

@@ -24,6 +24,7 @@ from crawler.sources import Source
 from crawler.spiders.admission import Admission, admission
 from crawler.spiders.captures import Event, archives_at, next_batch, outcome_of, page_of
 from crawler.spiders.room import Room
+from crawler.spiders.selection import is_yes
 from crawler.spiders.watermark import Watermark
 from crawler.store.archives import Claim
 from crawler.store.session import CrawlStore
@@ -69,7 +70,7 @@ class ArchiveSpider(Spider):
     ) -> None:
         super().__init__()
         self.files, self.asked, self.broken, self.arguments = files, asked, broken, kwargs
-        self.again = str(kwargs.get("again", "")).lower() in ("1", "true", "yes")
+        self.again = is_yes("again", kwargs.get("again"))
         self.chosen: dict[str, Source] = {}  # those that were met
         self.met: set[str] = set()
         self.tasks: set[asyncio.Task[None]] = set()  # pages on their way

@@ -8,8 +8,8 @@ from typing import Any
 from crawler.discovery.homepage import feeds_and_sitemaps, sitemaps_from_robots
 from crawler.discovery.survey import Site, judge, of_articles
 from crawler.sources import Source
-from crawler.spiders import exchange
 from crawler.spiders.survey import Survey, SurveySpider
+from crawler.urls import origin_of
 
 FILES = 2  # looked at of one sitemap index
 
@@ -44,7 +44,7 @@ class CheckupSpider(SurveySpider):
     async def announced(self, source: Source, survey: Survey) -> dict[str, str]:
         """What a crawl would find for a seed that names nothing."""
         home = await self.fetch(survey.homepage, survey)
-        robots = await self.fetch(exchange.origin_of(survey.homepage) + "/robots.txt", survey, obey=False)
+        robots = await self.fetch(origin_of(survey.homepage) + "/robots.txt", survey, obey=False)
         found = feeds_and_sitemaps(home.body, home.url)
         found += sitemaps_from_robots(robots.body, robots.url) if robots.outcome is None else []
         return dict.fromkeys(found, "announced")

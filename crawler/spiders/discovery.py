@@ -10,7 +10,9 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
@@ -29,8 +31,9 @@ from crawler.items import Candidate
 from crawler.recheck import ANNOUNCED, worth
 from crawler.sources import Source
 from crawler.spiders import exchange, fetches
-from crawler.store.listings import NOT_A_LIST, NOT_MODIFIED, READ, USUAL, DueListing, Found, Kind, Reading
-from crawler.urls import canonical_url, url_key
+from crawler.store.intake import Added
+from crawler.store.listings import LINKED, NOT_A_LIST, NOT_MODIFIED, READ, USUAL, DueListing, Found, Kind, Reading
+from crawler.urls import canonical_url, origin_of, url_key
 
 if TYPE_CHECKING:
     from crawler.spiders.news import NewsSpider
@@ -40,7 +43,6 @@ BATCH = 1_000  # candidates written at a time
 MAX_SEEN = 200_000  # announcements that are remembered; of further ones, the database tells what is known
 MOST: dict[Kind, int] = {"sitemap": 500, "archive": 500, "section": 60, "further": 200}  # of one source in one run
 PRIORITY = 10
-LINKED = ("homepage", "section", "further")  # kinds that are pages with links
 FIRST: tuple[Kind, ...] = ("homepage", "feed", "sitemap")
 USUAL_PLACES = ("/sitemap.xml", "/sitemap_index.xml", "/feed", "/rss.xml")  # tried where a site announces nothing
 logger = logging.getLogger(__name__)
@@ -74,7 +76,10 @@ class Discovery:
 
     async def begin(self, source: Source) -> AsyncIterator[Request]:
         """The first requests of a source."""
-        self.lists[source.id] = set(map(url_key, await self.store.seeded(source.id, list(named_by(source)))))
+        known = await self.store.seeded(source.id, list(named_by(source)))
+        self.lists[source.id] = set(map(url_key, known))
+        if is_found_out(source):
+            await self.store.announce(source.id, await self.of_robots(str(source.homepage)))
         self.spider.rates[source.id] = await self.store.rates(source.id)
         kinds: tuple[Kind, ...] = (*FIRST, "archive") if self.archives else FIRST
         # Without feeds and sitemaps the home page is all there is to ask, however short a while ago that was.
@@ -135,6 +140,8 @@ class Discovery:
             lost = exchange.judged_listing(response)
             if lost is not None:
                 await self.ended(Reading(listing=listing, outcome=lost.outcome, detail=lost.detail))
+                for request in await self.due(source, FIRST) if listing.kind == "homepage" else ():
+                    yield request
             elif listing.kind in LINKED:
                 async for request in self.read_section(response, source, listing):
                     yield request
@@ -157,6 +164,8 @@ class Discovery:
         reading = Reading(listing=request.cb_kwargs["listing"], outcome=lost.outcome, detail=lost.detail)
         try:
             await self.ended(reading)
+            for following in await self.due(source, FIRST) if reading.listing.kind == "homepage" else ():
+                yield following
         finally:
             self.settled(source)
         async for following in self.next_phase(source):
@@ -181,7 +190,12 @@ class Discovery:
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
             tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
+        if reading.outcome == "crawl_closing":
+            return
         await self.store.was_read(reading)
+        if listing.kind == "homepage" and reading.outcome != READ:  # its robots.txt may have been read all the same
+            source = self.spider.chosen[listing.source]
+            await self.store.announce(source.id, await self.of_robots(listing.url))
 
     # -- feeds and sitemaps -------------------------------------------------------------------------------------------
 
@@ -190,19 +204,22 @@ class Discovery:
         parts = await asyncio.to_thread(parse_sitemap, response.body, url=response.url, source=source)
         while batch := await asyncio.to_thread(lambda: list(islice(parts, BATCH))):
             entries += len(batch)
-            found = [one for one in batch if isinstance(one, Candidate)]
-            new += await self.add(source, found)
-            within = [one for one in batch if isinstance(one, SubSitemap) and self.span.may_hold(one.modified_at)]
-            for request in await self.descend(source, listing, within):
+            added = await self.add(source, [one for one in batch if isinstance(one, Candidate)])
+            new += added.new
+            for request in await self.descend(source, listing, [one for one in batch if isinstance(one, SubSitemap)]):
                 yield request
-        etag, last_modified = exchange.validators(response)
+        await self.was_read(response, listing, entries, new)
+
+    async def was_read(self, response: Response, listing: DueListing, entries: int, new: int) -> None:
+        """A backfill has taken only a part, so the next crawl must not be answered that nothing has changed."""
+        etag, last_modified = (None, None) if self.span else exchange.validators(response)
         await self.ended(
             Reading(
                 listing=listing,
                 outcome=READ,
                 entries=entries,
                 new=new,
-                changed=new > 0,
+                body_sha256=sha256(response.body).digest(),
                 etag=etag,
                 last_modified=last_modified,
             )
@@ -215,6 +232,7 @@ class Discovery:
         kind: Kind = "archive" if listing.kind == "archive" else "sitemap"
         named = [Found(url=one.url, kind=kind, parent=listing.url, modified_at=one.modified_at) for one in found]
         await self.store.announce(source.id, named)
+        self.asked.update((source.id, one.url) for one in found if not self.span.may_hold(one.modified_at))
         return await self.due(source, (kind,))
 
     # -- sections and home pages --------------------------------------------------------------------------------------
@@ -224,23 +242,14 @@ class Discovery:
             await self.learn(source)
         shapes = self.shapes[source.id]
         read = await asyncio.to_thread(parse_listing, response.body, url=response.url, source=source, shapes=shapes)
-        new = await self.add(source, read.candidates)
-        etag, last_modified = exchange.validators(response)
-        reading = Reading(
-            listing=listing,
-            outcome=READ,
-            entries=len(read.candidates),
-            new=new,
-            changed=new > 0,
-            etag=etag,
-            last_modified=last_modified,
-        )
+        added = await self.add(source, read.candidates, covered=listing.covered_until)
         # All that the page names is noted before it counts as read: a run that is killed now leaves it to the next.
-        if read.next_page and (new or (self.span and self.span.reaches(read.candidates))):
-            await self.store.announce(source.id, [Found(url=read.next_page, kind="further", parent=listing.url)])
+        if read.next_page and (added.uncovered or (self.span and self.span.reaches(read.candidates))):
+            further = Found(url=read.next_page, kind="further", parent=listing.url, since=listing.covered_until)
+            await self.store.announce(source.id, [further])
         if listing.kind == "homepage":
             await self.announce_all(source, response, read.feeds, read.sections)
-        await self.ended(reading)
+        await self.was_read(response, listing, len(read.candidates), added.new)
         for request in await self.due(source, (*FIRST, "further") if listing.kind == "homepage" else ("further",)):
             yield request
 
@@ -248,10 +257,7 @@ class Discovery:
         self, source: Source, response: Response, feeds: Iterable[str], sections: Iterable[str]
     ) -> None:
         """What a home page and its robots.txt name; the usual places where they name nothing."""
-        robots = exchange.origin_of(response.url) + "/robots.txt"
-        known = await self.store.known_robots(robots.removesuffix("/robots.txt"))
-        sitemaps = sitemaps_from_robots(known.body, robots) if known else []
-        announced = [Found(url=url, kind="sitemap", parent=robots) for url in sitemaps]
+        announced = [*await self.of_robots(response.url), *await self.of_robots(str(source.homepage))]
         announced += [Found(url=url, kind="feed", parent=response.url) for url in feeds]
         if not announced:
             places = [canonical_url(place, response.url) for place in USUAL_PLACES]
@@ -260,31 +266,39 @@ class Discovery:
         self.lists[source.id].update(url_key(one.url) for one in announced)
         await self.store.announce(source.id, announced)
 
+    async def of_robots(self, url: str) -> list[Found]:
+        """The sitemaps that the robots.txt of an address names, as far as it is known."""
+        origin = origin_of(url)
+        known = await self.store.known_robots(origin)
+        robots = f"{origin}/robots.txt"
+        named = sitemaps_from_robots(known.body, robots) if known else []
+        return [Found(url=one, kind="sitemap", parent=robots) for one in named]
+
     # -- candidates ---------------------------------------------------------------------------------------------------
 
-    async def add(self, source: Source, candidates: Sequence[Candidate]) -> int:
-        """Put them into the frontier; returns how many nothing had named before."""
+    async def add(self, source: Source, candidates: Sequence[Candidate], *, covered: datetime | None = None) -> Added:
+        """Put them into the frontier. `covered`: see intake.add; only pages with links ask for it, and are told all."""
         stats = self.spider.crawler.stats
-        wanted, sections = self.told_apart(source, self.span.within(candidates))
-        if sections:
-            new = await self.store.exclude(source.id, sections, "listing_url")
-            tally.count(stats, "outcome", "listing_url", new)
+        wanted, lists = self.told_apart(source, self.span.within(candidates))
+        if lists:
+            number = await self.store.exclude(source.id, lists, "listing_url")
+            tally.count(stats, "outcome", "listing_url", number)
         fresh, later = self.sifted(wanted)
         heed = worth(self.spider.rates.get(source.id, {}), ANNOUNCED, salt=1)
-        number = 0
+        added = Added()
         if fresh:
-            added = await self.store.add(source.id, fresh, heed=heed, since=self.since)
-            number = added.new
+            added = await self.store.add(source.id, fresh, heed=heed, since=self.since, covered=covered)
             tally.count(stats, source.id, "found", added.new + added.due + added.known)
             tally.count(stats, source.id, "known", added.known)
             # Nearly all that a feed or a news sitemap names are articles: that teaches what their addresses look like.
             named = {one.url for one in fresh if one.found_in == "feed" or (one.title and one.published_at)}
             await self.store.shaped([(source.id, shape_of(url), True) for url in added.urls if url in named])
         if later:
-            added = await self.store.add(source.id, later, heed=heed)
+            again = await self.store.add(source.id, later, heed=heed, covered=covered)
             # It may have come before the other: then that one counted as known what this one had made.
-            tally.count(stats, source.id, "known", -added.due - added.new)
-        return number
+            tally.count(stats, source.id, "known", -again.due - again.new)
+            added = replace(added, uncovered=added.uncovered + again.uncovered)
+        return added
 
     def told_apart(self, source: Source, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
         """Candidates, and those that are lists themselves or, in a sitemap, have an address that is no article's."""
@@ -300,14 +314,15 @@ class Discovery:
     def sifted(self, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
         """Those that this run has not seen, and those that it has, but without so late a date of change.
 
-        Feeds and sitemaps overlap, and only some of them tell that an article was changed.
+        Feeds and sitemaps overlap, and only some of them tell that an article was changed. What a page links passes
+        every time: whether earlier readings have passed it is asked for each.
         """
         fresh: list[Candidate] = []
         later: list[Candidate] = []
         for one in candidates:
             key, changed = hash(one.url), one.modified_at.timestamp() if one.modified_at else 0.0
             known = self.seen.get(key)
-            if known is None or changed > known:
+            if known is None or changed > known or one.found_in == "listing":
                 (fresh if known is None else later).append(one)
                 if known is not None or len(self.seen) < MAX_SEEN:
                     self.seen[key] = changed
@@ -324,8 +339,13 @@ def named_by(source: Source) -> Iterator[Found]:
     ):
         for url in urls:
             yield Found(url=str(url), kind=cast(Kind, kind))
-    if not (source.feeds or source.sitemaps or source.listings):
+    if is_found_out(source):
         yield Found(url=str(source.homepage), kind="homepage")
+
+
+def is_found_out(source: Source) -> bool:
+    """Whether the seed names no place where articles are announced."""
+    return not (source.feeds or source.sitemaps or source.listings)
 
 
 def is_home(url: str, source: Source) -> bool:

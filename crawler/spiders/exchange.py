@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from scrapy.http import Response
 
@@ -11,15 +10,13 @@ from crawler.sources import Source
 from crawler.spiders import fetches
 from crawler.spiders.fetches import Lost
 
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port: what a robots.txt speaks for."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+_ENDS = (b"</rss>", b"</feed>", b"</rdf:RDF>", b"</urlset>", b"</sitemapindex>", b"</html>", b"}")
 
 
 def validators(response: Response) -> tuple[str | None, str | None]:
-    """ETag and Last-Modified of an answer."""
+    """ETag and Last-Modified of an answer; none of one whose end may be missing: the next one would be a 304."""
+    if "partial" in response.flags and not response.body.rstrip().endswith(_ENDS):
+        return None, None
     found = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
     etag, last_modified = (value.decode("latin-1") if value else None for value in found)
     return etag, last_modified

@@ -14,9 +14,8 @@ from crawler.discovery.measures import measures
 from crawler.discovery.survey import Site, judge, of_articles
 from crawler.languages import language_tag, primary
 from crawler.sources import Source, adhoc_source
-from crawler.spiders import exchange
 from crawler.spiders.survey import Answer, Survey, SurveySpider
-from crawler.urls import same_site
+from crawler.urls import origin_of, same_site
 
 MAX_HOMEPAGES = 3  # addresses tried for the home page
 
@@ -98,7 +97,7 @@ class ExploreSpider(SurveySpider):
             for url in feeds_and_sitemaps(answer.body, answer.url):
                 named.setdefault(url, origin)
         self.say("reading robots.txt")
-        robots = await self.fetch(exchange.origin_of(self.survey.homepage) + "/robots.txt", self.survey, obey=False)
+        robots = await self.fetch(origin_of(self.survey.homepage) + "/robots.txt", self.survey, obey=False)
         sitemaps = sitemaps_from_robots(robots.body, robots.url) if robots.outcome is None else []
         for url in sitemaps[: measures().bounds.sitemaps]:
             named.setdefault(url, "named by robots.txt")

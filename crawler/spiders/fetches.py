@@ -13,6 +13,7 @@ from crawler.failures import detail_of, outcome_of
 from crawler.urls import canonical_url
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
+PERMANENT = frozenset((301, 308))
 # For `handle_httpstatus_list`: every end is judged here, of requests with `dont_redirect` and of those without.
 UNFOLLOWED_STATUSES = [*range(300, 1000)]
 HANDLED_STATUSES = [status for status in UNFOLLOWED_STATUSES if status not in REDIRECTS]

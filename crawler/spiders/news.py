@@ -10,7 +10,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Self, cast
 
-from scrapy import Request, Spider
+from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
@@ -24,7 +24,7 @@ from crawler.sources import Source
 from crawler.spiders import exchange, fetches
 from crawler.spiders.discovery import Discovery, is_home
 from crawler.spiders.fetches import Lost
-from crawler.spiders.selection import chosen_sources, span_of
+from crawler.spiders.selection import chosen_sources, is_yes, span_of
 from crawler.store.frontier import Due, Visit
 from crawler.store.session import CrawlStore
 from crawler.store.writer import Entry
@@ -62,7 +62,8 @@ class NewsSpider(Spider):
         self.rates: dict[str, Rates] = {}  # of edits, by source
         self.arguments = kwargs
         self.broken: Sequence[SeedError] = ()
-        self.discovery = Discovery(self, span or Span(), archives=is_yes(archives), again=is_yes(recheck))
+        asked = {"archives": is_yes("archives", archives), "again": is_yes("recheck", recheck)}
+        self.discovery = Discovery(self, span or Span(), **asked)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -71,6 +72,13 @@ class NewsSpider(Spider):
         steps = [float(step) for step in crawler.settings.getlist("RECHECK_STEPS")]
         spider = super().from_crawler(crawler, *args, chosen=chosen, span=span, steps=steps, **kwargs)
         spider.broken = broken
+        return cls.connected(crawler, spider)
+
+    @classmethod
+    def connected(cls, crawler: Crawler, spider: Self) -> Self:
+        """The spider, told of its own faults."""
+        crawler.signals.connect(spider.item_broke, signals.item_error)
+        crawler.signals.connect(spider.answer_broke, signals.spider_error)
         return spider
 
     # -- the run ------------------------------------------------------------------------------------------------------
@@ -130,6 +138,8 @@ class NewsSpider(Spider):
     def article_request(self, due: Due, url: str | None = None) -> Request:
         """For a leased page, or for `url`, to which it redirects."""
         source = self.chosen[due.candidate.source]
+        # What a seed allows, it allows for its own site.
+        options = exchange.options(source) if url is None or same_site(url, str(source.homepage)) else {}
         return Request(
             url or due.candidate.url,
             callback=self.parse_article,
@@ -139,7 +149,7 @@ class NewsSpider(Spider):
             meta={
                 "handle_httpstatus_list": fetches.UNFOLLOWED_STATUSES,
                 "dont_redirect": True,  # the frontier is asked before each hop
-                **exchange.options(source),
+                **options,
             },
             priority=PRIORITY_OF_HOPS if url else 0,
             dont_filter=True,
@@ -154,7 +164,10 @@ class NewsSpider(Spider):
         if lost is not None and not (lost.outcome in SUSPECT and response.body):
             await self.visited(due, lost)
             return
-        tally.count(self.crawler.stats, due.candidate.source, "fetched")
+        if lost is None:
+            tally.count(self.crawler.stats, due.candidate.source, "fetched")
+        if self.store is not None:
+            self.store.processing.add(due.url_id)
         yield Record(
             page=Page(
                 url=response.url,
@@ -169,6 +182,8 @@ class NewsSpider(Spider):
                 attempts=due.attempts,
                 step=due.step,
                 chain=due.chain,
+                is_permanent=due.is_permanent,
+                published_at=due.published_at,
             ),
             rejected=lost.outcome if lost else None,
             rejected_detail=lost.detail if lost else None,
@@ -186,14 +201,37 @@ class NewsSpider(Spider):
         elif is_home(target, self.chosen[due.candidate.source]):
             await self.visited(due, Lost("soft_404", "it redirects to the home page"))
         else:
-            hop = await self.store.redirected(due, target) if same_site(target, due.candidate.url) else "follow"
+            permanent = due.is_permanent and response.status in fetches.PERMANENT
+            is_own = same_site(target, due.candidate.url)
+            hop = await self.store.redirected(due, target, permanent=permanent) if is_own else "follow"
+            if hop == "moved":  # its target is a page of its own, and this one may be back
+                await self.store.add(due.candidate.source, [replace(due.candidate, url=target, guid=None)])
             if hop == "follow":
-                return self.article_request(replace(due, chain=chain), target)
-            if hop == "duplicate":
-                await self.visited(due, Lost("duplicate", target))
+                return self.article_request(replace(due, chain=chain, is_permanent=permanent), target)
+            if hop in ("duplicate", "moved"):
+                await self.visited(due, Lost(hop, target))
             else:
                 tally.count(self.crawler.stats, "outcome", "duplicate")
         return None
+
+    async def broke(self, due: Due | None, failure: Failure) -> None:
+        """A fault of ours on a page, which is logged: its lease must not keep the crawl from ending."""
+        if due is not None and self.store is not None and self.store.failure is None:
+            detail = f"{type(failure.value).__name__}: {failure.value}"
+            await self.visited(due, Lost("internal_error", detail))
+
+    async def item_broke(self, item: Any, failure: Failure) -> None:
+        """As `broke`, of a page in the pipelines."""
+        if isinstance(item, Record) and item.page.url_id in (self.store.in_flight if self.store else ()):
+            page = item.page
+            assert page.candidate and page.url_id is not None
+            due = Due(url_id=page.url_id, candidate=page.candidate, attempts=page.attempts, step=page.step)
+            await self.broke(due, failure)
+
+    async def answer_broke(self, failure: Failure, response: Response) -> None:
+        """As `broke`, in a callback."""
+        request = response.request
+        await self.broke(request.cb_kwargs.get("due") if request else None, failure)
 
     async def lost_article(self, failure: Failure) -> None:
         request = cast(Request, failure.request)  # type: ignore[attr-defined]
@@ -212,7 +250,7 @@ class NewsSpider(Spider):
             tally.count(self.crawler.stats, source, "unchanged")
             rates, now = self.rates.get(source, {}), datetime.now(UTC)
             look = next_look(due.published_at, now, rates, salt=due.url_id, steps=self.steps)
-        elif lost.outcome != "duplicate":
+        elif lost.outcome not in ("duplicate", "moved"):
             tally.count(self.crawler.stats, source, "failed")
             tally.count(self.crawler.stats, "failed", lost.outcome)
             self.logger.info("%s: %s (%s)", due.candidate.url, lost.outcome, lost.detail)
@@ -226,7 +264,3 @@ class NewsSpider(Spider):
             look=look,
         )
         await self.store.store(Entry(visit=visit))
-
-
-def is_yes(value: str) -> bool:
-    return value.lower() in ("1", "true", "yes")

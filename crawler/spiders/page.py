@@ -29,7 +29,7 @@ class PageSpider(NewsSpider):
         make = Spider.from_crawler.__func__  # type: ignore[attr-defined]  # past NewsSpider's, which chooses by name
         spider = cast(Self, make(cls, crawler, chosen=chosen, **kwargs))
         spider.address = url
-        return spider
+        return cls.connected(crawler, spider)
 
     address: str = ""
 

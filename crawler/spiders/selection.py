@@ -55,3 +55,11 @@ def span_of(since: str | None, until: str | None) -> Span:
     """The time that `-a since=` and `-a until=` name. Raises ConfigurationError."""
     asked = period(since, until)
     return Span(since=asked.since, until=asked.until)
+
+
+def is_yes(name: str, value: str | None) -> bool:
+    """Whether `-a NAME=VALUE` says yes. Raises ConfigurationError for what is neither yes nor no."""
+    told = (value or "0").strip().lower()
+    if told not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise ConfigurationError(f"-a {name}={value}: write 1 or 0")
+    return told in ("1", "true", "yes", "on")

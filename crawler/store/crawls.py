@@ -13,15 +13,22 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, func, insert, select, text, union, update
+from sqlalchemy import CompoundSelect, Connection, bindparam, func, insert, select, text, union, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler import __version__
 from crawler.sources import Source
-from crawler.store import models
+from crawler.store import listings, models
 from crawler.text import json_safe
 
 CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
+
+# What a changed seed wants may stand in lists that have not changed.
+_READ_ANEW = text("""
+UPDATE listings SET etag = NULL, last_modified = NULL FROM sources
+WHERE listings.source = :id AND sources.id = :id AND sources.seed <> :seed
+""").bindparams(bindparam("seed", type_=JSONB))
 
 
 def begin(connection: Connection, spider: str, sources: Iterable[Source], arguments: dict[str, Any]) -> int:
@@ -69,6 +76,7 @@ def save_sources(connection: Connection, sources: Iterable[Source]) -> None:
             "country": source.country,
             "seed": source.model_dump(mode="json", exclude_defaults=True),
         }
+        connection.execute(_READ_ANEW, {"id": source.id, "seed": values["seed"]})
         statement = upsert(models.Source).values(id=source.id, **values)
         changed = {**values, "loaded_at": func.now()}
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
@@ -79,6 +87,7 @@ def bury_dead(connection: Connection) -> list[int]:
     suspects: CompoundSelect[Any] = union(
         select(models.Crawl.id).where(models.Crawl.outcome == "running"),
         select(models.Url.lease_crawl).where(models.Url.state == "leased"),
+        select(models.Listing.lease_crawl).where(models.Listing.lease_crawl.is_not(None)),
     )
     dead = [
         crawl_id
@@ -99,9 +108,11 @@ def bury_dead(connection: Connection) -> list[int]:
 
 def give_back(connection: Connection, crawl_ids: Iterable[int]) -> int:
     """Put back what these runs leased and did not finish; an interrupted fetch is no attempt."""
+    given = list(crawl_ids)
+    listings.give_back(connection, given)
     statement = (
         update(models.Url)
-        .where(models.Url.state == "leased", models.Url.lease_crawl.in_(list(crawl_ids)))
+        .where(models.Url.state == "leased", models.Url.lease_crawl.in_(given))
         .values(
             state=func.coalesce(models.Url.state_before, "queued"),
             state_before=None,

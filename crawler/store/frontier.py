@@ -31,7 +31,7 @@ class Due:
     """A page that this run has leased, with what a conditional request needs.
 
     `attempts`: this one is the how manyth in a row. `step`: the look at a stored article that this is (recheck.py).
-    `chain`: the addresses that have redirected here.
+    `chain`: the addresses that have redirected here; `is_permanent`: whether all of them for good (301, 308).
     """
 
     url_id: int
@@ -42,6 +42,7 @@ class Due:
     step: int | None = None
     published_at: datetime | None = None
     chain: tuple[str, ...] = ()
+    is_permanent: bool = True
 
 
 _COLUMNS = """urls.id, urls.url, urls.source, urls.found_in, urls.hints, urls.etag, urls.last_modified, urls.attempts,
@@ -184,14 +185,15 @@ UPDATE urls SET
     html_sha256 = coalesce(:html_sha256, html_sha256),
     article_id = coalesce(:article_id, article_id)
 WHERE id = :url_id
+  AND (CAST(:crawl_id AS bigint) IS NULL OR lease_crawl IS NULL OR lease_crawl = :crawl_id)
 """)
 
 
-def finish(connection: Connection, visits: Sequence[Visit]) -> None:
-    """Record how leased pages ended."""
+def finish(connection: Connection, visits: Sequence[Visit], crawl_id: int | None = None) -> None:
+    """Record how leased pages ended; of `crawl_id`, if it is given, not what another run has leased meanwhile."""
     if visits:
         in_order = sorted(visits, key=lambda visit: visit.url_id)  # as every other writer: no deadlock
-        connection.execute(_FINISH, [_ended(visit) for visit in in_order])
+        connection.execute(_FINISH, [{**_ended(visit), "crawl_id": crawl_id} for visit in in_order])
 
 
 def _ended(visit: Visit) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crawler.store.session import CrawlStore
 
 ASK_AGAIN = 0.25  # seconds, when other crawlers hold all places
+BEHIND = 0.05  # seconds, while what has come is not stored yet
 LONGEST_SLEEP = 5.0  # seconds, while a host rests: another crawler may learn more
 
 
@@ -40,11 +41,14 @@ class HostGate:
         self._store, self._retry_after_max = store, retry_after_max
         self._reserved: defaultdict[str, set[int]] = defaultdict(set)  # places that this process holds or asks for
         self._freed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._holding: dict[str, asyncio.Task[None]] = {}  # pauses that are being written down
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def enter(self, host: str, *, slots: int, delay: float) -> Turn:
         """Return when a request may leave. Raises HostUnavailable when the host rests longer than RETRY_AFTER_MAX."""
         places = range(1 if delay > 0 else max(1, slots))
+        while self._store.is_behind:
+            await asyncio.sleep(BEHIND)
         while True:
             free = [place for place in places if place not in self._reserved[host]]
             if not free:
@@ -69,9 +73,13 @@ class HostGate:
             return None
         try:
             await asyncio.sleep(told.wait if turn.delay else 0)  # parts of a page come with it, not after it
+            rested = not told.wait or not await self._store.held(turn.host)
         except BaseException:
             self.leave(turn)
             raise
+        if not rested:  # the answer before has asked for a pause meanwhile
+            self.leave(turn)
+            return None
         return turn
 
     def leave(self, turn: Hashable) -> None:
@@ -81,13 +89,15 @@ class HostGate:
 
     async def _left(self, turn: Turn) -> None:
         try:
+            if holding := self._holding.get(turn.host):  # who comes next has to know
+                await asyncio.wait({holding})
             await self._store.leave(turn.host, turn.place, turn.delay)
         finally:
             self._free(turn)
 
     def held(self, host: str, seconds: float) -> None:
         """The host has asked for a pause: all crawlers keep it, also those that start later."""
-        self._run(self._store.hold(host, seconds))
+        self._holding[host] = self._run(self._store.hold(host, seconds))
 
     async def known(self, origin: str) -> StoredRobots | None:
         """The origin's robots.txt, if some crawler has fetched it and it is still good."""
@@ -104,10 +114,11 @@ class HostGate:
         self._reserved[turn.host].discard(turn.place)
         self._freed[turn.host].set()
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(_quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:

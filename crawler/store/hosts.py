@@ -53,6 +53,7 @@ INSERT INTO hosts AS h (host, held_until) VALUES (:host, clock_timestamp() + mak
 ON CONFLICT (host) DO UPDATE SET held_until = greatest(h.held_until, excluded.held_until)
 """)
 
+_IS_HELD = text("SELECT 1 FROM hosts WHERE host = :host AND held_until > clock_timestamp()")
 _KNOWN = text("""
 SELECT body, status, failure, fetched_at, good_until FROM robots WHERE origin = :origin AND good_until > now()
 """)
@@ -78,6 +79,11 @@ def leave(connection: Connection, host: str, place: int, delay: float) -> None:
 def hold(connection: Connection, host: str, seconds: float) -> None:
     """Let nobody ask the host for so long."""
     connection.execute(_HOLD, {"host": host, "seconds": seconds})
+
+
+def is_held(connection: Connection, host: str) -> bool:
+    """Whether it has asked for a pause that is not over."""
+    return connection.execute(_IS_HELD, {"host": host}).one_or_none() is not None
 
 
 def known_robots(connection: Connection, origin: str) -> StoredRobots | None:

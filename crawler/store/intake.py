@@ -17,16 +17,21 @@ from crawler.urls import is_variant, url_key
 NEWS, LOOKS, ARCHIVE = 0, 1, 2  # ranks: what goes first
 RANKS = (NEWS, LOOKS, ARCHIVE)
 NEW_FOR = timedelta(days=3)
+MOST_ALIASES = 20  # addresses that are noted of one page: some sites give every reader one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Added:
-    """What became of a list of candidates. `known` ones are held already and not due; `urls` are the new ones."""
+    """What became of a list of candidates. `known` ones are held already and not due; `urls` are the new ones.
+
+    `uncovered`: how many no earlier reading of their list has passed, going by when a feed or list first named them.
+    """
 
     new: int = 0
     due: int = 0
     known: int = 0
     urls: tuple[str, ...] = ()
+    uncovered: int = 0
 
 
 # A known page becomes due when its feed says that it changed since it was fetched, or when it is announced under an
@@ -46,20 +51,26 @@ WITH given AS MATERIALIZED (
     INSERT INTO urls (key, url, is_variant, source, found_in, rank, published_at, hints)
     SELECT key, url, is_variant, :source, found_in, rank, published_at, hints FROM given
     WHERE NOT EXISTS (SELECT FROM known WHERE known.key = given.key) -- a conflict would wait, and use up an id
+    ORDER BY key COLLATE "C"
     ON CONFLICT (key) DO NOTHING
     RETURNING url
 ), judged AS (
     SELECT urls.id, urls.url AS old_url, given.url, given.key, given.is_variant, given.hints, given.rank,
         urls.state IN ('fetched', 'unchanged') AS is_look,
         CASE WHEN urls.state IN ('fetched', 'unchanged') THEN :again AND urls.fetched_at < :since
-            OR given.modified_at > urls.fetched_at AND (:heed OR urls.id % 10 = 0)
+            OR given.modified_at > urls.fetched_at
+               AND (:heed OR urls.id % 10 = 0
+                             AND coalesce(urls.published_at, urls.found_at) > now() - interval '30 days')
                AND given.modified_at IS DISTINCT FROM (urls.hints ->> 'modified_at')::timestamptz
         WHEN urls.state = 'failed' THEN given.modified_at > urls.fetched_at
         WHEN urls.reason = 'listing_url' THEN given.found_in <> 'sitemap' END AS has_changed,
         given.url <> urls.url
             AND NOT EXISTS (SELECT FROM url_aliases WHERE url_aliases.url = given.url) AS is_other,
-        urls.state = 'queued' AND urls.is_variant AND NOT given.is_variant
-            OR urls.state IN ('gone', 'forbidden', 'failed', 'excluded') AS wants_other
+        urls.is_variant AND NOT given.is_variant AND urls.state IN ('queued', 'gone', 'forbidden', 'failed', 'excluded')
+            OR urls.state IN ('gone', 'forbidden', 'failed', 'excluded')
+               AND urls.fetched_at < now() - interval '1 day' AS wants_other,
+        urls.found_in IN ('feed', 'listing')
+            AND urls.found_at > coalesce(CAST(:covered AS timestamptz), '-infinity') AS is_uncovered
     FROM known JOIN given ON given.key = known.key JOIN urls ON urls.id = known.id
 ), rested AS MATERIALIZED (
     SELECT judged.* FROM judged JOIN urls ON urls.id = judged.id
@@ -78,11 +89,12 @@ WITH given AS MATERIALIZED (
     SELECT DISTINCT ON (address) CASE WHEN again.id IS NOT NULL AND wants_other THEN old_url ELSE url END AS address,
         key, judged.id, 'address'
     FROM judged LEFT JOIN again ON again.id = judged.id
-    WHERE is_other ORDER BY address
+    WHERE is_other AND (SELECT count(*) FROM url_aliases AS a WHERE a.url_id = judged.id) < :most_aliases
+    ORDER BY address
     ON CONFLICT (url) DO NOTHING
 )
 SELECT (SELECT count(*) FROM given), (SELECT coalesce(array_agg(url), '{}') FROM added),
-       (SELECT count(*) FROM again WHERE is_due)
+       (SELECT count(*) FROM again WHERE is_due), (SELECT count(*) FROM judged WHERE is_uncovered)
 """).bindparams(bindparam("rows", type_=JSONB))
 
 # Other addresses within one batch, once the first has its row.
@@ -102,19 +114,30 @@ def add(
     *,
     heed: bool = True,
     since: datetime | None = None,
+    covered: datetime | None = None,
 ) -> Added:
     """Put candidates of one source into the frontier.
 
-    `heed`: whether a later date of change makes a stored article due; `since`: what was fetched before is due anyway.
+    `heed`: whether a later date of change makes a stored article due; `since`: what was fetched before is due anyway;
+    `covered`: until when an earlier reading of the same list has passed all it named.
     """
     rows, others = _rows(candidates)
     if not rows:
         return Added()
-    given = {"source": source, "heed": heed, "again": since is not None, "since": since or datetime.now(UTC)}
-    total, urls, due = connection.execute(_ADD, {"rows": json_safe(rows), **given}).one()
+    given = {
+        "source": source,
+        "heed": heed,
+        "again": since is not None,
+        "since": since or datetime.now(UTC),
+        "covered": covered,
+        "most_aliases": MOST_ALIASES,
+    }
+    total, urls, due, uncovered = connection.execute(_ADD, {"rows": json_safe(rows), **given}).one()
     if others:
         connection.execute(_ALIAS, {"rows": json_safe(others)})
-    return Added(new=len(urls), due=due, known=total - len(urls) - due, urls=tuple(urls))
+    return Added(
+        new=len(urls), due=due, known=total - len(urls) - due, urls=tuple(urls), uncovered=uncovered + len(urls)
+    )
 
 
 _EXCLUDE = text("""
@@ -122,6 +145,7 @@ INSERT INTO urls (key, url, is_variant, source, found_in, hints, state, reason, 
 SELECT key, url, is_variant, :source, found_in, hints, 'excluded', :outcome, NULL
 FROM jsonb_to_recordset(:rows) AS r(key text, url text, is_variant boolean, found_in text, hints jsonb)
 WHERE NOT EXISTS (SELECT FROM urls WHERE urls.key = r.key)
+  AND NOT EXISTS (SELECT FROM url_aliases WHERE url_aliases.key = r.key)
 ON CONFLICT (key) DO NOTHING
 """).bindparams(bindparam("rows", type_=JSONB))
 

@@ -160,9 +160,12 @@ class Listing(Base):
     gave: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))  # addresses that nothing had named before
     etag: Mapped[str | None] = mapped_column(Text)
     last_modified: Mapped[str | None] = mapped_column(Text)
+    body_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    lease_crawl: Mapped[int | None] = mapped_column(BigInteger)  # the run that asks for it just now
     found_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     checked_at: Mapped[datetime | None] = mapped_column(Instant)
-    changed_at: Mapped[datetime | None] = mapped_column(Instant)  # when it last gave something new
+    # When it last changed, or gave something new; of a further page, until when its section was read the last time.
+    changed_at: Mapped[datetime | None] = mapped_column(Instant)
     not_before: Mapped[datetime | None] = mapped_column(Instant, server_default=NOW)  # null: retired
     __table_args__ = (
         CheckConstraint(_one_of("kind", LISTING_KINDS), name="kind"),

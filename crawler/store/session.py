@@ -33,6 +33,7 @@ from crawler.store.writer import Entry, Stored, Writer
 from crawler.warc import Identity
 
 logger = logging.getLogger(__name__)
+MOST_PROCESSING = 16  # pages; the extraction workers are busy with fewer
 CLEANING_TIME = 60.0  # seconds at a run's end
 WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class CrawlStore:
         self.crawl_id = 0
         self.sources: list[str] = []
         self.in_flight: dict[int, str] = {}
+        self.processing: set[int] = set()  # ids of pages that have come and are not committed yet
         self.changed = asyncio.Event()
         self.failure: str | None = None  # set when the database did not come back
         self._guard: Guard | None = None
@@ -78,10 +80,18 @@ class CrawlStore:
     # -- frontier -----------------------------------------------------------------------------------------------------
 
     async def add(
-        self, source: str, candidates: Sequence[Candidate], *, heed: bool = True, since: datetime | None = None
+        self,
+        source: str,
+        candidates: Sequence[Candidate],
+        *,
+        heed: bool = True,
+        since: datetime | None = None,
+        covered: datetime | None = None,
     ) -> Added:
         """See intake.add."""
-        added = await self._work(lambda connection: intake.add(connection, source, candidates, heed=heed, since=since))
+        added = await self._work(
+            lambda connection: intake.add(connection, source, candidates, heed=heed, since=since, covered=covered)
+        )
         self.changed.set()
         return added
 
@@ -109,9 +119,9 @@ class CrawlStore:
             self.in_flight[due.url_id] = due.candidate.source
         return due
 
-    async def redirected(self, due: Due, target: str) -> Hop:
+    async def redirected(self, due: Due, target: str, *, permanent: bool) -> Hop:
         """See identity.redirected. A page that was merged into another is no longer in flight."""
-        hop = await self._work(lambda connection: identity.redirected(connection, due, target))
+        hop = await self._work(lambda connection: identity.redirected(connection, due, target, permanent=permanent))
         if hop == "merged":
             self.in_flight.pop(due.url_id, None)
             self.changed.set()
@@ -170,7 +180,9 @@ class CrawlStore:
 
     async def due_listings(self, source: str, kinds: Sequence[Kind], *, every: bool = False) -> list[DueListing]:
         """See listings.due."""
-        return await self._work(lambda connection: listings.due(connection, source, kinds, every=every))
+        return await self._work(
+            lambda connection: listings.due(connection, source, kinds, every=every, crawl_id=self.crawl_id)
+        )
 
     async def was_read(self, reading: Reading) -> None:
         """See listings.finish."""
@@ -189,6 +201,10 @@ class CrawlStore:
     async def hold(self, host: str, seconds: float) -> None:
         """See hosts.hold."""
         await self._work(lambda connection: hosts.hold(connection, host, seconds))
+
+    async def held(self, host: str) -> bool:
+        """Whether a host has asked for a pause that is not over."""
+        return await self._work(lambda connection: hosts.is_held(connection, host))
 
     async def known_robots(self, origin: str) -> StoredRobots | None:
         """See hosts.known_robots."""
@@ -236,7 +252,13 @@ class CrawlStore:
             raise
         finally:
             self.in_flight.pop(entry.visit.url_id, None)
+            self.processing.discard(entry.visit.url_id)
             self.changed.set()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so many pages wait to be extracted and stored that no more should come: a kill would lose them."""
+        return len(self.processing) >= MOST_PROCESSING
 
     def _fail(self, error: DatabaseUnreachable) -> None:
         """It did not come back: nobody else waits as long again."""

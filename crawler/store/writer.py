@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, select
 
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Article, Candidate
+from crawler.outcomes import OUTCOMES
 from crawler.recurrence import REASON, Witness
 from crawler.store import archives, articles, frontier, identity, learning, models, pages, templates
 from crawler.store.patience import patiently
@@ -41,7 +42,6 @@ class Entry:
     visit: frontier.Visit
     archived: pages.Archived | None = None
     article: Article | None = None
-    chain: tuple[str, ...] = ()  # the addresses by which it was reached, if they were redirected
     shape: str | None = None  # of its address
     found: Candidate | None = None
 
@@ -68,7 +68,9 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
         replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit
         for index, entry in enumerate(entries)
     ]
-    frontier.finish(connection, [visit for entry, visit in zip(entries, visits, strict=True) if entry.found is None])
+    frontier.finish(
+        connection, [visit for entry, visit in zip(entries, visits, strict=True) if entry.found is None], crawl_id
+    )
     archives.settle(connection, [visit for entry, visit in zip(entries, visits, strict=True) if entry.found])
     keys = {index: one.key for index, one in saved.items()}
     identity.merge(connection, [alias for i, key in keys.items() for alias in aliases_of(entries[i], key)])
@@ -116,17 +118,19 @@ def aliases_of(entry: Entry, key: str) -> list[identity.Alias]:
     page, canonical = entry.archived.page, entry.article.canonical_url
     own = url_key(page.requested_url)
     named: dict[str, identity.How] = {canonical: "canonical"} if url_key(canonical) == key else {}
-    named |= dict.fromkeys((*entry.chain, page.url), "redirect")
+    named |= dict.fromkeys((*page.chain, page.url) if page.is_permanent else (), "redirect")
     return [
-        identity.Alias(url_id=entry.visit.url_id, url=url, how=how) for url, how in named.items() if url_key(url) != own
+        identity.Alias(url_id=entry.visit.url_id, url=url, how=how, headline=entry.article.headline)
+        for url, how in named.items()
+        if url_key(url) != own
     ]
 
 
 def looks_of(entries: Sequence[Entry], saved: Mapping[int, articles.Saved]) -> Iterator[learning.Looked]:
-    """Which entries were looks at stored articles, and whether these had been edited; a failure tells nothing."""
+    """Which entries were looks at pages that are held, and whether an article was edited; a failure tells nothing."""
     for index, entry in enumerate(entries):
         visit = entry.visit
-        if visit.looked is not None and (index in saved or visit.outcome == "not_modified"):
+        if visit.looked is not None and OUTCOMES[visit.outcome].state in ("fetched", "unchanged"):
             yield visit.source, visit.looked, index in saved and saved[index].outcome == "updated"
 
 

@@ -145,3 +145,14 @@ def test_a_failed_extraction_is_tried_again_without_validators(rejected: str, st
     assert (entry.visit.outcome, OUTCOMES[rejected].state) == (rejected, state)
     assert entry.visit.etag == (None if state == "failed" else '"1"')
     assert entry.archived is not None and entry.archived.outcome == rejected
+
+
+def test_an_article_without_a_date_is_as_old_as_its_first_fetch() -> None:
+    article = replace(normalised(), published_at=None)
+    page = Page(
+        url=URL, requested_url=URL, source="herald", status=200, headers={}, html=b"x", fetched_at=FETCHED, url_id=1
+    )
+    first = entry_of(Record(page=page, article=article), {}, STEPS).visit
+    assert first.published_at == FETCHED and first.look and first.look.rest == timedelta(hours=1)
+    later = replace(page, fetched_at=FETCHED + timedelta(days=9), published_at=FETCHED)
+    assert entry_of(Record(page=later, article=article), {}, STEPS).visit.look is None

@@ -30,8 +30,16 @@ OTHERS = ("/tag/harbour", "/author/nora-quill", "/login?next=%2F", "/about", "/s
 class Gazette:
     """Serves `number` articles; `after` maps a path to what is answered there instead."""
 
-    def __init__(self, number: int = 40, *, feeds: bool = False, sitemaps: bool = False, sections: bool = True) -> None:
-        self.feeds, self.sitemaps, self.sections = feeds, sitemaps, sections
+    def __init__(
+        self,
+        number: int = 40,
+        *,
+        feeds: bool = False,
+        sitemaps: bool = False,
+        sections: bool = True,
+        feed_size: int = 1_000,
+    ) -> None:
+        self.feeds, self.sitemaps, self.sections, self.feed_size = feeds, sitemaps, sections, feed_size
         self.requests: Counter[str] = Counter()
         self.conditional: Counter[str] = Counter()
         self.after: dict[str, Resource] = {}
@@ -162,7 +170,7 @@ class Gazette:
         items = "".join(
             f"<item><title>{self.article(n).headline}</title><link>{self.url}{self.path(n)}?utm_source=rss</link>"
             f"<pubDate>{self.at(n):%a, %d %b %Y %H:%M:%S} GMT</pubDate></item>"
-            for n in range(self._number)
+            for n in range(min(self._number, self.feed_size))
         )
         return f'<rss version="2.0"><channel><title>Gazette</title>{items}</channel></rss>'
 

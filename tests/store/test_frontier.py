@@ -37,7 +37,7 @@ def add(connection: Connection, *numbers: int, since: datetime | None = None, he
 
 
 def counts(added: Added) -> Added:
-    return replace(added, urls=())
+    return replace(added, urls=(), uncovered=0)
 
 
 def given(url: str, **hints: Any) -> Candidate:

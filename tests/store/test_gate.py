@@ -146,3 +146,20 @@ def test_robots_are_kept_for_all_until_they_are_old(database_url: str) -> None:
 
     with crawlers(database_url, 1) as [store]:
         assert asyncio.run(work(store)) == [good, None, None]
+
+
+def test_who_waited_while_the_host_asked_for_a_pause_does_not_go_out(database_url: str) -> None:
+    async def goes_out(store: CrawlStore, host: str) -> bool:
+        gate = HostGate(store, 600)
+        first = await gate.enter(host, slots=2, delay=0.05)
+        second = asyncio.ensure_future(gate.enter(host, slots=2, delay=0.05))
+        await asyncio.sleep(0.01)
+        gate.held(host, 3600)
+        gate.leave(first)
+        return not isinstance((await asyncio.gather(second, return_exceptions=True))[0], HostUnavailable)
+
+    async def all_of(store: CrawlStore) -> list[bool]:
+        return [await goes_out(store, f"{number}.example") for number in range(20)]
+
+    with crawlers(database_url, 1) as [store]:
+        assert not any(asyncio.run(all_of(store)))

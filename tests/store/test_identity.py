@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, text
 
 from crawler.items import Candidate
+from crawler.recheck import Look
 from crawler.store import frontier, identity, intake
 from crawler.store.engine import Database
 from crawler.store.frontier import Due, Visit
@@ -34,7 +36,8 @@ def take(connection: Connection, number: int = 10) -> list[Due]:
 
 
 def fetched(connection: Connection, due: Due) -> None:
-    frontier.finish(connection, [Visit(url_id=due.url_id, source="herald", outcome="article")])
+    look = Look(0, timedelta(hours=1))
+    frontier.finish(connection, [Visit(url_id=due.url_id, source="herald", outcome="article", look=look)])
 
 
 def rows(connection: Connection) -> list[str]:
@@ -51,7 +54,7 @@ def test_the_target_of_a_redirect_that_waits_gives_way(connection: Connection) -
     add(connection, SHORT)
     [due] = take(connection)
     add(connection, LONG, f"{LONG}?print=1")
-    assert identity.redirected(connection, due, LONG) == "follow"
+    assert identity.redirected(connection, due, LONG, permanent=True) == "follow"
     assert rows(connection) == [SHORT]
     assert aliases(connection) == {LONG: SHORT, f"{LONG}?print=1": SHORT}
     assert add(connection, LONG) == 0
@@ -62,7 +65,7 @@ def test_a_redirect_to_what_is_held_is_merged_into_it(connection: Connection) ->
     fetched(connection, take(connection)[0])
     add(connection, SHORT)
     [due] = take(connection)
-    assert identity.redirected(connection, due, LONG) == "merged"
+    assert identity.redirected(connection, due, LONG, permanent=True) == "merged"
     assert rows(connection) == [LONG]
     assert aliases(connection) == {SHORT: LONG}
     assert add(connection, SHORT) == 0
@@ -71,7 +74,7 @@ def test_a_redirect_to_what_is_held_is_merged_into_it(connection: Connection) ->
 def test_a_redirect_to_what_is_being_fetched_is_merged_into_it(connection: Connection) -> None:
     add(connection, LONG, SHORT)
     by_url = {due.candidate.url: due for due in take(connection)}
-    assert identity.redirected(connection, by_url[SHORT], LONG) == "merged"
+    assert identity.redirected(connection, by_url[SHORT], LONG, permanent=True) == "merged"
     assert rows(connection) == [LONG]
 
 
@@ -81,24 +84,70 @@ def test_a_page_that_was_fetched_and_redirects_now_keeps_its_row(connection: Con
         fetched(connection, due)
     connection.execute(text("UPDATE urls SET not_before = now()"))
     [again] = [due for due in take(connection) if due.candidate.url == SHORT]
-    assert identity.redirected(connection, again, LONG) == "duplicate"
+    assert identity.redirected(connection, again, LONG, permanent=True) == "duplicate"
     assert rows(connection) == [LONG, SHORT]
 
 
 def test_another_dress_of_the_same_page_is_no_other_page(connection: Connection) -> None:
     add(connection, LONG)
     [due] = take(connection)
-    assert identity.redirected(connection, due, LONG.replace("https://", "http://www.") + "/") == "follow"
+    assert (
+        identity.redirected(connection, due, LONG.replace("https://", "http://www.") + "/", permanent=True) == "follow"
+    )
     assert rows(connection) == [LONG]
 
 
-def test_a_canonical_address_that_waits_is_merged_and_one_that_was_fetched_is_not(connection: Connection) -> None:
-    add(connection, SHORT, f"{SITE}/other")
-    due = {one.candidate.url: one for one in take(connection)}
-    fetched(connection, due[f"{SITE}/other"])
+def test_a_temporary_redirect_merges_nothing(connection: Connection) -> None:
+    add(connection, LONG, SHORT)
+    by_url = {due.candidate.url: due for due in take(connection)}
+    assert identity.redirected(connection, by_url[SHORT], LONG, permanent=False) == "moved"
+    assert identity.redirected(connection, by_url[SHORT], f"{SITE}/unknown", permanent=False) == "moved"
+    assert identity.redirected(connection, by_url[SHORT], f"{SHORT}/", permanent=False) == "follow"
+    assert rows(connection) == [LONG, SHORT]
+    assert aliases(connection) == {}
+
+
+@pytest.mark.parametrize("outcome", ["listing_url", "gone"])
+def test_what_nobody_will_fetch_takes_no_page_up(connection: Connection, outcome: str) -> None:
     add(connection, LONG)
-    page = due[SHORT].url_id
-    merged = [Alias(url_id=page, url=url, how="canonical") for url in (LONG, f"{SITE}/other")]
-    identity.merge(connection, merged)
-    assert rows(connection) == [f"{SITE}/other", SHORT]
+    frontier.finish(connection, [Visit(url_id=take(connection)[0].url_id, source="herald", outcome=outcome)])
+    connection.execute(text("UPDATE urls SET not_before = NULL"))
+    add(connection, SHORT)
+    [due] = take(connection)
+    assert identity.redirected(connection, due, LONG, permanent=True) == "follow"
+    assert rows(connection) == [LONG, SHORT]
+
+
+def test_a_canonical_link_merges_what_was_announced_under_the_same_headline_only(connection: Connection) -> None:
+    add(connection, SHORT)
+    [due] = take(connection)
+    for url, title in ((LONG, "A bridge opens | Herald"), (f"{SITE}/other", "Another story"), (f"{SITE}/bare", None)):
+        intake.add(connection, "herald", [Candidate(url=url, source="herald", found_in="feed", title=title)])
+    for url in (LONG, f"{SITE}/other", f"{SITE}/bare"):
+        merged = Alias(url_id=due.url_id, url=url, how="canonical", headline="A bridge opens")
+        identity.merge(connection, [merged])
+    assert rows(connection) == [f"{SITE}/bare", f"{SITE}/other", SHORT]
     assert aliases(connection) == {LONG: SHORT}
+
+
+def test_other_addresses_of_what_is_gone_revive_it_once_a_day_and_are_not_noted_without_end(
+    connection: Connection,
+) -> None:
+    addresses = [f"{LONG}?sid={number:020d}" for number in range(40)]
+    add(connection, addresses[0])
+    frontier.finish(connection, [Visit(url_id=take(connection)[0].url_id, source="herald", outcome="gone")])
+    add(connection, *addresses[1:3])
+    assert take(connection) == []
+    connection.execute(text("UPDATE urls SET fetched_at = now() - interval '2 days'"))
+    for address in addresses[3:]:
+        add(connection, address)
+    assert len(take(connection)) == 1
+    assert len(aliases(connection)) == intake.MOST_ALIASES
+
+
+def test_an_alias_is_not_noted_as_another_page(connection: Connection) -> None:
+    add(connection, LONG)
+    [due] = take(connection)
+    identity.merge(connection, [Alias(url_id=due.url_id, url=SHORT, how="redirect")])
+    found = Candidate(url=SHORT, source="herald", found_in="sitemap")
+    assert intake.exclude(connection, "herald", [found], "listing_url") == 0

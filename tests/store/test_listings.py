@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from crawler.store import listings
+from crawler.store import crawls, listings
 from crawler.store.engine import Database
 from crawler.store.listings import DueListing, Found, Reading, rest_of
-from tests.store.rows import SITE, begun
+from tests.store.rows import SITE, SOURCE, begun
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
@@ -61,10 +61,13 @@ def a_listing(kind: listings.Kind, **fields: Any) -> DueListing:
         (a_listing("feed", parent=SITE, failures=4), "not_a_feed", 0, None),
         (a_listing("feed", failures=40), "gone", 0, DAY),  # the seed stands by it
         (a_listing("feed", parent=listings.USUAL), "not_found", 0, None),
+        (a_listing("feed", parent=listings.USUAL), "timeout", 0, timedelta(minutes=10)),
+        (a_listing("feed", parent=SITE, failures=40), "timeout", 0, DAY),  # the network's fault is no end
+        (a_listing("sitemap", parent=INDEX, changed_at=NOW - 4 * DAY, body_sha256=b"1"), "read", 0, timedelta(0)),
     ],
 )
 def test_how_long_a_document_rests(listing: DueListing, outcome: str, new: int, rest: timedelta | None) -> None:
-    assert rest_of(Reading(listing=listing, outcome=outcome, new=new, changed=new > 0), NOW) == rest
+    assert rest_of(Reading(listing=listing, outcome=outcome, new=new), NOW) == rest
 
 
 def test_a_second_crawl_asks_for_feeds_and_roots_only(connection: Connection) -> None:
@@ -115,5 +118,35 @@ def test_a_further_page_is_due_whenever_it_is_named(connection: Connection) -> N
     for _ in range(2):
         listings.announce(connection, "herald", [page])
         assert due(connection) == [page.url]
-        read(connection, page.url, new=3, changed=True)
+        read(connection, page.url, new=3)
         assert due(connection, every=True) == []
+
+
+def test_what_was_given_up_gets_another_chance(connection: Connection) -> None:
+    guess, feed = Found(url=INDEX, kind="feed", parent=listings.USUAL), Found(url=FEED, kind="feed", parent=SITE)
+    listings.announce(connection, "herald", [guess, feed])
+    read(connection, INDEX, "not_found")
+    read(connection, FEED, "gone")
+    listings.announce(connection, "herald", [guess, feed])
+    assert due(connection, every=True) == []
+    listings.announce(connection, "herald", [Found(url=INDEX, kind="sitemap", parent=ROBOTS)])
+    assert due(connection) == [INDEX]
+    connection.execute(text("UPDATE listings SET checked_at = now() - interval '8 days'"))
+    listings.announce(connection, "herald", [feed])
+    assert FEED in due(connection)
+
+
+def test_what_was_not_asked_has_not_failed(connection: Connection) -> None:
+    listings.announce(connection, "herald", [Found(url=FEED, kind="feed", parent=SITE)])
+    for _ in range(9):
+        read(connection, FEED, "robots_unreachable")
+    assert connection.execute(text("SELECT failures FROM listings")).scalar_one() == 0
+
+
+def test_a_changed_seed_has_its_lists_read_anew(connection: Connection) -> None:
+    listings.seeded(connection, "herald", [Found(url=FEED, kind="feed")])
+    read(connection, FEED, etag='"1"')
+    crawls.save_sources(connection, [SOURCE])
+    assert listings.due(connection, "herald", ALL)[0].etag == '"1"'
+    crawls.save_sources(connection, [SOURCE.model_copy(update={"max_age_days": 3})])
+    assert listings.due(connection, "herald", ALL)[0].etag is None

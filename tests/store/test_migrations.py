@@ -89,6 +89,11 @@ RETURNING id
 """
 
 
+REVISION_BEFORE = """
+INSERT INTO revisions (article_id, revision, body, content, changed, stored_at) VALUES (:id, 1, 'x', '{}', '{}', now())
+"""
+
+
 def test_rows_of_one_page_become_one(bare_url: str) -> None:
     """0004: what was kept by address is kept by page, the other addresses as aliases; no article is lost."""
     plain, secure = "http://www.herald.example/a", "https://herald.example/a/"
@@ -103,16 +108,29 @@ def test_rows_of_one_page_become_one(bare_url: str) -> None:
             (plain, "fetched", ids[0]),
             (secure, "fetched", ids[1]),
             ("https://herald.example/b", "leased", None),
-            ("https://herald.example/c", "gone", None),
+            ("http://herald.example/c", "gone", None),
+            ("https://herald.example/c", "queued", None),
         ):
             connection.execute(text(URL_BEFORE), {"url": url, "state": state, "article": article})
+        connection.execute(text("UPDATE articles SET updated_at = '2026-11-02' WHERE id = :id"), {"id": ids[0]})
+        connection.execute(text(REVISION_BEFORE), {"id": ids[0]})
         command.upgrade(config, "head")
     with Database(bare_url) as database:
         assert column(database, "SELECT key FROM urls ORDER BY key") == [f"herald.example/{page}" for page in "abc"]
-        assert ask(database, "SELECT article_id FROM urls WHERE url = :url", url=plain) == ids[0]
-        assert column(database, "SELECT id FROM articles") == ids[:1]
-        assert column(database, "SELECT url FROM url_aliases ORDER BY url") == [secure, "https://herald.example/amp/a"]
+        newest = "SELECT articles.id FROM urls JOIN articles ON articles.id = article_id WHERE urls.key LIKE '%/a'"
+        assert ask(database, newest) == ids[1]
+        assert column(database, "SELECT key FROM articles ORDER BY id") == [
+            f"herald.example/a#{ids[0]}",
+            "herald.example/a",
+        ]
+        assert column(database, "SELECT article_id FROM revisions") == ids[:1]
+        assert ask(database, "SELECT url FROM urls WHERE key LIKE '%/c'") == "https://herald.example/c"
+        assert column(database, "SELECT url FROM url_aliases ORDER BY url") == [
+            "http://herald.example/c",
+            secure,
+            "https://herald.example/amp/a",
+        ]
         assert ask(database, "SELECT state_before FROM urls WHERE state = 'leased'") == "queued"
         due = "SELECT url FROM urls WHERE not_before IS NOT NULL AND state <> 'leased'"
-        assert column(database, due) == []
+        assert column(database, due) == ["https://herald.example/c"]
         assert ask(database, "SELECT published_at FROM urls WHERE url = :url", url=plain) is not None

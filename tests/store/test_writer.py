@@ -20,7 +20,7 @@ from tests.store.rows import a_page, an_entry, ask, column, leased
 
 @pytest.fixture
 def writer(database: Database) -> Iterator[Writer]:
-    writer = Writer(database.engine, 1, 10, lambda: None)
+    writer = Writer(database.engine, None, 10, lambda: None)
     yield writer
     writer.close()
 
@@ -40,9 +40,11 @@ def held(database: Database, writer: Writer) -> Iterator[Callable[[], None]]:
     connection.close()
 
 
-def test_an_entry_is_everything_or_nothing(database: Database, writer: Writer) -> None:
+def test_an_entry_is_everything_or_nothing(database: Database) -> None:
     [due] = leased(database, 1)
+    writer = Writer(database.engine, 1, 10, lambda: None)
     [stored] = store(writer, [an_entry(due)])
+    writer.close()
     assert stored.outcome == "new"
     with database.engine.connect() as connection:
         url = connection.execute(text("SELECT * FROM urls")).mappings().one()
@@ -144,7 +146,7 @@ def test_a_future_that_nobody_waits_for_is_written_all_the_same(database: Databa
 
 
 def test_close_writes_what_waits(database: Database) -> None:
-    writer = Writer(database.engine, 1, 10, lambda: None)
+    writer = Writer(database.engine, None, 10, lambda: None)
     futures = [writer.submit(an_entry(due)) for due in leased(database, 120)]
     writer.close()
     assert all(future.done() for future in futures)
@@ -162,7 +164,7 @@ def test_two_writers_with_the_same_articles(database: Database) -> None:
     outcomes: list[str | None] = []
 
     def run(given: list[Entry]) -> None:
-        writer = Writer(database.engine, 1, 10, lambda: None)
+        writer = Writer(database.engine, None, 10, lambda: None)
         start.wait()
         outcomes.extend(stored.outcome for stored in store(writer, given))
         writer.close()

@@ -79,6 +79,8 @@ def _tables() -> None:
         sa.Column("gave", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("etag", sa.Text(), nullable=True),
         sa.Column("last_modified", sa.Text(), nullable=True),
+        sa.Column("body_sha256", sa.LargeBinary(), nullable=True),
+        sa.Column("lease_crawl", sa.BigInteger(), nullable=True),
         sa.Column("found_at", Instant, server_default=NOW, nullable=False),
         sa.Column("checked_at", Instant, nullable=True),
         sa.Column("changed_at", Instant, nullable=True),
@@ -128,7 +130,10 @@ def _tables() -> None:
 
 
 def _keys() -> None:
-    """Every row gets its key; of rows that share one, the first with an article stays, the others are its aliases."""
+    """Every row gets its key; of rows that share one, the first with an article stays, the others are its aliases.
+
+    The program's own `url_key`, not a copy: a migration that changes keys will have to make all of them anew.
+    """
     connection = op.get_bind()
     for table, column in (("urls", "url"), ("articles", "canonical_url")):
         last = 0
@@ -144,14 +149,17 @@ def _keys() -> None:
         connection.execute(sa.text(statement))
 
 
+# Twins among the articles: the newest has the key, the others keep all they have under a key of their own.
 _MERGE = (
-    "CREATE TEMP TABLE twin_articles ON COMMIT DROP AS SELECT id, first_value(id) OVER (PARTITION BY key ORDER BY id) "
-    "AS kept FROM articles",
+    "CREATE TEMP TABLE twin_articles ON COMMIT DROP AS SELECT id, first_value(id) OVER "
+    "(PARTITION BY key ORDER BY updated_at DESC, id) AS kept FROM articles",
     "UPDATE urls SET article_id = kept FROM twin_articles t WHERE urls.article_id = t.id AND t.id <> t.kept",
-    "DELETE FROM articles USING twin_articles t WHERE articles.id = t.id AND t.id <> t.kept",
-    "CREATE TEMP TABLE twin_urls ON COMMIT DROP AS SELECT id, url, key, first_value(id) OVER "
-    "(PARTITION BY key ORDER BY article_id IS NULL, is_variant, id) AS kept FROM urls",
+    "UPDATE articles SET key = key || '#' || articles.id FROM twin_articles t "
+    "WHERE articles.id = t.id AND t.id <> t.kept",
+    "CREATE TEMP TABLE twin_urls ON COMMIT DROP AS SELECT id, url, key, first_value(id) OVER (PARTITION BY key "
+    "ORDER BY article_id IS NULL, state NOT IN ('queued', 'leased'), is_variant, id) AS kept FROM urls",
     "INSERT INTO url_aliases (url, key, url_id, how) SELECT url, key, kept, 'address' FROM twin_urls WHERE id <> kept",
+    "UPDATE pages SET url_id = kept FROM twin_urls t WHERE pages.url_id = t.id AND t.id <> t.kept",
     "DELETE FROM urls USING twin_urls t WHERE urls.id = t.id AND t.id <> t.kept",
     "UPDATE urls SET published_at = articles.published_at FROM articles WHERE articles.id = urls.article_id",
 )
