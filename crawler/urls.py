@@ -127,8 +127,11 @@ def same_site(url: str, other: str) -> bool:
 
 
 def labels_of(url: str) -> tuple[str, str]:
-    """The name that a site registered, and the suffix below which it did: ("herald", "co.uk"); empty without one."""
-    found = _suffixes()(host_of(url))
+    """The name that a site registered, and the suffix below which it did: ("herald", "co.uk"); "" for an unknown one."""
+    host = host_of(url)
+    found = _suffixes()(host)
+    if not found.suffix and not host.replace(".", "").isdigit():
+        return host.rpartition(".")[0].rpartition(".")[2] or host, ""
     return found.domain, found.suffix
 
 
