@@ -127,7 +127,7 @@ def same_site(url: str, other: str) -> bool:
 
 
 def labels_of(url: str) -> tuple[str, str]:
-    """The name that a site registered, and the suffix below which it did: ("herald", "co.uk"); "" for an unknown one."""
+    """The name that a site registered, and the suffix below which it did: ("herald", "co.uk"); unknown ones are ""."""
     host = host_of(url)
     found = _suffixes()(host)
     if not found.suffix and not host.replace(".", "").isdigit():

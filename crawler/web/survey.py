@@ -95,7 +95,7 @@ def _list_line(one: Finding, now: datetime) -> Text:
     listed = one.listed
     figures = f"{listed.kind}, {listed.total:,} {'files' if listed.kind == 'index' else 'entries'}"
     if listed.dates:
-        figures += f", {_dated(listed)} dated, {_new(listed, now)} new, newest {_newest(listed)}"
+        figures += f", {_dated(listed)} dated, {_new(listed, now)} recent, newest {_newest(listed)}"
     line = _mark(one.use is not None).append(f" {one.score:.2f}  {one.use or 'left out'}  ")
     line.append(listed.url, style="not bold default")
     return line.append(f"  {figures}; {one.offer.origin}: {one.why}", style="not bold dim default")
