@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import Console
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from crawler.errors import CrawlerError
 from crawler.store import keeper
 from crawler.store.embedded import EmbeddedServer, binary
-from crawler.store.engine import driver_url, migrate, open_database
+from crawler.store.engine import driver_url, lay_surface, migrate, open_database
+from crawler.web import schema
 
 ACTIONS = {
     "url": "print the database's URL for psql and BI tools (an embedded server stays up until unused for 10 minutes)",
     "migrate": "bring the tables up to date",
+    "describe": "print tables, views and columns, or one of them: describe articles; --markdown: as docs/schema.md",
     "psql": "open psql on it; what follows is given to psql",
     "status": "tell whether the embedded server runs",
     "stop": "stop the embedded server",
@@ -34,10 +37,10 @@ class Command(ScrapyCommand):
     default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
-        return f"<{' | '.join(ACTIONS)}> [psql options]"
+        return f"<{' | '.join(ACTIONS)}> [NAME | psql options]"
 
     def short_desc(self) -> str:
-        return "The database: its URL, migrations, psql, stop"
+        return "The database: its URL, migrations, description, psql, stop"
 
     def long_desc(self) -> str:
         return "\n".join(
@@ -47,12 +50,16 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.add_argument("--markdown", action="store_true", help="with describe: print docs/schema.md")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if not args or args[0] not in ACTIONS:
             raise UsageError(f"say what to do: scrapy db {' | '.join(ACTIONS)}")
-        if len(args) > 1 and args[0] != "psql":
+        if len(args) > 1 and args[0] not in ("psql", "describe"):
             raise UsageError(f"scrapy db {args[0]} takes no arguments")
+        if opts.markdown and args != ["describe"]:
+            raise UsageError("--markdown goes with scrapy db describe, and with no name")
+        self.markdown: bool = opts.markdown
         assert self.settings is not None
         self.database_url: str | None = self.settings["DATABASE_URL"] or None
         self.data_dir = Path(self.settings["CRAWLER_DATA_DIR"])
@@ -73,7 +80,18 @@ class Command(ScrapyCommand):
     def migrate(self, _: list[str]) -> None:
         with open_database(self.database_url, self.data_dir, migrated=False) as database:
             before, after = migrate(database.engine)
+            if before == after:
+                lay_surface(database.engine)  # views and comments may have changed without the tables
         print(f"at {after} already" if before == after else f"migrated from {before or 'nothing'} to {after}")
+
+    def describe(self, names: list[str]) -> None:
+        if self.markdown:
+            print(schema.markdown(), end="")
+            return
+        found = schema.named(names[0]) if len(names) == 1 else schema.relations() if not names else []
+        if not found:
+            raise UsageError(f"name one of {', '.join(one.name for one in schema.relations())}")
+        schema.show(found, Console())
 
     def psql(self, options: list[str]) -> int:
         with open_database(self.database_url, self.data_dir) as database:

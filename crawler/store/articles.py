@@ -50,6 +50,7 @@ COLUMNS = [
     "blocks",
     "evidence",
 ]
+STORED = tuple(column for column in models.Article.__table__.columns if column.computed is None)
 MIN_SHARED = 8  # words of a line that two versions of one article share
 REFUSED = "refused:another-article"
 Row = Mapping[Any, Any]
@@ -155,9 +156,8 @@ def _lines(body: str) -> set[str]:
 
 
 def _stored(connection: Connection, keys: Sequence[str]) -> dict[str, Row]:
-    table = models.Article.__table__
     statement = (
-        select(table).where(models.Article.key.in_(keys)).order_by(models.Article.id).with_for_update(key_share=True)
+        select(*STORED).where(models.Article.key.in_(keys)).order_by(models.Article.id).with_for_update(key_share=True)
     )
     return {row["key"]: row for row in connection.execute(statement).mappings()}
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
+from crawler.store import surface
 from crawler.store.embedded import EmbeddedServer
 
 MIGRATION_LOCK = 7_305_112  # of pg_advisory_xact_lock: processes that start together migrate once
@@ -121,6 +122,16 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
             return before, head
     except SQLAlchemyError as error:
         raise StoreError(f"the tables could not be brought up to date: {str(error).splitlines()[0]}") from error
+
+
+def lay_surface(engine: Engine) -> None:
+    """Bring views and comments up to date, where the tables are already. Raises StoreError."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            surface.lay(connection)
+    except SQLAlchemyError as error:
+        raise StoreError(f"the views could not be brought up to date: {str(error).splitlines()[0]}") from error
 
 
 def _version(connection: Connection) -> str | None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, Select, or_, select
 from crawler.items import Article, Block, Candidate, Image, Page, Post
 from crawler.period import Period
 from crawler.store import models
-from crawler.store.articles import COLUMNS
+from crawler.store.articles import COLUMNS, STORED
 from crawler.store.pages import decompress
 from crawler.urls import url_key
 
@@ -93,7 +93,7 @@ def pages_in(connection: Connection, wanted: Wanted) -> Iterator[Page]:
 
 
 def _articles() -> Select[Any]:
-    return select(models.Article.__table__)
+    return select(*STORED)
 
 
 def _first(connection: Connection, statement: Select[Any]) -> StoredArticle | None:

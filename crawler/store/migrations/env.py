@@ -1,9 +1,13 @@
-"""Alembic's entrance: always online, on the connection that `engine.migrate` (or a test) hands over."""
+"""Alembic's entrance: always online, on the connection that `engine.migrate` (or a test) hands over.
+
+At the newest version the views and comments follow, which are kept as they should be, not as changes (surface.py).
+"""
 
 from __future__ import annotations
 
 from alembic import context
 
+from crawler.store import surface
 from crawler.store.models import Base
 
 context.configure(
@@ -14,3 +18,5 @@ context.configure(
 )
 with context.begin_transaction():
     context.run_migrations()
+    if context.get_context().get_current_revision() == context.get_head_revision():
+        surface.lay(context.get_bind())

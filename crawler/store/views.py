@@ -1,0 +1,257 @@
+"""The public surface: the views of the schema `news`, each column with its type, what it means and where it comes from.
+
+A contract: columns keep name, type and place; new ones go to the end. PostgreSQL itself refuses anything else when a
+view is replaced, and tests/store/contract.yaml pins it. What stands behind a view may change: a migration that has to
+change a column under a view drops that view, and surface.py makes it again.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+from crawler.store.models import Article, Base, Crawl, Listing, Revision, Source, Url
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of a view. `type` as PostgreSQL's format_type says it; `sql`: the expression behind it."""
+
+    name: str
+    type: str
+    comment: str
+    sql: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """A view of the schema `news`. `origin`: its query from FROM on."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    origin: str
+
+    @property
+    def query(self) -> str:
+        """The SELECT that defines it."""
+        return f"SELECT {', '.join(f'{one.sql} AS {one.name}' for one in self.columns)} {self.origin}"
+
+
+def type_of(kind: TypeEngine[object]) -> str:
+    """As PostgreSQL's format_type says it."""
+    return kind.compile(postgresql.dialect()).lower()  # type: ignore[no-untyped-call]
+
+
+def _own(alias: str, model: type[Base], names: str, **renamed: str) -> tuple[Column, ...]:
+    """A table's own columns with their own comments, by their names; `renamed`: what else some are called here."""
+    columns = model.__table__.columns
+    return tuple(
+        Column(
+            name=renamed.get(name, name),
+            type=type_of(columns[name].type),
+            comment=_public(columns[name].comment or ""),
+            sql=f"{alias}.{name}",
+        )
+        for name in names.split()
+    )
+
+
+def _public(comment: str) -> str:
+    """What a table's comment refers to, as readers of the schema `news` know it."""
+    return re.sub(
+        r"\b(articles|crawls|urls)\.id\b", r"news.\1.id", comment.replace("sources.id", "news.sources.source")
+    )
+
+
+def _made(name: str, kind: str, comment: str, sql: str) -> Column:
+    return Column(name=name, type=kind, comment=comment, sql=sql)
+
+
+WEEK = "now() - interval '7 days'"
+DAY_OF = "(coalesce(a.published_at, a.stored_at) AT TIME ZONE 'UTC')::date"
+RECENT = f"""LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE a.stored_at > now() - interval '1 day') AS articles_1d, count(*) AS articles_7d,
+        avg((a.published_at IS NOT NULL)::int) AS dated, avg((a.authors <> '{{}}')::int) AS signed
+    FROM articles a WHERE a.source = s.id AND a.updated_at > {WEEK} AND a.stored_at > {WEEK}
+) AS recent ON true"""  # noqa: S608 (names of our own)
+ERRORS = f"""LEFT JOIN (
+    SELECT source, jsonb_object_agg(reason, n) AS errors FROM (
+        SELECT source, reason, count(*) AS n FROM urls
+        WHERE state IN ('gone', 'forbidden', 'failed', 'excluded') AND fetched_at > {WEEK} AND reason IS NOT NULL
+        GROUP BY source, reason) AS counted
+    GROUP BY source
+) AS failed ON failed.source = s.id"""  # noqa: S608
+DROPPED_RECENTLY = f"""(SELECT count(*) FROM articles a, jsonb_array_elements(a.blocks) b
+    WHERE a.source = s.id AND a.updated_at > {WEEK} AND a.stored_at > {WEEK} AND NOT (b ->> 'kept')::boolean)"""  # noqa: S608
+
+VIEWS = (
+    View(
+        name="articles",
+        comment="The current version of every article.",
+        columns=(
+            *_own("a", Article, "id source url canonical_url headline description body authors published_at"),
+            *_own("a", Article, "modified_at language section tags images is_accessible_for_free access page_type"),
+            *_own("a", Article, "word_count revision stored_at updated_at seen_at published_raw"),
+            *_own("a", Article, "published_zone_assumed modified_raw page_type_confidence confidence posts blocks"),
+            *_own("a", Article, "evidence"),
+        ),
+        origin="FROM articles a",
+    ),
+    View(
+        name="revisions",
+        comment="Earlier versions of articles, with what the next version changed.",
+        columns=(
+            *_own("r", Revision, "article_id revision"),
+            *_own("a", Article, "source url"),
+            *_own("r", Revision, "headline body"),
+            _made(
+                "authors",
+                "text[]",
+                Article.__table__.c.authors.comment or "",
+                "ARRAY(SELECT jsonb_array_elements_text(r.content -> 'authors'))",
+            ),
+            _made(
+                "published_at",
+                "timestamp with time zone",
+                Article.__table__.c.published_at.comment or "",
+                "(r.content ->> 'published_at')::timestamptz",
+            ),
+            *_own("r", Revision, "changed stored_at replaced_at"),
+        ),
+        origin="FROM revisions r JOIN articles a ON a.id = r.article_id",
+    ),
+    View(
+        name="dropped_blocks",
+        comment="What was dropped from articles: a row a block, with the reason and the rule that dropped it.",
+        columns=(
+            _made("article_id", "bigint", "The article: news.articles.id", "a.id"),
+            *_own("a", Article, "source url language published_at stored_at"),
+            _made("position", "bigint", "Place of the block on its page, from 1", "b.position"),
+            _made("kind", "text", "paragraph, heading, quote, list, table, caption, …", "b.block ->> 'kind'"),
+            _made("reason", "text", "Kind of boilerplate: support, paywall, …", "b.block ->> 'reason'"),
+            _made("rule", "text", "Id of what dropped it", "b.block ->> 'rule'"),
+            _made("text", "text", "The block's text", "b.block ->> 'text'"),
+            _made(
+                "score",
+                "double precision",
+                "The model's probability that it is the article's, 0 to 1; null: a rule decided",
+                "(b.block ->> 'score')::double precision",
+            ),
+        ),
+        origin="FROM articles a, jsonb_array_elements(a.blocks) WITH ORDINALITY AS b(block, position) "
+        "WHERE NOT (b.block ->> 'kept')::boolean",
+    ),
+    View(
+        name="sources",
+        comment="The sources that were ever crawled.",
+        columns=_own("s", Source, "id name homepage language country loaded_at crawled_at", id="source"),
+        origin="FROM sources s",
+    ),
+    View(
+        name="crawls",
+        comment="The runs of the crawler.",
+        columns=(
+            *_own("c", Crawl, "id spider sources arguments host version started_at finished_at outcome reason stats"),
+            _made(
+                "duration",
+                "interval",
+                "From start to end, or till now",
+                "coalesce(c.finished_at, now()) - c.started_at",
+            ),
+        ),
+        origin="FROM crawls c",
+    ),
+    View(
+        name="urls",
+        comment="Every page that was ever found, and what became of it.",
+        columns=(
+            *_own("u", Url, "id source url state reason detail found_in attempts found_at fetched_at"),
+            *_own("u", Url, "not_before published_at article_id", not_before="due_at"),
+        ),
+        origin="FROM urls u",
+    ),
+    View(
+        name="listings",
+        comment="The feeds, sitemaps, sections and home pages in which sources announce articles.",
+        columns=(
+            *_own("l", Listing, "id source url kind parent outcome detail failures entries gave found_at checked_at"),
+            *_own("l", Listing, "changed_at not_before", not_before="due_at"),
+        ),
+        origin="FROM listings l",
+    ),
+    View(
+        name="daily_counts",
+        comment="Articles by source and day (UTC): the day of publication or, without a date, of storage.",
+        columns=(
+            *_own("a", Article, "source"),
+            _made("day", "date", "Day in UTC", DAY_OF),
+            _made("articles", "bigint", "Articles of that day", "count(*)"),
+            _made("words", "bigint", "Words of their bodies", "sum(a.word_count)"),
+            _made("with_published_at", "bigint", "Of these, with a publication date", "count(a.published_at)"),
+            _made("with_authors", "bigint", "Of these, with an author", "count(*) FILTER (WHERE a.authors <> '{}')"),
+            _made("truncated", "bigint", "Of these, cut off", "count(*) FILTER (WHERE a.access = 'truncated')"),
+            _made("revised", "bigint", "Of these, changed since", "count(*) FILTER (WHERE a.revision > 1)"),
+        ),
+        origin=f"FROM articles a GROUP BY a.source, {DAY_OF}",
+    ),
+    View(
+        name="source_health",
+        comment="How each source does: last crawl, last days' articles and their completeness, errors.",
+        columns=(
+            *_own("s", Source, "id name homepage language country crawled_at", id="source"),
+            _made(
+                "last_updated_at",
+                "timestamp with time zone",
+                "When an article of it was last stored or changed",
+                "(SELECT max(a.updated_at) FROM articles a WHERE a.source = s.id)",
+            ),
+            _made(
+                "articles",
+                "bigint",
+                "Articles stored",
+                "(SELECT count(*) FROM articles a WHERE a.source = s.id)",
+            ),
+            _made("articles_1d", "bigint", "Articles first stored in the last 24 hours", "recent.articles_1d"),
+            _made("articles_7d", "bigint", "Articles first stored in the last 7 days", "recent.articles_7d"),
+            _made(
+                "published_at_share",
+                "double precision",
+                "Share of these 7 days' with a date, 0 to 1; null: no articles",
+                "recent.dated::double precision",
+            ),
+            _made(
+                "authors_share",
+                "double precision",
+                "Share of these 7 days' with an author, 0 to 1; null: no articles",
+                "recent.signed::double precision",
+            ),
+            _made("dropped_blocks_7d", "bigint", "Blocks dropped from these 7 days' articles", DROPPED_RECENTLY),
+            _made(
+                "errors_7d",
+                "jsonb",
+                "Pages whose last fetch, in the last 7 days, failed: how many by outcome (docs/crawling.md)",
+                "coalesce(failed.errors, '{}')",
+            ),
+            _made(
+                "failing_listings",
+                "bigint",
+                "Feeds, sitemaps and sections whose last request failed",
+                "(SELECT count(*) FROM listings l WHERE l.source = s.id AND l.failures > 0)",
+            ),
+        ),
+        origin=f"FROM sources s {RECENT} {ERRORS}",
+    ),
+    View(
+        name="search_index",
+        comment="For full-text conditions beyond news.search: WHERE search @@ news.search_query('en', 'words').",
+        columns=(
+            _made("article_id", "bigint", "The article: news.articles.id", "a.id"),
+            *_own("a", Article, "source language published_at search"),
+        ),
+        origin="FROM articles a",
+    ),
+)
