@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from crawler.store.embedded import binary
-from tests.runs import Bench, command_lines_with
+from tests.runs import PROJECT, Bench, command_lines_with
 from tests.site import Newspaper
 from tests.site.pages import article_page
 
@@ -207,6 +207,21 @@ def test_db_with_a_database_url(bench: Bench) -> None:
     status = bench.scrapy("db", "status")
     assert status.status == 0 and password not in status.out
     assert bench.scrapy("db", "stop").status == 2
+
+
+def test_db_describe_needs_no_database(tmp_path: Path) -> None:
+    calls = [["describe"], ["describe", "articles"], ["describe", "news.search"], ["describe", "--markdown"]]
+    calls += [["describe", "nothing"], ["describe", "articles", "--markdown"]]
+    bench = Bench(seeds=tmp_path, data_dir=tmp_path / "data")
+    whole, both, search, page, unknown, wrong = bench.each(*(["db", *call] for call in calls))
+    lines = [line.split("\t") for line in whole.out.splitlines()]
+    assert {len(line) for line in lines} == {4} and all(line[0] and line[2] and line[3] for line in lines)
+    assert ["news.articles", "headline", "text", "Headline"] in lines
+    assert {line.split("\t")[0] for line in both.out.splitlines()} == {"news.articles", "articles"}
+    assert search.out.startswith("news.search(query text, language text DEFAULT NULL")
+    assert page.out == (PROJECT / "docs/schema.md").read_text()
+    assert (unknown.status, wrong.status) == (2, 2) and "news.daily_counts" in unknown.err + unknown.out
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_wrong_call_is_told_how_to_call(tmp_path: Path) -> None:

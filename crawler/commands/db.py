@@ -90,7 +90,7 @@ class Command(ScrapyCommand):
             return
         found = schema.named(names[0]) if len(names) == 1 else schema.relations() if not names else []
         if not found:
-            raise UsageError(f"name one of {', '.join(one.name for one in schema.relations())}")
+            raise UsageError(f"name one of {', '.join(one.bare for one in schema.relations())}")
         schema.show(found, Console())
 
     def psql(self, options: list[str]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RANKED = 500  # the newest articles that match; they are ranked, and a word that is everywhere costs no more than this
+RANKED = 300  # the newest articles that match; they are ranked, and a word that is everywhere costs no more than this
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ FUNCTIONS = (
         "until timestamptz DEFAULT NULL, source text DEFAULT NULL, most integer DEFAULT 20)",
         comment='Articles that answer a query as search engines take it (words, "a phrase", or, -without), best first. '
         f"The newest {RANKED} that match are ranked, words of the headline above those of the body. until is "
-        "exclusive; with since or until, articles without a date are left out. The columns are those of the type news.found.",
+        "exclusive; with since or until, articles without a date are left out. Its columns are those of news.found.",
     ),
     Function(
         signature="search_query(text, text)",
@@ -54,7 +54,7 @@ FUNCTIONS = (
 
 # The newest matches are found either through the GIN index or by walking back from today, as the planner thinks fit
 # for these very words: hence a plan for each call. What another language's reading of the query found is left out by
-# asking each article in its own.
+# asking each article in its own. `@@` stands last, since it is the condition that has to fetch a stored vector.
 SEARCH = f"""
 CREATE OR REPLACE FUNCTION news.search(query text, language text DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, source text DEFAULT NULL, most integer DEFAULT 20)
@@ -78,16 +78,18 @@ BEGIN
     RETURN QUERY
     WITH dated AS (
         SELECT i.article_id, i.language, i.published_at, i.search FROM news.search_index i
-        WHERE i.search @@ meant AND i.published_at IS NOT NULL
+        WHERE i.published_at IS NOT NULL
             AND (since IS NULL OR i.published_at >= since) AND (until IS NULL OR i.published_at < until)
             AND (only_source IS NULL OR i.source = only_source)
             AND (tongue IS NULL OR i.language = tongue OR i.language LIKE tongue || '-%')
+            AND i.search @@ meant
         ORDER BY i.published_at DESC LIMIT {RANKED}
     ), undated AS (
         SELECT i.article_id, i.language, i.published_at, i.search FROM news.search_index i
-        WHERE since IS NULL AND until IS NULL AND i.search @@ meant AND i.published_at IS NULL
+        WHERE since IS NULL AND until IS NULL AND i.published_at IS NULL
             AND (only_source IS NULL OR i.source = only_source)
             AND (tongue IS NULL OR i.language = tongue OR i.language LIKE tongue || '-%')
+            AND i.search @@ meant
         LIMIT {RANKED}
     ), readings AS MATERIALIZED (
         SELECT code, news.search_query(code, wanted) AS reading FROM unnest(codes) AS code

@@ -48,6 +48,11 @@ class Relation:
     comment: str
     fields: tuple[Field, ...] = ()
 
+    @property
+    def bare(self) -> str:
+        """Its name alone, with the schema."""
+        return self.name.partition("(")[0]
+
 
 def relations() -> list[Relation]:
     """All of them: what is public first."""
@@ -57,7 +62,7 @@ def relations() -> list[Relation]:
 def named(name: str) -> list[Relation]:
     """Those of that name, with or without its schema: `articles` is a view and a table."""
     wanted = name.lower()
-    return [one for one in relations() if wanted in (bare := one.name.partition("(")[0], bare.removeprefix("news."))]
+    return [one for one in relations() if wanted in (one.bare, one.bare.removeprefix("news."))]
 
 
 def _tables() -> list[StoredTable]:
@@ -130,8 +135,7 @@ def markdown() -> str:
 
 
 def _section(one: Relation) -> Iterator[str]:
-    title = one.name.partition("(")[0]
-    yield f"### {title}\n\n{one.comment}\n"
+    yield f"### {one.bare}\n\n{one.comment}\n"
     if one.kind == "function":
         yield f"```sql\n{one.name}\n```\n"
         return
