@@ -7,7 +7,7 @@ European languages, the tenth in Chinese, published over three years by 50 sourc
 on a warm cache; times are those of psycopg, in milliseconds. The insert is timed by `articles.save` in batches of 100,
 with the column and without it, into the full table.
 
-November 2026, two cores that others used too, 100,000 articles: every query below 50 ms; medians from 8 ms (a rare word)
+November 2026, two cores that others used, 100,000 articles: every query below 50 ms; medians from 8 ms (a rare word)
 by 11 ms (the commonest word) and 15 ms (Chinese) to 27 ms (one word without another), the worst single round 33 ms. An
 insert took 1.69 ms an article, 0.86 without the GIN index, 0.42 without the column: search costs 1.27 ms, two thirds of
 it the index. Of 12.8 KB an article has, 5.6 are the column (an article in Chinese 10.9, in a European language 5) and
