@@ -33,6 +33,7 @@ CRAWL_OUTCOMES = ("running", "finished", "shutdown", "failed", "killed")
 
 Instant = DateTime(timezone=True)
 NOW = text("now()")
+THIS_TRANSACTION = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"  # xid8 as the number that it is
 
 
 class Base(DeclarativeBase):
@@ -291,10 +292,13 @@ class Article(Base):
     stored_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW)
     seen_at: Mapped[datetime | None] = mapped_column(Instant)  # when this version was fetched; NULL: not noted
+    # The transaction that wrote the row last, whoever it was: a trigger sees to it. For cursors (see cursors.py).
+    changed_xid: Mapped[int] = mapped_column(BigInteger, server_default=text(THIS_TRANSACTION))
     __table_args__ = (
         Index(None, "source", "published_at"),
         Index(None, "published_at"),
         Index(None, "source", "updated_at"),
+        Index(None, "changed_xid"),
     )
 
 
