@@ -25,9 +25,11 @@ class Sink:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.written, self.closed = file, 0, False
+        self._discards = False
 
     def write(self, data: bytes) -> int:
-        self._file.write(data)
+        if not self._discards:
+            self._file.write(data)
         size = memoryview(data).nbytes
         self.written += size
         return size
@@ -36,7 +38,12 @@ class Sink:
         return self.written
 
     def flush(self) -> None:
-        self._file.flush()
+        if not self._discards:
+            self._file.flush()
+
+    def discard(self) -> None:
+        """Take no more to the file: a writer that is given up may still want to write its end."""
+        self._discards = True
 
     def close(self) -> None:
         """The file is closed by whoever opened it."""

@@ -98,7 +98,10 @@ class Export:
                         raise ConfigurationError(f"nothing of a source {source!r} is stored")
                 with opened(self.out) as file:
                     sink = Sink(file)
-                    self.write(connection, before, sink, started)
+                    try:
+                        self.write(connection, before, sink, started)
+                    finally:
+                        sink.discard()
             if self.cursor and now:  # only now: an export that fails is made again
                 cursors.write(self.cursor, now)
         except SQLAlchemyError as error:

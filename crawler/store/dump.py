@@ -1,7 +1,8 @@
 """A backup of the whole database, and its way back, by the pg_dump that comes with the embedded server.
 
 A restore is one transaction: until it is committed, and if anything goes wrong, everything is as it was. Hence psql
-runs what pg_restore writes, between a statement that clears the place and one that looks at what has come.
+runs what pg_restore writes, between SQL that clears the place and SQL that looks at what has come. It is told to commit
+at the very end: a pipe that breaks off, because this process or pg_restore was killed, commits nothing.
 """
 
 from __future__ import annotations
@@ -100,11 +101,12 @@ def _refuse_full(connection: Connection) -> None:
 
 
 def _clearing(connection: Connection) -> str:
-    """SQL that removes what is ours, with what depends on it."""
+    """SQL that begins a transaction and removes what is ours, with what depends on it."""
     tables = sorted([*Base.metadata.tables, "alembic_version"])
     functions = connection.execute(_FUNCTIONS, {"tables": tables}).scalars().all()
     return "\n".join(
         [
+            "BEGIN;",
             f"SET client_min_messages = warning; SET lock_timeout = '{LOCK_TIMEOUT}';",
             *(f'DROP TABLE IF EXISTS public."{table}" CASCADE;' for table in tables),
             *(f"DROP FUNCTION IF EXISTS {function} CASCADE;" for function in functions),
@@ -114,7 +116,7 @@ def _clearing(connection: Connection) -> str:
 
 
 def _judging() -> str:
-    """SQL that refuses what this program cannot use, before anything is committed."""
+    """SQL that refuses what this program cannot use, and commits."""
     known = ", ".join(f"'{schema}'" for schema in sorted(known_schemas()))
     return f"""
 DO $$ BEGIN
@@ -124,14 +126,15 @@ DO $$ BEGIN
         RAISE EXCEPTION 'the backup has a schema that is newer than this program: upgrade it';
     END IF;
 END $$;
+COMMIT;
 """
 
 
 def _replay(database: Database, path: Path, clearing: str, *, replace: bool) -> None:
-    """pg_restore's SQL through psql. If the one fails, the other is killed before it can commit."""
+    """pg_restore's SQL through psql. If the one fails, the other is not told to commit."""
     options = ["--clean", "--if-exists"] if replace else []
     source = subprocess.Popen(
-        [binary("pg_restore"), "--no-owner", *options, "--file=-", path.absolute()],
+        [binary("pg_restore"), "--no-owner", "--no-privileges", *options, "--file=-", path.absolute()],
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         stdout=PIPE,
@@ -141,7 +144,6 @@ def _replay(database: Database, path: Path, clearing: str, *, replace: bool) -> 
         "psql",
         database,
         "-XqAt",
-        "--single-transaction",
         "--set=ON_ERROR_STOP=1",
         "--file=-",
         stdout=subprocess.DEVNULL,
