@@ -203,6 +203,7 @@ def test_what_cannot_be_done_is_one_line(full: Bench, tmp_path: Path) -> None:
     told = {
         ("restore", str(missing)): (1, f"there is no backup {missing}"),
         ("backup", str(nowhere)): (1, f"cannot write {nowhere}: No such file or directory"),
+        ("backup", str(tmp_path)): (1, f"{tmp_path} is no file"),
         ("backup",): (2, "name one file: scrapy db backup FILE"),
         ("restore", "--replace"): (2, "name one file: scrapy db restore FILE"),
     }
@@ -247,4 +248,4 @@ def test_check_is_green_after_a_crawl_and_red_when_something_is_broken(crawled: 
     outcome = crawled.scrapy("db", "check")
     assert outcome.status == 1
     (broken,) = (line for line in outcome.out.splitlines() if not line.startswith("ok "))
-    assert broken.startswith("BROKEN  word_counts: 1 break it: ") and "article " in broken
+    assert broken.startswith("BROKEN       1  word_counts: ") and "article " in broken

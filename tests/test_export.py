@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -194,6 +196,16 @@ def test_a_reader_that_goes_away_is_one_line(own: Bench, tmp_path: Path) -> None
     assert process.returncode == 1
     assert complaint.splitlines() == ["scrapy export: the articles could not be written: [Errno 32] Broken pipe"]
     assert not cursor.exists()
+
+
+def test_a_pipe_with_a_name_stays_one(bench: Bench, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with ThreadPoolExecutor(1) as thread:
+        reader = thread.submit(fifo.read_text)
+        assert bench.scrapy("export", "--format", "csv", "--columns", "source", str(fifo)).status == 0
+        assert reader.result(30).split() == ["source", "herald", "courier"]
+    assert fifo.is_fifo()
 
 
 WRONG = {

@@ -141,12 +141,16 @@ def format_of(out: str) -> str:
 
 @contextmanager
 def opened(out: str) -> Iterator[BinaryIO]:
-    """A file that has its name only once it is whole; `-`: standard output."""
+    """A file that has its name only once it is whole; `-`: standard output. What is no file (a FIFO) is written to."""
     if out == PIPE:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    target = Path(out)
+    target = Path(out).resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            yield file
+        return
     new = target.with_name(f"{target.name}.part")
     try:
         with new.open("wb") as file:

@@ -202,10 +202,9 @@ def _streamed(connection: Connection) -> Connection:
 def line(finding: Finding) -> str:
     """As `scrapy db check` prints it."""
     check = finding.check
+    told = f"{'BROKEN' if finding.count else 'ok':<6} {finding.count:>7,}  {check.name}: {check.promise}"
     if not finding.count:
-        return f"ok      {check.name}: {check.promise}"
+        return told
     advice = f" ({check.advice})" if check.advice else ""
-    more = ", …" if finding.count > len(finding.examples) else ""
-    return f"BROKEN  {check.name}: {finding.count:,} break it: {check.promise}{advice}: " + (
-        "; ".join(finding.examples) + more
-    )
+    more = "; …" if finding.count > len(finding.examples) else ""
+    return f"{told}{advice}: {'; '.join(finding.examples)}{more}"

@@ -45,6 +45,8 @@ def backup(database: Database, path: Path) -> int:
 
     Raises StoreError, ConfigurationError.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"{path} is no file")
     with database.engine.connect() as connection:
         refuse_newer(connection.execute(_VERSION).scalar_one())
     new = path.with_name(f"{path.name}.part")

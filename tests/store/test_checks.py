@@ -77,7 +77,7 @@ def test_a_broken_row_is_found(filled: Database, name: str) -> None:
     found = broken(filled)
     assert list(found) == [name]
     assert found[name].examples
-    assert checks.line(found[name]).startswith(f"BROKEN  {name}: {found[name].count} break it: ")
+    assert checks.line(found[name]).startswith(f"BROKEN {found[name].count:>7}  {name}: ")
 
 
 def test_a_page_that_is_due_and_has_ended_is_found(filled: Database) -> None:
@@ -115,4 +115,4 @@ def test_examples_are_few_and_the_count_is_whole(filled: Database) -> None:
     )
     finding = broken(filled)["url_due"]
     assert (finding.count, len(finding.examples)) == (1000, 3)
-    assert "1,000 break it" in checks.line(finding)
+    assert checks.line(finding).startswith("BROKEN   1,000  url_due: ") and checks.line(finding).endswith("; …")
