@@ -37,7 +37,7 @@ def files(bench: Bench) -> list[dict[str, Any]]:
 
 def articles(bench: Bench) -> list[dict[str, Any]]:
     """All that is the same whichever database it is in."""
-    own = ("id", "stored_at", "updated_at", "seen_at")
+    own = ("id", "stored_at", "updated_at", "seen_at", "changed_xid")
     rows = bench.rows("SELECT * FROM articles ORDER BY canonical_url")
     return [{name: value for name, value in row.items() if name not in own} for row in rows]
 

@@ -14,7 +14,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from crawler.errors import CrawlerError
-from crawler.store import keeper
+from crawler.store import checks, dump, keeper
 from crawler.store.embedded import EmbeddedServer, binary
 from crawler.store.engine import driver_url, lay_surface, migrate, open_database
 from crawler.web import schema
@@ -26,7 +26,12 @@ ACTIONS = {
     "psql": "open psql on it; what follows is given to psql",
     "status": "tell whether the embedded server runs",
     "stop": "stop the embedded server",
+    "check": "verify what must hold in the tables: a line for each check; ends with 1 if one is broken",
+    "backup": "FILE: write all of it into one file, with pg_dump",
+    "restore": "FILE: bring a backup back into an empty database; with --replace also into one that holds articles",
 }
+REPLACE = "--replace"
+WITH_ARGUMENTS = ("psql", "describe", "backup", "restore")
 
 
 class Command(ScrapyCommand):
@@ -37,10 +42,10 @@ class Command(ScrapyCommand):
     default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
-        return f"<{' | '.join(ACTIONS)}> [NAME | psql options]"
+        return f"<{' | '.join(ACTIONS)}> [NAME | FILE | psql options]"
 
     def short_desc(self) -> str:
-        return "The database: its URL, migrations, description, psql, stop"
+        return "The database: its URL, migrations, description, psql, checks, backups, stop"
 
     def long_desc(self) -> str:
         return "\n".join(
@@ -55,7 +60,7 @@ class Command(ScrapyCommand):
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if not args or args[0] not in ACTIONS:
             raise UsageError(f"say what to do: scrapy db {' | '.join(ACTIONS)}")
-        if len(args) > 1 and args[0] not in ("psql", "describe"):
+        if len(args) > 1 and args[0] not in WITH_ARGUMENTS:
             raise UsageError(f"scrapy db {args[0]} takes no arguments")
         if opts.markdown and args != ["describe"]:
             raise UsageError("--markdown goes with scrapy db describe, and with no name")
@@ -112,6 +117,33 @@ class Command(ScrapyCommand):
             raise UsageError("DATABASE_URL is set: that server is not ours to stop")
         print("stopped" if EmbeddedServer(self.data_dir).stop() else "it was not running")
         return 0
+
+    def check(self, _: list[str]) -> int:
+        with open_database(self.database_url, self.data_dir) as database:
+            found = 0
+            for check in checks.CHECKS:
+                finding = checks.run(database.engine, check)
+                found += finding.count
+                print(checks.line(finding), flush=True)
+        return 1 if found else 0
+
+    def backup(self, args: list[str]) -> None:
+        path = Path(one_file("backup", args))
+        with open_database(self.database_url, self.data_dir) as database:
+            print(f"{dump.backup(database, path):,} bytes: {path}")
+
+    def restore(self, args: list[str]) -> None:
+        path = Path(one_file("restore", [one for one in args if one != REPLACE]))
+        with open_database(self.database_url, self.data_dir, migrated=False) as database:
+            dump.restore(database, path, replace=REPLACE in args)
+        print(f"restored from {path}")
+
+
+def one_file(action: str, args: list[str]) -> str:
+    """Raises UsageError."""
+    if len(args) != 1 or args[0].startswith("-"):
+        raise UsageError(f"name one file: scrapy db {action} FILE")
+    return args[0]
 
 
 def plain_url(url: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, select, text, tuple_, update
 
 from crawler.recurrence import REASON, Template, condemned, rule_of
-from crawler.store import models, templates
+from crawler.store import models, notices, templates
 
 BATCH = 200  # articles in one transaction
 MARGIN = timedelta(minutes=5)  # what began to be stored before a cleaning may be committed so long after it
@@ -124,6 +124,7 @@ def _clean(connection: Connection, source: str, batch: Sequence[RowMapping], tem
         counts.update(_keys(blocks))
         counts.subtract(_keys(row["blocks"]))
     connection.execute(update(Article).where(Article.id == bindparam("article")), given)
+    notices.tell(connection, [(row["article"], "cleaned") for row in given])
     templates.lock(connection, source)
     moved = [{"source": source, "key": key, "number": number} for key, number in sorted(counts.items()) if number]
     if moved:

@@ -101,6 +101,11 @@ def migration_config() -> Config:
     return config
 
 
+def known_schemas() -> set[str]:
+    """The versions of the tables that this program can bring up to date."""
+    return {revision.revision for revision in ScriptDirectory.from_config(migration_config()).walk_revisions()}
+
+
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the tables up to date and return the versions before and after; at most one process does it at a time."""
     config = migration_config()
@@ -113,7 +118,7 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
                 return current, head
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             before = _version(connection)
-            if before is not None and before not in {revision.revision for revision in script.walk_revisions()}:
+            if before is not None and before not in known_schemas():
                 raise StoreError(
                     f"the database has schema {before}, which is newer than this program ({head}): upgrade it"
                 )

@@ -34,6 +34,7 @@ CRAWL_OUTCOMES = ("running", "finished", "shutdown", "failed", "killed")
 
 Instant = DateTime(timezone=True)
 NOW = text("now()")
+THIS_TRANSACTION = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"  # xid8 as the number that it is
 
 
 class Base(DeclarativeBase):
@@ -406,11 +407,17 @@ class Article(Base):
         nullable=True,
         comment="Words of headline (weight A) and body (D) for full-text search, by language: see news.search_index",
     )
+    changed_xid: Mapped[int] = mapped_column(
+        BigInteger,
+        server_default=text(THIS_TRANSACTION),
+        comment="The transaction that wrote the row last, whoever it was; a trigger sees to it. For export cursors",
+    )
     __table_args__ = (
         Index("ix_articles_search", "search", postgresql_using="gin"),
         Index(None, "source", "published_at"),
         Index(None, "published_at"),
         Index(None, "source", "updated_at"),
+        Index(None, "changed_xid"),
     )
 
 

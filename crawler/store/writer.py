@@ -20,7 +20,7 @@ from crawler.errors import DatabaseUnreachable
 from crawler.items import Article, Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.recurrence import REASON, Witness
-from crawler.store import archives, articles, frontier, identity, learning, models, pages, templates
+from crawler.store import archives, articles, frontier, identity, learning, models, notices, pages, templates
 from crawler.store.patience import patiently
 from crawler.text import json_safe
 from crawler.urls import url_key
@@ -63,6 +63,7 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
     saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted], seen), strict=True))
     fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in ("new", "updated")]
     templates.learn(connection, [lesson(article, one) for one, article in fresh])
+    notices.tell(connection, [(one.id, one.outcome) for one, _ in fresh])
     pages.store(connection, _new_pages(connection, entries), crawl_id)
     visits = [
         replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit

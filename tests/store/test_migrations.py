@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import make_url, text
 
 from crawler.errors import StoreError
-from crawler.store import pages
+from crawler.store import checks, pages
 from crawler.store.engine import Database, migrate, migration_config, open_database
 from crawler.store.models import Base
 from tests.conftest import administer
@@ -134,3 +134,42 @@ def test_rows_of_one_page_become_one(bare_url: str) -> None:
         due = "SELECT url FROM urls WHERE not_before IS NOT NULL AND state <> 'leased'"
         assert column(database, due) == ["https://herald.example/c"]
         assert ask(database, "SELECT published_at FROM urls WHERE url = :url", url=plain) is not None
+
+
+def test_the_words_of_the_first_release_become_todays(bare_url: str) -> None:
+    """0007: what 0.1.0 wrote satisfies `scrapy db check`."""
+    before = {"queued": "timeout", "fetched": None, "gone": "http_404", "failed": "http_500", "forbidden": "http_403"}
+    with Database(bare_url) as database, database.engine.begin() as connection:
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(text("INSERT INTO sources (id, name, homepage, seed) VALUES ('herald', 'H', 'x', '{}')"))
+        article = connection.execute(text(ARTICLE_BEFORE), {"url": "https://herald.example/fetched"}).scalar_one()
+        for state, reason in before.items():
+            given = {"url": f"https://herald.example/{state}", "state": state, "reason": reason}
+            given["article"] = article if state == "fetched" else None
+            connection.execute(text(WORD_BEFORE), given)
+        command.upgrade(config, "head")
+    with Database(bare_url) as database:
+        words = dict.fromkeys(before, None) | dict(column_pairs(database, "SELECT state, reason FROM urls"))
+        assert words == {
+            "queued": None,
+            "fetched": "article",
+            "gone": "not_found",
+            "failed": "download_error",
+            "forbidden": "forbidden",
+        }
+        assert ask(database, "SELECT detail FROM urls WHERE state = 'gone'") == "http_404"
+        found = [checks.run(database.engine, one) for one in checks.CHECKS if one.name.startswith("url")]
+        assert [one.check.name for one in found if one.count] == []
+
+
+WORD_BEFORE = """
+INSERT INTO urls (url, source, state, reason, found_in, attempts, article_id)
+VALUES (:url, 'herald', :state, :reason, 'feed', 1, :article)
+"""
+
+
+def column_pairs(database: Database, query: str) -> list[tuple[str, str | None]]:
+    with database.engine.connect() as connection:
+        return [(first, second) for first, second in connection.execute(text(query))]

@@ -1,0 +1,169 @@
+"""`scrapy export OUT`: the stored articles as Parquet, JSON lines or CSV; all of them, or what changed since."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+from rich.console import Console
+from rich.status import Status
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from crawler.errors import ConfigurationError, CrawlerError, StoreError
+from crawler.export_formats import FORMATS, Sink, writer_for
+from crawler.period import period
+from crawler.store import cursors
+from crawler.store.engine import Database, open_database
+from crawler.store.exporting import Selection, articles, columns_of
+from crawler.store.taught import is_known
+
+REFRESH = 0.5  # seconds
+PIPE = "-"
+
+
+class Command(ScrapyCommand):
+    """Streams the rows of one snapshot of the database into one file."""
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+
+    def syntax(self) -> str:
+        return "[options] <OUT | ->"
+
+    def short_desc(self) -> str:
+        return "Write the stored articles as Parquet, JSON lines or CSV; with --cursor what changed since the last time"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        add = parser.add_argument
+        add("--format", choices=FORMATS, help="of the file (default: what its name ends in)")
+        add("--source", metavar="A,B", help="only articles of these sources")
+        add("--since", metavar="DATE", help="only articles that were published on this day or later")
+        add("--until", metavar="DATE", help="only articles that were published on this day or before")
+        add("--columns", metavar="A,B,C", help="these columns, in this order (all: with `blocks` and `evidence`)")
+        add("--cursor", metavar="FILE", help="only what is new or changed since the last export with this FILE")
+
+    def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
+        if len(args) != 1:
+            raise UsageError("name the file to write, or - for standard output: scrapy export OUT.parquet")
+        assert self.settings is not None
+        try:
+            export = Export(args[0], opts)
+            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
+                export.run(found)
+        except CrawlerError as error:
+            print(f"scrapy export: {error}", file=sys.stderr)
+            self.exitcode = 1
+        except KeyboardInterrupt:
+            print("scrapy export: broken off; nothing was written", file=sys.stderr)
+            self.exitcode = 1
+
+
+class Export:
+    """What was asked for. Raises ConfigurationError for what cannot be done, before a database is opened."""
+
+    def __init__(self, out: str, opts: argparse.Namespace) -> None:
+        sources = tuple(name.strip() for name in (opts.source or "").split(",") if name.strip())
+        self.selection = Selection(
+            sources=sources, period=period(opts.since, opts.until), columns=columns_of(opts.columns)
+        )
+        self.out = out
+        self.writer = writer_for(opts.format or format_of(out))
+        self.cursor = Path(opts.cursor) if opts.cursor else None
+        if self.cursor is not None and not self.cursor.absolute().parent.is_dir():
+            raise ConfigurationError(f"--cursor {self.cursor}: {self.cursor.parent} is no folder")
+        self.console = Console(stderr=True)
+        self.rows = 0
+
+    def run(self, database: Database) -> None:
+        """Raises StoreError, ConfigurationError."""
+        started = time.monotonic()
+        try:
+            engine = database.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with engine.connect() as connection:
+                now = cursors.current(connection, self.selection.asked) if self.cursor else None
+                before = cursors.read(self.cursor, now) if self.cursor and now else None
+                for source in self.selection.sources:
+                    if not is_known(connection, source):
+                        raise ConfigurationError(f"nothing of a source {source!r} is stored")
+                with opened(self.out) as file:
+                    sink = Sink(file)
+                    try:
+                        self.write(connection, before, sink, started)
+                    finally:
+                        sink.discard()
+            if self.cursor and now:  # only now: an export that fails is made again
+                cursors.write(self.cursor, now)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the articles could not be read: {str(error).splitlines()[0]}") from error
+        except OSError as error:
+            if self.out == PIPE:
+                discard_output()
+            raise StoreError(f"the articles could not be written: {error}") from error
+        said = f"{self.figures(sink, started)}: {'standard output' if self.out == PIPE else self.out}"
+        self.console.print(said, highlight=False, soft_wrap=True)
+
+    def write(self, connection: Connection, before: cursors.Cursor | None, sink: Sink, started: float) -> None:
+        """All rows, with how far it is on a terminal."""
+        shown, shown_at = self.console.status("reading ...") if self.console.is_terminal else nullcontext(), started
+        with shown as status:
+            writer = self.writer(sink, self.selection.columns)
+            for row in articles(connection, self.selection, before):
+                writer.write(row)
+                self.rows += 1
+                if isinstance(status, Status) and time.monotonic() - shown_at >= REFRESH:
+                    shown_at = time.monotonic()
+                    status.update(self.figures(sink, started))
+            writer.close()
+
+    def figures(self, sink: Sink, started: float) -> str:
+        seconds = time.monotonic() - started
+        return f"{self.rows:,} articles, {sink.written:,} bytes in {seconds:.1f} s"
+
+
+def format_of(out: str) -> str:
+    """By the name's end. Raises ConfigurationError."""
+    ending = out.rpartition(".")[2].lower()
+    if ending not in FORMATS:
+        raise ConfigurationError(f"say --format {'|'.join(FORMATS)}: the name {out} does not tell")
+    return ending
+
+
+@contextmanager
+def opened(out: str) -> Iterator[BinaryIO]:
+    """A file that has its name only once it is whole; `-`: standard output. What is no file (a FIFO) is written to."""
+    if out == PIPE:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(out).resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            yield file
+        return
+    new = target.with_name(f"{target.name}.part")
+    try:
+        with new.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def discard_output() -> None:
+    """A reader that went away must not cost a second message when Python flushes at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
