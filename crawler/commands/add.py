@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from crawler.discovery.proposal import USES, Proposal, propose
 from crawler.discovery.survey import Site
 from crawler.errors import CrawlerError
-from crawler.extensions.log_format import leave_out_inventory
+from crawler.extensions.quiet import QuietCommand
 from crawler.seed_writing import Taken, checked, free_id, same_host, seed_text, write_seed
 from crawler.sources import RESERVED_IDS
 from crawler.spiders.explore import ExploreSpider
@@ -31,7 +30,7 @@ _NAME = re.compile(r"[a-z0-9_]+")
 EXIT_CODES = "Ends with 0 when the seed is written, or would be; with 1 when it is not, and says why."
 
 
-class Command(ScrapyCommand):
+class Command(QuietCommand):
     """Finds feeds, sitemaps, language and country, tries a few articles, and writes the seed."""
 
     requires_project = True
@@ -51,13 +50,6 @@ class Command(ScrapyCommand):
         add("--name", metavar="NAME", help="the seed's file name, and leave to add a second source of a host")
         add("--dry-run", action="store_true", help="write nothing: print the seed")
         add("--json", action="store_true", help="print one JSON object instead, the seed in it")
-
-    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        super().process_options(args, opts)
-        leave_out_inventory()
-        assert self.settings is not None
-        if not opts.loglevel:
-            self.settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         url = address(args)

@@ -12,14 +12,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.text import Text
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from crawler.discovery.expectations import Reason, reasons
 from crawler.discovery.samples import Sample, leaks
 from crawler.discovery.survey import Finding, Site, judge
 from crawler.errors import CrawlerError
-from crawler.extensions.log_format import leave_out_inventory
+from crawler.extensions.quiet import QuietCommand
 from crawler.sources import Source, find_source
 from crawler.spiders.checkup import CheckupSpider
 from crawler.spiders.survey import Survey, samples_of
@@ -33,7 +32,7 @@ __name__ = __name__.replace("_", "-")
 EXIT_CODES = "Ends with 0 when all is well, with 1 and a line for each reason when it is not."
 
 
-class Command(ScrapyCommand):
+class Command(QuietCommand):
     """Fetches what a seed names and a few articles, and compares them with what a source should give."""
 
     requires_project = True
@@ -50,13 +49,6 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument("--json", action="store_true", help="print a JSON array instead, an object for each source")
-
-    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        super().process_options(args, opts)
-        leave_out_inventory()
-        assert self.settings is not None
-        if not opts.loglevel:
-            self.settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if not args:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import ConfigurationError, CrawlerError, StoreError
-from crawler.extensions.log_format import leave_out_inventory
+from crawler.extensions.quiet import QuietCommand
 from crawler.extraction import extract
 from crawler.items import Article, Page
 from crawler.pipelines.normalise import article_of
@@ -35,7 +34,7 @@ WEB = ("http://", "https://")
 EXIT_CODES = "Ends with 0 for an article, 2 for a page that holds none, 1 for an error."
 
 
-class Command(ScrapyCommand):
+class Command(QuietCommand):
     """Fields with their evidence, and the blocks with what dropped them."""
 
     requires_project = True
@@ -58,13 +57,6 @@ class Command(ScrapyCommand):
         add("--again", action="store_true", help="run today's extraction over the stored page, and mark differences")
         add("--json", action="store_true", help="print one JSON object instead")
         add("--html", metavar="FILE", help="write one self-contained page instead (- for standard output)")
-
-    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        super().process_options(args, opts)
-        leave_out_inventory()
-        assert self.settings is not None
-        if not opts.loglevel:
-            self.settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
