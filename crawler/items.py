@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc", "archive"]
+FoundIn = Literal["feed", "sitemap", "listing", "ad_hoc", "archive", "redirect"]
 PageType = Literal[
     "article", "live_blog", "video", "gallery", "paywall_stub",
     "listing", "consent_wall", "bot_challenge", "soft_404", "no_content",

@@ -161,6 +161,14 @@ def test_a_temporary_redirect_is_no_identity(make: Make) -> None:
     assert len(stored(bench)) == 8
 
 
+def test_temporary_redirects_without_end_end(make: Make) -> None:
+    paper, bench = make(4, feeds=True, sections=False)
+    paper.after[paper.path(3)] = redirect("/loop/1", 302)
+    crawl(bench)
+    assert outcomes(bench) == {"article": 3, "moved": 1, "redirect_loop": 1}
+    assert len([path for path in paper.requests if path.startswith("/loop/")]) <= 6
+
+
 def test_behind_a_short_feed_the_sections_tell_the_rest(make: Make) -> None:
     paper, bench = make(50, feeds=True, feed_size=26)
     crawl(bench)

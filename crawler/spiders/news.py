@@ -204,8 +204,11 @@ class NewsSpider(Spider):
             permanent = due.is_permanent and response.status in fetches.PERMANENT
             is_own = same_site(target, due.candidate.url)
             hop = await self.store.redirected(due, target, permanent=permanent) if is_own else "follow"
-            if hop == "moved":  # its target is a page of its own, and this one may be back
-                await self.store.add(due.candidate.source, [replace(due.candidate, url=target, guid=None)])
+            if hop == "new":  # the target is a page of its own, and this one may be back; but not so without end
+                hop = "follow" if due.candidate.found_in == "redirect" else "moved"
+                if hop == "moved":
+                    found = replace(due.candidate, url=target, found_in="redirect", guid=None)
+                    await self.store.add(due.candidate.source, [found])
             if hop == "follow":
                 return self.article_request(replace(due, chain=chain, is_permanent=permanent), target)
             if hop in ("duplicate", "moved"):

@@ -18,7 +18,7 @@ from crawler.text import key as text_key
 from crawler.urls import url_key
 
 How = Literal["address", "redirect", "canonical"]
-Hop = Literal["follow", "merged", "duplicate", "moved"]
+Hop = Literal["follow", "merged", "duplicate", "moved", "new"]
 
 _FIND = text("""
 SELECT id, state = 'leased' OR article_id IS NOT NULL OR not_before IS NOT NULL AS is_alive,
@@ -62,8 +62,9 @@ def redirected(connection: Connection, due: Due, target: str, *, permanent: bool
     """What a leased page that redirects means.
 
     `follow`: its target is to be fetched for it. `merged`: the target has a row that was, is being or will be fetched,
-    and this one has become its alias. `duplicate`: the same, but this row was fetched before and stays. `moved`: for
-    the time being only, so both are pages. A target that only waits in the frontier gives way to a permanent redirect.
+    and this one has become its alias. `duplicate`: the same, but this row was fetched before and stays. `moved`: it
+    redirects for the time being only, so both are pages; `new`: the same, with a target that is not known. A target
+    that only waits in the frontier gives way to a permanent redirect.
     """
     key = url_key(target) or target
     if key == url_key(due.candidate.url):
@@ -71,10 +72,10 @@ def redirected(connection: Connection, due: Due, target: str, *, permanent: bool
     found = connection.execute(_FIND, {"key": key}).one_or_none()
     if found is not None and found.id == due.url_id:
         return "follow"
+    if found is None or not found.is_alive:
+        return "follow" if permanent else "new"
     if not permanent:
         return "moved"
-    if found is None or not found.is_alive:
-        return "follow"
     if found.waits and _absorbed(connection, Alias(url_id=due.url_id, url=target, how="redirect")):
         return "follow"
     is_fresh = connection.execute(_IS_FRESH, {"id": due.url_id}).scalar_one_or_none()

@@ -117,6 +117,8 @@ class Gazette:
             return redirect(f"/r/{rest}")
         if kind == "r" and rest.isdigit():
             return redirect(self.path(int(rest)))
+        if kind == "loop":
+            return redirect(f"/loop/{int(rest) + 1}", 302)
         if kind in SECTIONS and rest in ("", *(f"page/{n}" for n in range(2, 99))):
             return text(self._section(kind, int(rest.rpartition("/")[2] or 1)))
         if kind == "calendar":

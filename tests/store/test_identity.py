@@ -101,7 +101,7 @@ def test_a_temporary_redirect_merges_nothing(connection: Connection) -> None:
     add(connection, LONG, SHORT)
     by_url = {due.candidate.url: due for due in take(connection)}
     assert identity.redirected(connection, by_url[SHORT], LONG, permanent=False) == "moved"
-    assert identity.redirected(connection, by_url[SHORT], f"{SITE}/unknown", permanent=False) == "moved"
+    assert identity.redirected(connection, by_url[SHORT], f"{SITE}/unknown", permanent=False) == "new"
     assert identity.redirected(connection, by_url[SHORT], f"{SHORT}/", permanent=False) == "follow"
     assert rows(connection) == [LONG, SHORT]
     assert aliases(connection) == {}
