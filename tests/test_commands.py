@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from crawler.store.embedded import binary
-from tests.runs import PROJECT, Bench, command_lines_with
+from tests.runs import PROJECT, Bench, command_lines_with, until
 from tests.site import Newspaper
 from tests.site.pages import article_page
 
@@ -197,7 +197,7 @@ def test_db_on_the_embedded_server(own_server: Bench) -> None:
     assert status.status == 0 and status.out.startswith("running: ")
     assert own_server.scrapy("db", "stop").out == "stopped\n"
     assert own_server.scrapy("db", "stop").out == "it was not running\n"
-    assert not command_lines_with(str(own_server.data_dir))
+    until(lambda: not command_lines_with(str(own_server.data_dir)), 20)  # the keeper looks every 2 s
 
 
 def test_db_with_a_database_url(bench: Bench) -> None:
