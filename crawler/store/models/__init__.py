@@ -1,0 +1,31 @@
+"""The tables. Instants are `timestamptz`; a page's bytes are kept apart from what was made of them."""
+
+from __future__ import annotations
+
+from crawler.store.models.articles import Article, BoilerplateBlock, Revision
+from crawler.store.models.base import THIS_TRANSACTION, Base
+from crawler.store.models.crawling import Crawl, Source
+from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, Listing, Url, UrlAlias, UrlShape
+from crawler.store.models.hosts import Host, Robots
+from crawler.store.models.raw import Archive, Page
+
+__all__ = [
+    "LISTING_KINDS",
+    "THIS_TRANSACTION",
+    "URL_STATES",
+    "Archive",
+    "Article",
+    "Base",
+    "BoilerplateBlock",
+    "Crawl",
+    "EditRate",
+    "Host",
+    "Listing",
+    "Page",
+    "Revision",
+    "Robots",
+    "Source",
+    "Url",
+    "UrlAlias",
+    "UrlShape",
+]

@@ -1,0 +1,57 @@
+"""Sources, and the runs that crawled them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Identity, Integer, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crawler.store.models.base import NOW, Base, Instant, one_of
+
+CRAWL_OUTCOMES = ("running", "finished", "shutdown", "failed", "killed")
+
+
+class Source(Base):
+    """The seed as it was last loaded."""
+
+    __tablename__ = "sources"
+    id: Mapped[str] = mapped_column(Text, primary_key=True, comment="Name of the source: its seed file's stem")
+    name: Mapped[str] = mapped_column(Text, comment="What the publication calls itself")
+    homepage: Mapped[str] = mapped_column(Text, comment="Address of its home page")
+    language: Mapped[str | None] = mapped_column(Text, comment="BCP 47 tag of its main language")
+    country: Mapped[str | None] = mapped_column(Text, comment="ISO 3166 code of its country")
+    seed: Mapped[dict[str, Any]] = mapped_column(JSONB, comment="The seed as last loaded, without defaults")
+    loaded_at: Mapped[datetime] = mapped_column(
+        Instant, server_default=NOW, comment="When the seed was last loaded by a crawl"
+    )
+    crawled_at: Mapped[datetime | None] = mapped_column(Instant, comment="When a crawl of it last finished")
+
+
+class Crawl(Base):
+    """One run. It is alive while its process holds the advisory lock of its id (see crawls.py)."""
+
+    __tablename__ = "crawls"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, comment="Number of the run")
+    spider: Mapped[str] = mapped_column(Text, comment="What was asked for: `scrapy crawl <spider>`")
+    sources: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="The sources it was to crawl")
+    arguments: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("'{}'"), comment="What was given with -a"
+    )
+    host: Mapped[str] = mapped_column(Text, comment="Machine it ran on")
+    pid: Mapped[int] = mapped_column(Integer, comment="Its process there")
+    version: Mapped[str] = mapped_column(Text, comment="Version of the crawler")
+    started_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW, comment="When it began")
+    finished_at: Mapped[datetime | None] = mapped_column(Instant, comment="When it ended; null: it runs")
+    outcome: Mapped[str] = mapped_column(
+        Text,
+        server_default="running",
+        comment="running, finished, shutdown (stopped by a person), failed, or killed (its process vanished)",
+    )
+    reason: Mapped[str | None] = mapped_column(Text, comment="Why it ended")
+    stats: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("'{}'"), comment="Scrapy's and our counters, as at the end"
+    )
+    __table_args__ = (CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),)
