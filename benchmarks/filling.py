@@ -1,0 +1,116 @@
+"""A database as years of crawls leave it: articles, their pages in the frontier, stubs of raw pages, bands."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import create_engine, insert, text
+
+from benchmarks.search import FROM, LANGUAGES, SOURCES, SPAN, Maker
+from crawler.sources import Source
+from crawler.store import articles, crawls, models
+from crawler.store.engine import Database, driver_url
+from crawler.store.pages import ensure_partition
+
+STOCK = 5_000  # articles, of whose lines all others are put together
+STEP = 1_000  # rows of one statement
+FILLERS = 2  # processes
+SEARCH = "ix_articles_search"  # made again afterwards, which is a hundred times as fast
+
+_DEFINITION = text(f"SELECT pg_get_indexdef('{SEARCH}'::regclass)")
+_REST = (
+    """INSERT INTO urls (key, url, source, state, reason, found_in, fetched_at, published_at, article_id, not_before)
+    SELECT key, url, source, 'fetched', 'article', 'feed', stored_at, published_at, id,
+        CASE WHEN id % 10 = 1 THEN now() + interval '1 day' END FROM articles""",
+    """INSERT INTO pages (fetched_at, url_id, url, status, headers, html_zstd, html_bytes, outcome)
+    SELECT now(), id, url, 200, '{"content-type": "text/html"}', '\\x00', 1, 'article' FROM urls""",
+)
+
+
+def fill(database: Database, rows: int) -> None:
+    """So many articles; statistics as autovacuum would have them."""
+    with database.engine.begin() as connection:
+        crawls.save_sources(connection, [source_of(number) for number in range(SOURCES)])
+        ensure_partition(connection, datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+        definition = connection.execute(_DEFINITION).scalar_one()
+        connection.execute(text(f"DROP INDEX {SEARCH}"))
+    _copied(database.url, rows)
+    with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL maintenance_work_mem = '1GB'"))
+        for statement in (definition, *_REST):
+            connection.execute(text(statement))
+    vacuum(database)
+
+
+def vacuum(database: Database) -> None:
+    """As autovacuum does some time later."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM (ANALYZE)"))
+
+
+def source_of(number: int) -> Source:
+    """One of SOURCES."""
+    given = {"id": f"s{number}", "name": f"S{number}", "homepage": f"https://www.s{number}.example/"}
+    return Source.model_validate(given)
+
+
+def _copied(url: str, rows: int) -> None:
+    step = -(-rows // FILLERS)
+    context = multiprocessing.get_context("spawn")
+    fillers = [context.Process(target=_copy, args=(url, n, min(n + step, rows))) for n in range(0, rows, step)]
+    for filler in fillers:
+        filler.start()
+    for filler in fillers:
+        filler.join()
+        if filler.exitcode:
+            raise SystemExit("a filler failed")
+
+
+def _copy(url: str, first: int, last: int) -> None:
+    """Articles of these numbers."""
+    stock = _Stock(first)
+    engine = create_engine(driver_url(url))
+    for start in range(first, last, STEP):
+        with engine.begin() as connection:
+            rows = [stock.row(number) for number in range(start, min(start + STEP, last))]
+            connection.execute(insert(models.Article), rows)
+    engine.dispose()
+
+
+class _Stock:
+    """Rows without end, each of its own mixture of lines."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)  # noqa: S311
+        maker, self.lines, self.headlines = Maker(), dict[bool, list[dict[str, Any]]](), dict[bool, list[str]]()
+        for chinese in (False, True):
+            rows = [articles.row_of(maker.article(9 if chinese else n * 10)) for n in range(STOCK)]
+            self.lines[chinese] = [block for row in rows for block in row["blocks"]]
+            self.headlines[chinese] = [row["headline"] for row in rows]
+            self.model = rows[0]
+
+    def row(self, number: int) -> dict[str, Any]:
+        """The columns of the article of that number."""
+        chinese = number % 10 == 9
+        blocks = self.draw.sample(self.lines[chinese], 8)
+        body, at = "\n".join(block["text"] for block in blocks), FROM + SPAN * self.draw.random()
+        url = f"https://www.s{number % SOURCES}.example/{number}"
+        return {
+            **self.model,
+            "source": f"s{number % SOURCES}",
+            "url": url,
+            "canonical_url": url,
+            "key": url.removeprefix("https://www."),
+            "headline": self.draw.choice(self.headlines[chinese]),
+            "body": body,
+            "blocks": blocks,
+            "word_count": len(body.split()),
+            "language": "zh" if chinese else LANGUAGES[number % len(LANGUAGES)],
+            "published_at": at,
+            "stored_at": at + timedelta(minutes=20),
+            "updated_at": at + timedelta(minutes=20),
+            "seen_at": at + timedelta(minutes=20),
+        }
