@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, delete, select, text, update
+from sqlalchemy import Connection, bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crawler.recurrence import WITNESSES, Template, Witness, unrelated, versions
@@ -44,6 +44,7 @@ class Lesson:
 class _Row:
     """A row of `boilerplate_blocks` that is being written."""
 
+    source: str
     key: str
     state: str
     sample: str | None
@@ -56,11 +57,17 @@ class _Row:
 
 
 _COLUMNS = [field.name for field in fields(_Row)]
+_LOCK = text("SELECT pg_advisory_xact_lock(:lock, key) FROM unnest(CAST(:keys AS integer[])) AS key")
+_ROWS = text(f"""
+SELECT {", ".join(f"b.{name}" for name in _COLUMNS)}
+FROM unnest(CAST(:sources AS text[]), CAST(:keys AS text[])) AS given(source, key)
+JOIN boilerplate_blocks b USING (source, key)
+""")  # noqa: S608 (names of our own)
 _SAVE = text("""
 INSERT INTO boilerplate_blocks AS b (source, key, state, sample, articles, evidence, first_seen_at, last_seen_at,
                                      decided_at, clean_from)
-SELECT :source, r.* FROM jsonb_to_recordset(:rows)
-    AS r(key text, state text, sample text, articles int, evidence jsonb, first_seen_at timestamptz,
+SELECT r.* FROM jsonb_to_recordset(:rows)
+    AS r(source text, key text, state text, sample text, articles int, evidence jsonb, first_seen_at timestamptz,
          last_seen_at timestamptz, decided_at timestamptz, clean_from timestamptz)
 ON CONFLICT (source, key) DO UPDATE SET
     state = excluded.state, sample = excluded.sample, articles = excluded.articles, evidence = excluded.evidence,
@@ -81,22 +88,25 @@ DELETE FROM boilerplate_blocks WHERE source = :source AND state = 'seen' AND (
 """)
 
 
-def lock(connection: Connection, source: str) -> tuple[datetime, datetime]:
-    """Hold the source's template until the transaction ends; returns when that began, and the time."""
-    key = zlib.crc32(source.encode()) - (1 << 31)
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :key)"), {"lock": LOCK, "key": key})
+def lock(connection: Connection, *sources: str) -> tuple[datetime, datetime]:
+    """Hold the sources' templates until the transaction ends; returns when that began, and the time."""
+    keys = sorted({zlib.crc32(source.encode()) - (1 << 31) for source in sources})  # in the order of every other writer
+    connection.execute(_LOCK, {"lock": LOCK, "keys": keys})
     began, now = connection.execute(text("SELECT now(), clock_timestamp()")).one()
     return began, now
 
 
 def learned(connection: Connection, source: str) -> Template:
     """What a source has taught so far."""
-    return Template.of(_learned_keys(connection, source))
+    return Template.of(_learned_keys(connection, [source])[source])
 
 
-def _learned_keys(connection: Connection, source: str) -> set[str]:
-    statement = select(Block.key).where(Block.source == source, DECIDED, Block.state == "learned")
-    return set(connection.execute(statement).scalars())
+def _learned_keys(connection: Connection, sources: Collection[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {source: set() for source in sources}
+    statement = select(Block.source, Block.key).where(Block.source.in_(found), DECIDED, Block.state == "learned")
+    for source, key in connection.execute(statement):
+        found[source].add(key)
+    return found
 
 
 def learn(connection: Connection, lessons: Sequence[Lesson]) -> None:
@@ -105,38 +115,45 @@ def learn(connection: Connection, lessons: Sequence[Lesson]) -> None:
     for lesson in lessons:
         if lesson.witness.blocks:
             by_source.setdefault(lesson.source, []).append(lesson)
-    for source in sorted(by_source, key=lambda source: zlib.crc32(source.encode())):  # as every other writer
-        _learn(connection, source, by_source[source])
-
-
-def _learn(connection: Connection, source: str, lessons: Sequence[Lesson]) -> None:
-    began, now = lock(connection, source)
-    rows = _rows(connection, source, {key for lesson in lessons for key in lesson.witness.blocks})
+    if not by_source:
+        return
+    began, now = lock(connection, *by_source)
+    rows = _rows(connection, {(one.source, key) for one in lessons for key in one.witness.blocks})
     ids = {article_id for row in rows.values() if row.state == "seen" for article_id in row.evidence}
     witnesses = _witnesses(connection, ids) | {lesson.article_id: lesson.witness for lesson in lessons}
-    classroom = _Classroom(rows, witnesses, _learned_keys(connection, source), now)
-    for lesson in lessons:
-        classroom.teach(lesson, lesson.at or began)
-    for row in _on_most(connection, source, classroom.open()):
-        classroom.decide(row)
-    _save(connection, source, classroom.changed.values())
+    known = _learned_keys(connection, by_source)
+    changed: list[_Row] = []
+    for source, its_lessons in by_source.items():
+        classroom = _Classroom(source, rows, witnesses, known[source], now)
+        for lesson in its_lessons:
+            classroom.teach(lesson, lesson.at or began)
+        for row in _on_most(connection, source, classroom.open()):
+            classroom.decide(row)
+        changed += classroom.changed.values()
+    _save(connection, changed)
 
 
 class _Classroom:
     """The rows of one source and what is done to them by one article after the other."""
 
     def __init__(
-        self, rows: dict[str, _Row], witnesses: Mapping[int, Witness], known: Collection[str], now: datetime
+        self,
+        source: str,
+        rows: dict[tuple[str, str], _Row],
+        witnesses: Mapping[int, Witness],
+        known: Collection[str],
+        now: datetime,
     ) -> None:
-        self.rows, self.witnesses, self.learned, self.now = rows, witnesses, set(known), now
+        self.source, self.rows, self.witnesses, self.learned, self.now = source, rows, witnesses, set(known), now
         self.changed: dict[str, _Row] = {}
 
     def teach(self, lesson: Lesson, at: datetime) -> None:
         versions_of_it: dict[int, bool] = {}
         for key, block in lesson.witness.blocks.items():
-            row = self.rows.get(key)
+            row = self.rows.get((self.source, key))
             if row is None:
-                self.rows[key] = self.changed[key] = _first(key, lesson.article_id, at)
+                row = self.first(key, lesson.article_id, at)
+                self.rows[self.source, key] = self.changed[key] = row
             elif lesson.article_id not in row.evidence:
                 if row.state == "seen":
                     for other in row.evidence:
@@ -145,6 +162,19 @@ class _Classroom:
                     if any(versions_of_it[other] for other in row.evidence):
                         continue
                 self.count(row, lesson, block, at)
+
+    def first(self, key: str, article_id: int, at: datetime) -> _Row:
+        """The row of a block that was never seen before."""
+        return _Row(
+            source=self.source,
+            key=key,
+            state="seen",
+            sample=None,
+            articles=1,
+            evidence=[article_id],
+            first_seen_at=at,
+            last_seen_at=at,
+        )
 
     def is_version(self, lesson: Lesson, other: int) -> bool:
         witness = self.witnesses.get(other)
@@ -176,18 +206,10 @@ class _Classroom:
         return [row for row in self.changed.values() if row.state == "seen" and len(row.evidence) >= WITNESSES]
 
 
-def _first(key: str, article_id: int, at: datetime) -> _Row:
-    return _Row(
-        key=key, state="seen", sample=None, articles=1, evidence=[article_id], first_seen_at=at, last_seen_at=at
-    )
-
-
-def _rows(connection: Connection, source: str, keys: Collection[str]) -> dict[str, _Row]:
-    columns = [getattr(Block, name) for name in _COLUMNS]
-    statement = select(*columns).where(
-        Block.source == source, Block.key == any_(bindparam("keys", list(keys), ARRAY(Text)))
-    )
-    return {row["key"]: _Row(**row) for row in connection.execute(statement).mappings()}
+def _rows(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], _Row]:
+    given = {"sources": [source for source, _ in keys], "keys": [key for _, key in keys]}
+    found = [_Row(**row) for row in connection.execute(_ROWS, given).mappings()]
+    return {(row.source, row.key): row for row in found}
 
 
 def _on_most(connection: Connection, source: str, rows: Sequence[_Row]) -> list[_Row]:
@@ -210,10 +232,10 @@ def _witnesses(connection: Connection, ids: Collection[int]) -> dict[int, Witnes
     }
 
 
-def _save(connection: Connection, source: str, rows: Iterable[_Row]) -> None:
+def _save(connection: Connection, rows: Iterable[_Row]) -> None:
     given = [{name: _plain(getattr(row, name)) for name in _COLUMNS} for row in rows]
     if given:
-        connection.execute(_SAVE, {"source": source, "rows": given})
+        connection.execute(_SAVE, {"rows": given})
 
 
 def _plain(value: Any) -> Any:
