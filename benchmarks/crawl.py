@@ -5,7 +5,7 @@
 
 The same pages in one run: first bare trafilatura over pages in memory in so many processes (the most that anybody can
 reach), then `scrapy crawl` of a local server into a fresh embedded PostgreSQL. Printed: pages a second of both, their
-ratio, and the peak memory (VmHWM) of the crawl's main process.
+ratio, CPU time a page with PostgreSQL's share, and the peak memory (VmHWM) of the crawl's main process.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
 from trafilatura import bare_extraction
 
+from benchmarks import processes
+from crawler.store.cluster import Cluster
 from crawler.store.engine import open_database
 from crawler.store.pages import decompress
 
@@ -79,19 +82,31 @@ def _patiently(url: str) -> bytes:
     raise SystemExit(f"{url} does not answer")
 
 
-def crawl(environment: dict[str, str], data_dir: Path, workers: int) -> tuple[float, int]:
-    """Seconds and the main process's peak memory in MB of one crawl."""
+@dataclass(frozen=True)
+class Run:
+    """What a crawl took: seconds, the main process's peak memory in MB, CPU seconds of all of it and of PostgreSQL."""
+
+    seconds: float
+    peak: int
+    cpu: float
+    server_cpu: float
+
+
+def crawl(environment: dict[str, str], data_dir: Path, workers: int) -> Run:
+    """One crawl of everything."""
     options = [part for name, value in UNHURRIED.items() for part in ("-s", f"{name}={value}")]
     started = time.perf_counter()
     command = [sys.executable, "-m", "scrapy", "crawl", "news", "-s", f"EXTRACTION_WORKERS={workers}", *options]
     with subprocess.Popen(command, cwd=PROJECT, env=os.environ | environment) as process:
-        peak = 0
+        peak, ours, servers = 0, 0.0, 0.0
         while process.poll() is None:
             peak = max(peak, _peak_kb(process.pid))
+            ours = max(ours, processes.cpu(process.pid) or 0)
+            servers = max(servers, processes.cpu(Cluster(data_dir).postmaster()) or 0)
             time.sleep(0.2)
     if process.returncode:
         raise SystemExit("the crawl failed")
-    return time.perf_counter() - started, peak // 1024
+    return Run(time.perf_counter() - started, peak // 1024, ours + servers, servers)
 
 
 def _peak_kb(pid: int) -> int:
@@ -147,15 +162,18 @@ def main() -> None:
                 "SEEDS_DIR": str(seeds),
                 **extra,
             }
-            seconds, peak = crawl(environment, data_dir, options.workers)
+            run = crawl(environment, data_dir, options.workers)
         pages, articles, took = stored_pages(data_dir, 20_000)
         alone = bare(pages, options.workers)
     ours, theirs = len(pages) / took, len(pages) / alone
     size = sum(map(len, pages)) / max(1, len(pages)) / 1024
     print(f"{len(pages)} pages ({size:.0f} KB on average), {articles} articles, {options.workers} workers")
     print(f"bare trafilatura: {alone:.1f} s, {theirs:.1f} pages/s")
-    print(f"full crawl into PostgreSQL: {took:.1f} s, {ours:.1f} pages/s (the whole process: {seconds:.1f} s)")
-    print(f"ratio: {ours / theirs:.2f}   peak memory of the main process: {peak} MB")
+    print(f"full crawl into PostgreSQL: {took:.1f} s, {ours:.1f} pages/s (the whole process: {run.seconds:.1f} s)")
+    print(
+        f"CPU a page: {run.cpu / len(pages) * 1e3:.1f} ms, {run.server_cpu / len(pages) * 1e3:.1f} of them PostgreSQL's"
+    )
+    print(f"ratio: {ours / theirs:.2f}   peak memory of the main process: {run.peak} MB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What processes cost: CPU time of a PostgreSQL server, as Linux counts it."""
+"""What processes cost: CPU time of a PostgreSQL server, or of any process with its descendants, as Linux counts it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def postmaster_of(connection: Connection) -> int | None:
     return parent if parent and name.exists() and name.read_text().startswith("postgres") else None
 
 
-def cpu(postmaster: int | None) -> float | None:
-    """Seconds of CPU that a server and its processes have used so far, those that have ended included."""
-    if postmaster is None:
+def cpu(root: int | None) -> float | None:
+    """Seconds of CPU that a process and its descendants have used so far, those that were waited for included."""
+    if root is None:
         return None
-    total = 0
-    for entry in Path("/proc").glob("[0-9]*"):
-        stat = _stat(int(entry.name))
-        if stat and (int(entry.name) == postmaster or int(stat[1]) == postmaster):
-            total += sum(map(int, stat[11:15] if int(entry.name) == postmaster else stat[11:13]))
-    return total / TICK
+    stats = {int(path.name): stat for path in Path("/proc").glob("[0-9]*") if (stat := _stat(int(path.name)))}
+    family, more = set[int](), {root} & stats.keys()
+    while more:
+        family |= more
+        more = {pid for pid, stat in stats.items() if int(stat[1]) in more}
+    return sum(int(ticks) for pid in family for ticks in stats[pid][11:15]) / TICK
 
 
 def _stat(pid: int) -> list[str] | None:
