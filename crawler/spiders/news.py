@@ -97,10 +97,10 @@ class NewsSpider(Spider):
             async for request in self.requests(self.store):
                 yield request
         except DatabaseUnreachable as error:
-            self.store.failure = str(error)
+            self.store.failure = error
         if self.store.failure is not None:
             self.logger.error("%s", self.store.failure)
-            await self.crawler.engine.close_spider_async(reason="database_unreachable")
+            await self.crawler.engine.close_spider_async(reason=self.store.failure.reason)
 
     async def requests(self, store: CrawlStore) -> AsyncIterator[Request]:
         """Raises DatabaseUnreachable when the database does not come back."""

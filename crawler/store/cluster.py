@@ -69,6 +69,10 @@ class Cluster:
         lines = self._pid_file()
         return len(lines) > 7 and lines[7].strip() == "ready" and self.postmaster() is not None
 
+    def has_died(self) -> bool:
+        """Whether the server is gone without having been stopped: whoever stops it has it remove its pid."""
+        return bool(self._pid_file()) and self.postmaster() is None
+
     def is_alive(self) -> bool:
         """Whether any process of a server is left."""
         return is_held(self.running)

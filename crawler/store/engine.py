@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
 from crawler.store import surface
+from crawler.store.connection import OPTIONS, HeedfulConnection
 from crawler.store.embedded import EmbeddedServer
 
 MIGRATION_LOCK = 7_305_112  # of pg_advisory_xact_lock: processes that start together migrate once
-CONNECT_TIMEOUT = 10  # seconds
+
+_PLACE = text("""
+SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory')
+            ELSE coalesce(host(inet_server_addr()), 'the server''s') END
+""")
 
 
 class Database:
@@ -26,14 +33,39 @@ class Database:
 
     def __init__(self, url: str, server: EmbeddedServer | None = None) -> None:
         self.url = url
+        self.heed: Callable[[float], None] | None = None  # of a statement that waits: see connection.py
         self._server = server
         self.engine: Engine = create_engine(
             driver_url(url),
             pool_pre_ping=True,
             pool_size=4,
             max_overflow=4,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT, "application_name": "news-crawler"},
         )
+        event.listen(self.engine, "do_connect", self._connect)
+
+    @property
+    def place(self) -> str:
+        """Where its files are, as far as we may know."""
+        if self._server:
+            return str(self._server.data_dir)
+        with self.engine.connect() as connection:
+            return str(connection.execute(_PLACE).scalar_one())
+
+    def mend(self) -> None:
+        """Start the embedded server again if it has died. Raises EmbeddedServerError."""
+        if self._server and (url := self._server.revive()):
+            self.url = url  # the port may be another
+
+    def _connect(self, _: object, __: object, arguments: list[Any], options: dict[str, Any]) -> HeedfulConnection:
+        own = {"port": driver_url(self.url).port} if self._server else {}
+        given: dict[str, Any] = {**OPTIONS, "application_name": "news-crawler", **options, **own}
+        connection = HeedfulConnection.connect(*arguments, **given)
+        connection.heed = self._heed
+        return connection
+
+    def _heed(self, seconds: float) -> None:
+        if self.heed:
+            self.heed(seconds)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -8,16 +8,22 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from crawler.errors import DatabaseUnreachable
+from crawler.errors import DatabaseFull, DatabaseUnreachable, StoreError
 
 logger = logging.getLogger(__name__)
 FIRST_PAUSE, MAX_PAUSE = 0.5, 5.0  # seconds between attempts
+TELL_EVERY = 15.0  # seconds
+SILENCE = 5.0  # seconds without an answer, from which on the database counts as away
+FULL_PATIENCE = 5.0  # seconds for a full disk: a query that sorts may fill one for a moment
+FAREWELL = 2.0  # seconds that any answer may take once the run has given up
 # By the start of the SQLSTATE: connection failed, read-only standby, rolled back (deadlock), out of resources, locked,
 # shut down, I/O error. OperationalError alone does not tell: a key that is too long for its index is one too.
 PASSING = ("08", "25006", "40", "53", "55P03", "57P", "58")
+DISK_FULL = "53100"
 T = TypeVar("T")
 
 
@@ -25,30 +31,107 @@ def will_pass(error: SQLAlchemyError) -> bool:
     """Whether the same statement may succeed later: the server or the connection failed, not the statement."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, PoolTimeoutError)
-    state: str | None = getattr(error.orig, "sqlstate", None)
+    state = sqlstate(error)
     if state is None:
         return error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
     return error.connection_invalidated or state.startswith(PASSING)
 
 
-def patiently(action: Callable[[], T], patience: float, stop: threading.Event) -> T:
-    """Do it, again and again for `patience` seconds, or until `stop`, while the database is away.
+def sqlstate(error: SQLAlchemyError) -> str | None:
+    """The server's word for what went wrong."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
 
-    Raises DatabaseUnreachable when it does not come back, and at once what waiting does not mend.
+
+def first_line(error: SQLAlchemyError) -> str:
+    """What a person is told of it."""
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+
+
+class Patience:
+    """How long a run waits for its database. All its threads share it: they wait together and say so once.
+
+    `place`: where the database's files are. `mend` is called after each failure; what it raises ends the wait.
     """
-    started, pause = time.monotonic(), FIRST_PAUSE
-    while True:
-        try:
-            return action()
-        except SQLAlchemyError as error:
-            if not will_pass(error):
-                raise
-            waited = time.monotonic() - started
-            if waited >= patience or stop.is_set():
-                raise DatabaseUnreachable(
-                    f"the database has been away for {waited:.0f} s; run the crawl again later"
-                ) from error
-            reason = str(error).splitlines()[0]
-            logger.warning("waiting for the database (%.0f of %.0f s): %s", waited, patience, reason)
-        stop.wait(min(pause, max(patience - waited, 0)))
-        pause = min(pause * 2, MAX_PAUSE)
+
+    def __init__(self, seconds: float, place: str = "", mend: Callable[[], None] = lambda: None) -> None:
+        self.seconds, self._place, self._mend = seconds, place, mend
+        self._given_up = threading.Event()
+        self._alone = threading.Lock()
+        self._away_since: float | None = None
+        self._told_at = 0.0
+
+    @property
+    def waited(self) -> float | None:
+        """For how long the database has been away; None while it is there."""
+        since = self._away_since
+        return None if since is None else time.monotonic() - since
+
+    def give_up(self) -> None:
+        """Nobody waits any longer: the run ends."""
+        self._given_up.set()
+
+    def wait_for(self, action: Callable[[], T], unless: threading.Event | None = None) -> T:
+        """Do it, again and again while the database is away, but no second time once `unless` is set.
+
+        Raises DatabaseUnreachable when it does not come back, and at once what waiting does not mend.
+        """
+        stop = unless or self._given_up
+        started, pause = time.monotonic(), FIRST_PAUSE
+        limit, full = self.seconds, False
+        while True:
+            try:
+                done = action()
+            except SQLAlchemyError as error:
+                if not will_pass(error):
+                    raise
+                waited = time.monotonic() - started
+                if sqlstate(error) == DISK_FULL:
+                    limit, full = min(limit, FULL_PATIENCE), True
+                if waited >= limit or stop.is_set() or self._given_up.is_set():
+                    raise self._end(waited, first_line(error), full=full) from error
+                self._missed(started, first_line(error))
+            else:
+                self._met()
+                return done
+            try:
+                self._mend()
+            except StoreError as error:
+                raise DatabaseUnreachable(str(error)) from error
+            stop.wait(min(pause, max(limit - waited, 0)))
+            pause = min(pause * 2, MAX_PAUSE)
+
+    def heed(self, seconds: float) -> None:
+        """A statement has had no answer for so long (connection.py). Raises OperationalError when that is too long."""
+        if seconds >= SILENCE:
+            self._missed(time.monotonic() - seconds, f"no answer for {seconds:.0f} s")
+        if seconds >= (FAREWELL if self._given_up.is_set() else self.seconds):
+            raise psycopg.OperationalError(f"no answer for {seconds:.0f} s")
+
+    def _missed(self, since: float, reason: str) -> None:
+        with self._alone:
+            if self._away_since is None:
+                self._away_since, self._told_at = since, 0.0
+            now = time.monotonic()
+            if now - self._told_at < TELL_EVERY:
+                return
+            self._told_at = now
+            waited = now - self._away_since
+        logger.warning("waiting for the database (%.0f of %.0f s): %s", waited, self.seconds, reason)
+
+    def _met(self) -> None:
+        if self._away_since is None:
+            return
+        with self._alone:
+            waited, self._away_since = self.waited, None
+        if waited is not None:
+            logger.warning("the database is back after %.0f s", waited)
+
+    def _end(self, waited: float, reason: str, *, full: bool) -> DatabaseUnreachable:
+        if full:
+            where = f" ({self._place})" if self._place else ""
+            return DatabaseFull(
+                f"the disk of the database is full{where}: {reason}; free some space, then run it again"
+            )
+        return DatabaseUnreachable(
+            f"the database has been away for {waited:.0f} s ({reason}); run the crawl again later"
+        )

@@ -21,7 +21,7 @@ from crawler.items import Article, Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.recurrence import REASON, Witness
 from crawler.store import archives, articles, frontier, identity, learning, models, notices, pages, templates
-from crawler.store.patience import patiently
+from crawler.store.patience import Patience
 from crawler.text import json_safe
 from crawler.urls import url_key
 
@@ -188,10 +188,9 @@ class Writer:
     `hold` is called before each transaction: it makes sure of the run's lock.
     """
 
-    def __init__(self, engine: Engine, crawl_id: int | None, patience: float, hold: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, crawl_id: int | None, patience: Patience, hold: Callable[[], None]) -> None:
         self._engine, self._crawl_id, self._patience, self._hold = engine, crawl_id, patience, hold
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[Stored]] | None] = queue.SimpleQueue()
-        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -205,10 +204,6 @@ class Writer:
     def close(self) -> None:
         self._waiting.put(None)
         self._thread.join()
-
-    def give_up(self) -> None:
-        """Stop waiting for a database that is away."""
-        self._stop.set()
 
     def _run(self) -> None:
         open_ = True
@@ -266,7 +261,7 @@ class Writer:
             with self._engine.begin() as connection:
                 return commit(connection, self._crawl_id, entries)
 
-        return patiently(transaction, self._patience, self._stop)
+        return self._patience.wait_for(transaction)
 
 
 def _address(entry: Entry) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from crawler.errors import DatabaseUnreachable
 from crawler.store import patience
 from crawler.store.engine import Database
-from crawler.store.patience import patiently
+from crawler.store.patience import Patience
 from crawler.store.session import CrawlStore
 from tests.conftest import administer
 from tests.store.rows import SOURCE, an_entry, ask, candidates
@@ -101,7 +100,7 @@ def test_a_database_that_stays_away(database: Database, database_url: str) -> No
         assert [type(one) for one in stored] == [DatabaseUnreachable] * 3
 
     asyncio.run(run())
-    assert store.failure and store.failure.startswith("the database has been away for 0 s")
+    assert store.failure and str(store.failure).startswith("the database has been away for 0 s (")
     assert store.in_flight == {}
     assert bury(database) == [store.crawl_id]  # its row could not be closed: the next run does it
     assert ask(database, "SELECT count(*) FROM urls WHERE state = 'queued' AND attempts = 0") == 3
@@ -143,7 +142,7 @@ def test_a_statement_that_is_wrong_is_not_repeated(database: Database) -> None:
         ask(database, "SELECT 1 / 0")
 
     with pytest.raises(Exception, match="division by zero"):
-        patiently(action, 10, threading.Event())
+        Patience(10).wait_for(action)
     assert len(calls) == 1
 
 
@@ -156,12 +155,12 @@ def test_a_deadlock_is_repeated(database: Database, monkeypatch: pytest.MonkeyPa
             ask(database, f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
         return "done"
 
-    assert patiently(action, 10, threading.Event()) == "done"
+    assert Patience(10).wait_for(action) == "done"
 
 
 def test_giving_up_ends_the_wait(database: Database) -> None:
-    stop = threading.Event()
-    stop.set()
+    patience = Patience(600)
+    patience.give_up()
     with pytest.raises(DatabaseUnreachable) as caught:
-        patiently(lambda: ask(database, "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57P03'; END $$"), 600, stop)
+        patience.wait_for(lambda: ask(database, "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57P03'; END $$"))
     assert isinstance(caught.value.__cause__, OperationalError)

@@ -14,13 +14,14 @@ from sqlalchemy import event, text
 from crawler.store import pages
 from crawler.store.engine import Database
 from crawler.store.frontier import Visit
+from crawler.store.patience import Patience
 from crawler.store.writer import Entry, Stored, Writer
 from tests.store.rows import a_page, an_entry, ask, column, leased
 
 
 @pytest.fixture
 def writer(database: Database) -> Iterator[Writer]:
-    writer = Writer(database.engine, None, 10, lambda: None)
+    writer = Writer(database.engine, None, Patience(10), lambda: None)
     yield writer
     writer.close()
 
@@ -42,7 +43,7 @@ def held(database: Database, writer: Writer) -> Iterator[Callable[[], None]]:
 
 def test_an_entry_is_everything_or_nothing(database: Database) -> None:
     [due] = leased(database, 1)
-    writer = Writer(database.engine, 1, 10, lambda: None)
+    writer = Writer(database.engine, 1, Patience(10), lambda: None)
     [stored] = store(writer, [an_entry(due)])
     writer.close()
     assert stored.outcome == "new"
@@ -146,7 +147,7 @@ def test_a_future_that_nobody_waits_for_is_written_all_the_same(database: Databa
 
 
 def test_close_writes_what_waits(database: Database) -> None:
-    writer = Writer(database.engine, None, 10, lambda: None)
+    writer = Writer(database.engine, None, Patience(10), lambda: None)
     futures = [writer.submit(an_entry(due)) for due in leased(database, 120)]
     writer.close()
     assert all(future.done() for future in futures)
@@ -164,7 +165,7 @@ def test_two_writers_with_the_same_articles(database: Database) -> None:
     outcomes: list[str | None] = []
 
     def run(given: list[Entry]) -> None:
-        writer = Writer(database.engine, None, 10, lambda: None)
+        writer = Writer(database.engine, None, Patience(10), lambda: None)
         start.wait()
         outcomes.extend(stored.outcome for stored in store(writer, given))
         writer.close()
