@@ -16,7 +16,7 @@ from crawler.errors import DatabaseFull, DatabaseUnreachable, StoreError
 
 logger = logging.getLogger(__name__)
 FIRST_PAUSE, MAX_PAUSE = 0.5, 5.0  # seconds between attempts
-TELL_EVERY = 15.0  # seconds
+TELL_EVERY = 30.0  # seconds; the progress display says it all the time
 SILENCE = 5.0  # seconds without an answer, from which on the database counts as away
 FULL_PATIENCE = 5.0  # seconds for a full disk: a query that sorts may fill one for a moment
 FAREWELL = 2.0  # seconds that any answer may take once the run has given up
