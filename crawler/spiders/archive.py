@@ -113,7 +113,7 @@ class ArchiveSpider(Spider):
             for path in self.files:
                 await self.file(self.store, path)
         except DatabaseUnreachable as error:
-            self.store.failure = error
+            self.store.failure = self.store.failure or error
         finally:
             self.reader.shutdown(wait=False, cancel_futures=True)
         if self.store.failure is not None:

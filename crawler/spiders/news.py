@@ -97,7 +97,7 @@ class NewsSpider(Spider):
             async for request in self.requests(self.store):
                 yield request
         except DatabaseUnreachable as error:
-            self.store.failure = error
+            self.store.failure = self.store.failure or error
         if self.store.failure is not None:
             self.logger.error("%s", self.store.failure)
             await self.crawler.engine.close_spider_async(reason=self.store.failure.reason)

@@ -59,6 +59,8 @@ class Patience:
         self._alone = threading.Lock()
         self._away_since: float | None = None
         self._told_at = 0.0
+        self._full: str | None = None  # what the server said of its disk; then it may go down, and say no more
+        self._verdict: DatabaseUnreachable | None = None
 
     @property
     def waited(self) -> float | None:
@@ -77,19 +79,17 @@ class Patience:
         """
         stop = unless or self._given_up
         started, pause = time.monotonic(), FIRST_PAUSE
-        limit, full = self.seconds, False
         while True:
             try:
                 done = action()
             except SQLAlchemyError as error:
                 if not will_pass(error):
                     raise
+                self._missed(started, first_line(error), full=sqlstate(error) == DISK_FULL)
                 waited = time.monotonic() - started
-                if sqlstate(error) == DISK_FULL:
-                    limit, full = min(limit, FULL_PATIENCE), True
-                if waited >= limit or stop.is_set() or self._given_up.is_set():
-                    raise self._end(waited, first_line(error), full=full) from error
-                self._missed(started, first_line(error))
+                left = (self.seconds if self._full is None else min(self.seconds, FULL_PATIENCE)) - waited
+                if left <= 0 or stop.is_set() or self._given_up.is_set():
+                    raise self._judged(waited, first_line(error)) from error
             else:
                 self._met()
                 return done
@@ -97,7 +97,7 @@ class Patience:
                 self._mend()
             except StoreError as error:
                 raise DatabaseUnreachable(str(error)) from error
-            stop.wait(min(pause, max(limit - waited, 0)))
+            stop.wait(min(pause, left))
             pause = min(pause * 2, MAX_PAUSE)
 
     def heed(self, seconds: float) -> None:
@@ -107,12 +107,14 @@ class Patience:
         if seconds >= (FAREWELL if self._given_up.is_set() else self.seconds):
             raise psycopg.OperationalError(f"no answer for {seconds:.0f} s")
 
-    def _missed(self, since: float, reason: str) -> None:
+    def _missed(self, since: float, reason: str, *, full: bool = False) -> None:
         with self._alone:
+            if full:
+                self._full = reason
             if self._away_since is None:
                 self._away_since, self._told_at = since, 0.0
             now = time.monotonic()
-            if now - self._told_at < TELL_EVERY:
+            if self._given_up.is_set() or now - self._told_at < TELL_EVERY:
                 return
             self._told_at = now
             waited = now - self._away_since
@@ -122,16 +124,20 @@ class Patience:
         if self._away_since is None:
             return
         with self._alone:
-            waited, self._away_since = self.waited, None
+            waited, self._away_since, self._full = self.waited, None, None
         if waited is not None:
             logger.warning("the database is back after %.0f s", waited)
 
-    def _end(self, waited: float, reason: str, *, full: bool) -> DatabaseUnreachable:
-        if full:
-            where = f" ({self._place})" if self._place else ""
-            return DatabaseFull(
-                f"the disk of the database is full{where}: {reason}; free some space, then run it again"
-            )
-        return DatabaseUnreachable(
-            f"the database has been away for {waited:.0f} s ({reason}); run the crawl again later"
-        )
+    def _judged(self, waited: float, reason: str) -> DatabaseUnreachable:
+        """Why it is given up: one reason for all threads, that of the first."""
+        with self._alone:
+            if self._verdict is None and self._full is not None:
+                where = f" ({self._place})" if self._place else ""
+                self._verdict = DatabaseFull(
+                    f"the disk of the database is full{where}: {self._full}; free some space, then run it again"
+                )
+            elif self._verdict is None:
+                self._verdict = DatabaseUnreachable(
+                    f"the database has been away for {waited:.0f} s ({reason}); run it again later"
+                )
+            return type(self._verdict)(str(self._verdict))

@@ -264,7 +264,7 @@ class CrawlStore:
 
     def _fail(self, error: DatabaseUnreachable) -> None:
         """It did not come back: nobody else waits as long again."""
-        self.failure = error
+        self.failure = self.failure or error
         self._closing.set()
         self.patience.give_up()
 

@@ -74,13 +74,19 @@ def test_a_second_without_a_database_loses_nothing(
         with away(database_url):
             adding = asyncio.create_task(store.add("herald", candidates(range(20))))
             storing = [asyncio.create_task(store.store(an_entry(one))) for one in due]
-            while len([one for one in caplog.records if "waiting for the database" in one.message]) < 2:
+            while (store.patience.waited or 0) <= patience.FIRST_PAUSE:  # it has asked twice
                 await asyncio.sleep(0.01)
         assert (await adding).new == 10
         assert [(await one).outcome for one in storing] == ["new"] * 10
         assert len(await store.take({"herald": 20}, 20)) == 10
 
     asyncio.run(run())
+    assert store.patience.waited is None
+    said = [one.message for one in caplog.records if one.name == patience.__name__]  # once, for all threads
+    assert [line.partition(" (")[0].partition(" after")[0] for line in said] == [
+        "waiting for the database",
+        "the database is back",
+    ]
     assert bury(database) == []  # the lock was taken again
     assert ask(database, "SELECT outcome FROM crawls") == "running"
 
