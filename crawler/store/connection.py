@@ -20,7 +20,7 @@ OPTIONS = {
 
 
 class HeedfulConnection(psycopg.Connection[Any]):
-    """Tells `heed`, several times a second, for how many seconds the server has been silent.
+    """Tells `heed`, several times a second, for how many seconds the server has been silent; 0 when it no longer is.
 
     What `heed` raises ends the statement and the connection.
     """
@@ -32,19 +32,21 @@ class HeedfulConnection(psycopg.Connection[Any]):
 
     def _heeded(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         """psycopg resumes its generators with what the socket is ready for: nothing, every 0.1 s that it is not."""
-        since = time.monotonic()
-        ready = None
+        since, silent, ready = time.monotonic(), False, None
         while True:
             try:
                 wanted = gen.send(ready)
             except StopIteration as done:
                 return done.value  # type: ignore[no-any-return]
             ready = yield wanted
+            assert self.heed
             if ready:
-                since = time.monotonic()
+                if silent:
+                    self.heed(0.0)
+                since, silent = time.monotonic(), False
                 continue
+            silent = True
             try:
-                assert self.heed
                 self.heed(time.monotonic() - since)
             except psycopg.Error:
                 self.pgconn.finish()  # an answer that comes now would be taken for another statement's

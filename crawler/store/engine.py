@@ -23,8 +23,9 @@ from crawler.store.embedded import EmbeddedServer
 MIGRATION_LOCK = 7_305_112  # of pg_advisory_xact_lock: processes that start together migrate once
 
 _PLACE = text("""
-SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') THEN current_setting('data_directory')
-            ELSE coalesce(host(inet_server_addr()), 'the server''s') END
+SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') AND current_setting('data_directory') NOT LIKE '/proc/%'
+            THEN current_setting('data_directory')
+            ELSE concat_ws(' at ', 'a server', host(inet_server_addr())) END
 """)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -57,15 +58,15 @@ class Patience:
         self.seconds, self._place, self._mend = seconds, place, mend
         self._given_up = threading.Event()
         self._alone = threading.Lock()
-        self._away_since: float | None = None
-        self._told_at = 0.0
+        self._waiting: dict[int, float] = {}  # the threads that wait, and since when
+        self._told_at = -math.inf
         self._full: str | None = None  # what the server said of its disk; then it may go down, and say no more
         self._verdict: DatabaseUnreachable | None = None
 
     @property
     def waited(self) -> float | None:
         """For how long the database has been away; None while it is there."""
-        since = self._away_since
+        since = min([*self._waiting.values()], default=None)
         return None if since is None else time.monotonic() - since
 
     def give_up(self) -> None:
@@ -96,13 +97,18 @@ class Patience:
             try:
                 self._mend()
             except StoreError as error:
-                raise DatabaseUnreachable(str(error)) from error
+                raise self._settled(DatabaseUnreachable(str(error))) from error
             stop.wait(min(pause, left))
             pause = min(pause * 2, MAX_PAUSE)
 
     def heed(self, seconds: float) -> None:
-        """A statement has had no answer for so long (connection.py). Raises OperationalError when that is too long."""
-        if seconds >= SILENCE:
+        """A statement has had no answer for so long (connection.py); 0: it has one now.
+
+        Raises OperationalError when that is too long.
+        """
+        if not seconds:
+            self._met()
+        elif seconds >= SILENCE:
             self._missed(time.monotonic() - seconds, f"no answer for {seconds:.0f} s")
         if seconds >= (FAREWELL if self._given_up.is_set() else self.seconds):
             raise psycopg.OperationalError(f"no answer for {seconds:.0f} s")
@@ -111,33 +117,37 @@ class Patience:
         with self._alone:
             if full:
                 self._full = reason
-            if self._away_since is None:
-                self._away_since, self._told_at = since, 0.0
+            self._waiting.setdefault(threading.get_ident(), since)
             now = time.monotonic()
             if self._given_up.is_set() or now - self._told_at < TELL_EVERY:
                 return
             self._told_at = now
-            waited = now - self._away_since
+            waited = now - min(self._waiting.values())
         logger.warning("waiting for the database (%.0f of %.0f s): %s", waited, self.seconds, reason)
 
     def _met(self) -> None:
-        if self._away_since is None:
+        if not self._waiting:
             return
         with self._alone:
-            waited, self._away_since, self._full = self.waited, None, None
-        if waited is not None:
-            logger.warning("the database is back after %.0f s", waited)
+            since = self._waiting.pop(threading.get_ident(), None)
+            if since is None or self._waiting:
+                return
+            self._full, self._told_at = None, -math.inf
+        if not self._given_up.is_set():
+            logger.warning("the database is back after %.0f s", time.monotonic() - since)
 
     def _judged(self, waited: float, reason: str) -> DatabaseUnreachable:
+        if self._full is None:
+            return self._settled(
+                DatabaseUnreachable(f"the database has been away for {waited:.0f} s ({reason}); run it again later")
+            )
+        where = f" ({self._place})" if self._place else ""
+        return self._settled(
+            DatabaseFull(f"the disk of the database is full{where}: {self._full}; free some space, then run it again")
+        )
+
+    def _settled(self, verdict: DatabaseUnreachable) -> DatabaseUnreachable:
         """Why it is given up: one reason for all threads, that of the first."""
         with self._alone:
-            if self._verdict is None and self._full is not None:
-                where = f" ({self._place})" if self._place else ""
-                self._verdict = DatabaseFull(
-                    f"the disk of the database is full{where}: {self._full}; free some space, then run it again"
-                )
-            elif self._verdict is None:
-                self._verdict = DatabaseUnreachable(
-                    f"the database has been away for {waited:.0f} s ({reason}); run it again later"
-                )
+            self._verdict = self._verdict or verdict
             return type(self._verdict)(str(self._verdict))
