@@ -12,11 +12,12 @@ from crawler.store.embedded import EmbeddedServer
 from tests.runs import Bench, until
 from tests.site import Newspaper
 
-SLOW = ["-s", "DOWNLOAD_DELAY=0.05", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "EXTRACTION_WORKERS=1"]
-GENERATED = 30
+SLOW = ["-s", "DOWNLOAD_DELAY=0.2", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "EXTRACTION_WORKERS=1"]
+GENERATED = 60
 NUMBERS = """
 SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM revisions),
-       (SELECT count(*) - count(DISTINCT url) FROM pages), (SELECT count(*) FROM urls WHERE state IN ('queued', 'leased'))
+       (SELECT count(*) - count(DISTINCT url) FROM pages),
+       (SELECT count(*) FROM urls WHERE state IN ('queued', 'leased'))
 """
 
 
@@ -35,17 +36,17 @@ def test_an_embedded_server_that_dies_is_started_again_and_one_that_is_stopped_i
     server = EmbeddedServer(bench.data_dir)
     with Newspaper(many=GENERATED) as paper:
         paper.write_seeds(bench.seeds)
-        with bench.start("crawl", "news", *SLOW, "-s", "DATABASE_PATIENCE=1") as process:
+        with bench.start("crawl", "news", *SLOW, "-s", "DATABASE_PATIENCE=5") as process:
             until(lambda: articles(server) >= 5)
             before = articles(server)
             os.kill(int((bench.data_dir / "pgdata" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
             until(lambda: articles(server) >= before + 5)
-            assert bench.scrapy("db", "stop").out == "stopped\n"
+            assert server.stop()
             _, err = process.communicate(timeout=60)
         assert process.returncode == 1
         assert "the database is back after" in err
         (line,) = (line for line in err.splitlines() if " ERROR: " in line)
-        assert "the database has been away for 1 s (" in line and line.endswith("run it again later")
+        assert "the database has been away for " in line and line.endswith("run it again later")
         assert "Ended early (database_unreachable)" in err and "Traceback" not in err
         assert server.status() is None
         assert bench.crawl("news").status == 0

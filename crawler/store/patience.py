@@ -43,8 +43,8 @@ def sqlstate(error: SQLAlchemyError) -> str | None:
     return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
-def first_line(error: SQLAlchemyError) -> str:
-    """What a person is told of it."""
+def first_line(error: Exception) -> str:
+    """What a person is told of it: the driver's words, without the statement, which may carry whole articles."""
     return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
 
 

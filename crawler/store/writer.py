@@ -21,7 +21,7 @@ from crawler.items import Article, Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.recurrence import REASON, Witness
 from crawler.store import archives, articles, frontier, identity, learning, models, notices, pages, templates
-from crawler.store.patience import Patience
+from crawler.store.patience import Patience, first_line
 from crawler.text import json_safe
 from crawler.urls import url_key
 
@@ -224,7 +224,7 @@ class Writer:
             for _, future in batch:
                 future.set_exception(error)
         except Exception as error:  # whatever it is that cannot be stored: the thread and the other rows live on
-            self._refused(batch, str(getattr(error, "orig", None) or error).strip().partition("\n")[0])
+            self._refused(batch, first_line(error))
         else:
             for (_, future), result in zip(batch, stored, strict=True):
                 future.set_result(result)
@@ -251,7 +251,7 @@ class Writer:
             except DatabaseUnreachable:
                 raise
             except Exception as error:  # as above
-                logger.error("nor is it quarantined: %s", error)
+                logger.error("nor is it quarantined: %s", first_line(error))
             else:
                 return
 
