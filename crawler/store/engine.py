@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
 from crawler.store import surface
+from crawler.store.checks import alive
 from crawler.store.connection import OPTIONS, HeedfulConnection
 from crawler.store.embedded import EmbeddedServer
 
@@ -140,7 +141,10 @@ def known_schemas() -> set[str]:
 
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Bring the tables up to date and return the versions before and after; at most one process does it at a time."""
+    """Bring the tables up to date and return the versions before and after; at most one process does it at a time.
+
+    Not under a running crawl: its program would write what the new tables refuse. Raises StoreError.
+    """
     config = migration_config()
     script = ScriptDirectory.from_config(config)
     head = script.get_current_head()
@@ -152,14 +156,29 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             before = _version(connection)
             if before is not None and before not in known_schemas():
+                raise _newer(before, head)
+            if before is not None and before != head and (running := alive(connection)):
                 raise StoreError(
-                    f"the database has schema {before}, which is newer than this program ({head}): upgrade it"
+                    f"the tables have to be brought up to date (from {before} to {head}), and crawls of an earlier "
+                    f"program use them: {', '.join(map(str, running))}; wait for their end, or stop them"
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             return before, head
     except SQLAlchemyError as error:
         raise StoreError(f"the tables could not be brought up to date: {str(error).splitlines()[0]}") from error
+
+
+def keep_schema(connection: Connection) -> None:
+    """Let no other process migrate until this transaction ends. Raises StoreError if one has, to what is not ours."""
+    connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": MIGRATION_LOCK})
+    current, head = _version(connection), ScriptDirectory.from_config(migration_config()).get_current_head()
+    if current != head:
+        raise _newer(current, head)
+
+
+def _newer(version: str | None, ours: str | None) -> StoreError:
+    return StoreError(f"the database has schema {version}, which is newer than this program ({ours}): upgrade it")
 
 
 def lay_surface(engine: Engine) -> None:

@@ -94,10 +94,12 @@ class Patience:
             else:
                 self._met()
                 return done
+            begun = time.monotonic()
             try:
                 self._mend()
             except StoreError as error:
                 raise self._settled(DatabaseUnreachable(str(error))) from error
+            started += time.monotonic() - begun  # a server on its way up is no reason to give up
             stop.wait(min(pause, left))
             pause = min(pause * 2, MAX_PAUSE)
 

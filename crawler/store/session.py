@@ -21,7 +21,7 @@ from crawler.recheck import Rates
 from crawler.recurrence import Template
 from crawler.sources import Source
 from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, intake, learning, listings, templates
-from crawler.store.engine import Database
+from crawler.store.engine import Database, keep_schema
 from crawler.store.frontier import Due
 from crawler.store.guard import Guard, Pacer
 from crawler.store.hosts import Pass
@@ -69,6 +69,7 @@ class CrawlStore:
         connection = self.database.engine.connect()
         try:
             with connection.begin():
+                keep_schema(connection)
                 buried = crawls.bury_dead(connection)
                 self.crawl_id = crawls.begin(connection, spider, sources, arguments)
         except BaseException:
