@@ -85,12 +85,16 @@ class Patience:
                 done = action()
             except SQLAlchemyError as error:
                 if not will_pass(error):
+                    self._met()
                     raise
                 self._missed(started, first_line(error), full=sqlstate(error) == DISK_FULL)
                 waited = time.monotonic() - started
                 left = (self.seconds if self._full is None else min(self.seconds, FULL_PATIENCE)) - waited
                 if left <= 0 or stop.is_set() or self._given_up.is_set():
                     raise self._judged(waited, first_line(error)) from error
+            except Exception:  # a fault of ours
+                self._met()
+                raise
             else:
                 self._met()
                 return done

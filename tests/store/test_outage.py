@@ -10,11 +10,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from crawler.errors import DatabaseFull, DatabaseUnreachable
 from crawler.store import connection, patience
@@ -294,6 +295,33 @@ def test_a_deadlock_is_repeated(database: Database, monkeypatch: pytest.MonkeyPa
         return "done"
 
     assert Patience(10).wait_for(action) == "done"
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT 1"])
+def test_what_has_an_answer_waits_no_longer(
+    database: Database, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0)
+    shared = Patience(10)
+    statements = iter(["DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57P03'; END $$", statement])
+    with suppress(DBAPIError):
+        shared.wait_for(lambda: ask(database, next(statements)))
+    assert shared.waited is None
+    assert list(statements) == []
+
+
+def test_a_full_disk_is_told_by_whoever_gives_up(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+    """The server says it once and may then go down: the others see a closed door."""
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(patience, "FULL_PATIENCE", 0.01)
+    shared = Patience(600, place="/srv/data")
+    raised = chain(["53100"], repeat("57P03"))
+
+    def action() -> None:
+        ask(database, f"DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '{next(raised)}'; END $$")
+
+    with pytest.raises(DatabaseFull, match=r"^the disk of the database is full \(/srv/data\): no space; free some"):
+        shared.wait_for(action)
 
 
 def test_giving_up_ends_the_wait(database: Database) -> None:
