@@ -265,4 +265,4 @@ class Writer:
 
 
 def _address(entry: Entry) -> str:
-    return entry.archived.page.url if entry.archived else f"URL {entry.visit.url_id}"
+    return str(json_safe(entry.archived.page.url)) if entry.archived else f"URL {entry.visit.url_id}"

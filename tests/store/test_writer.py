@@ -153,7 +153,7 @@ PAGES: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("part", ["visit", "page"])
 def test_what_is_wrong_with_a_visit_or_a_page_harms_no_other(
-    database: Database, writer: Writer, held: Callable[[], None], part: str
+    database: Database, writer: Writer, held: Callable[[], None], part: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     poison = list((VISITS if part == "visit" else PAGES).values())
     entries = [an_entry(due) for due in leased(database, 21)]
@@ -172,6 +172,7 @@ def test_what_is_wrong_with_a_visit_or_a_page_harms_no_other(
     assert ask(database, "SELECT count(*) FROM articles") == 21 - len(poison)
     assert ask(database, "SELECT count(*) FROM urls WHERE reason = 'store_refused'") == len(poison)
     assert ask(database, "SELECT count(*) FROM urls WHERE state = 'leased'") == 0
+    assert all(len(record.message.encode().splitlines()) == 1 for record in caplog.records)
 
 
 def test_a_page_whose_headers_are_refused_is_kept(database: Database, writer: Writer) -> None:
