@@ -6,6 +6,7 @@
     │   └── UnknownSource       no seed file has this name
     ├── StoreError
     │   ├── DatabaseUnreachable no connection; says what to check
+    │   │   └── DatabaseFull    its disk is full; waiting does not help
     │   └── EmbeddedServerError the embedded PostgreSQL did not start or stop
     └── PageError               one page is given up with a reason; the crawl goes on
         ├── FeedError           a feed or sitemap that is none
@@ -46,6 +47,14 @@ class StoreError(CrawlerError):
 
 class DatabaseUnreachable(StoreError):
     """The database cannot be reached; check DATABASE_URL and that the server is up."""
+
+    reason = "database_unreachable"  # why a crawl was closed
+
+
+class DatabaseFull(DatabaseUnreachable):
+    """The disk of the database is full; free some space."""
+
+    reason = "database_full"
 
 
 class EmbeddedServerError(StoreError):

@@ -21,14 +21,14 @@ from crawler.recheck import Rates
 from crawler.recurrence import Template
 from crawler.sources import Source
 from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, intake, learning, listings, templates
-from crawler.store.engine import Database
+from crawler.store.engine import Database, keep_schema
 from crawler.store.frontier import Due
 from crawler.store.guard import Guard, Pacer
 from crawler.store.hosts import Pass
 from crawler.store.identity import Hop
 from crawler.store.intake import Added
 from crawler.store.listings import DueListing, Found, Kind, Reading
-from crawler.store.patience import patiently
+from crawler.store.patience import Patience
 from crawler.store.writer import Entry, Stored, Writer
 from crawler.warc import Identity
 
@@ -48,13 +48,13 @@ class CrawlStore:
 
     def __init__(self, database: Database, patience: float) -> None:
         self.database = database
-        self.patience = patience
+        self.patience = Patience(patience)
         self.crawl_id = 0
         self.sources: list[str] = []
         self.in_flight: dict[int, str] = {}
         self.processing: set[int] = set()  # ids of pages that have come and are not committed yet
         self.changed = asyncio.Event()
-        self.failure: str | None = None  # set when the database did not come back
+        self.failure: DatabaseUnreachable | None = None  # set when the database did not come back
         self._guard: Guard | None = None
         self._pacer: Pacer | None = None
         self._writer: Writer | None = None
@@ -64,9 +64,12 @@ class CrawlStore:
     def open(self, spider: str, sources: Sequence[Source], arguments: dict[str, Any]) -> list[int]:
         """Begin the run; returns the ids of earlier runs that had died and were buried."""
         self.sources = [source.id for source in sources]
+        self.patience = Patience(self.patience.seconds, self.database.place, self.database.mend)
+        self.database.heed = self.patience.heed
         connection = self.database.engine.connect()
         try:
             with connection.begin():
+                keep_schema(connection)
                 buried = crawls.bury_dead(connection)
                 self.crawl_id = crawls.begin(connection, spider, sources, arguments)
         except BaseException:
@@ -234,7 +237,7 @@ class CrawlStore:
     async def _in_thread(self, action: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._workers, patiently, action, self.patience, self._closing)
+            return await loop.run_in_executor(self._workers, self.patience.wait_for, action, self._closing)
         except DatabaseUnreachable as error:
             self._fail(error)
             raise
@@ -262,10 +265,9 @@ class CrawlStore:
 
     def _fail(self, error: DatabaseUnreachable) -> None:
         """It did not come back: nobody else waits as long again."""
-        self.failure = str(error)
+        self.failure = self.failure or error
         self._closing.set()
-        if self._writer:
-            self._writer.give_up()
+        self.patience.give_up()
 
     async def wait(self, seconds: float) -> None:
         """Until something was stored or added, at most so long."""

@@ -21,7 +21,7 @@ from crawler.items import Article, Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.recurrence import REASON, Witness
 from crawler.store import archives, articles, frontier, identity, learning, models, notices, pages, templates
-from crawler.store.patience import patiently
+from crawler.store.patience import Patience, first_line
 from crawler.text import json_safe
 from crawler.urls import url_key
 
@@ -188,10 +188,9 @@ class Writer:
     `hold` is called before each transaction: it makes sure of the run's lock.
     """
 
-    def __init__(self, engine: Engine, crawl_id: int | None, patience: float, hold: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, crawl_id: int | None, patience: Patience, hold: Callable[[], None]) -> None:
         self._engine, self._crawl_id, self._patience, self._hold = engine, crawl_id, patience, hold
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[Stored]] | None] = queue.SimpleQueue()
-        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -205,10 +204,6 @@ class Writer:
     def close(self) -> None:
         self._waiting.put(None)
         self._thread.join()
-
-    def give_up(self) -> None:
-        """Stop waiting for a database that is away."""
-        self._stop.set()
 
     def _run(self) -> None:
         open_ = True
@@ -229,7 +224,7 @@ class Writer:
             for _, future in batch:
                 future.set_exception(error)
         except Exception as error:  # whatever it is that cannot be stored: the thread and the other rows live on
-            self._refused(batch, str(getattr(error, "orig", None) or error).strip().partition("\n")[0])
+            self._refused(batch, first_line(error))
         else:
             for (_, future), result in zip(batch, stored, strict=True):
                 future.set_result(result)
@@ -256,7 +251,7 @@ class Writer:
             except DatabaseUnreachable:
                 raise
             except Exception as error:  # as above
-                logger.error("nor is it quarantined: %s", error)
+                logger.error("nor is it quarantined: %s", first_line(error))
             else:
                 return
 
@@ -266,8 +261,8 @@ class Writer:
             with self._engine.begin() as connection:
                 return commit(connection, self._crawl_id, entries)
 
-        return patiently(transaction, self._patience, self._stop)
+        return self._patience.wait_for(transaction)
 
 
 def _address(entry: Entry) -> str:
-    return entry.archived.page.url if entry.archived else f"URL {entry.visit.url_id}"
+    return str(json_safe(entry.archived.page.url)) if entry.archived else f"URL {entry.visit.url_id}"
