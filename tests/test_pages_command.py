@@ -154,6 +154,6 @@ def test_a_crawl_trains_and_drops(server_url: str, template: str, tmp_path: Path
         first = bench.crawl("news", "-s", "PAGES_KEEP_MONTHS=2")
         assert first.status == 0
         assert "raw pages: pages_2024_05 is dropped" in first.err
-        assert "a dictionary brings its raw pages to" in first.err
+        assert "a dictionary packs its raw pages into" in first.err
         assert bench.value("SELECT count(*) FROM pages WHERE fetched_at < '2026-01-01'") == 0
         assert bench.value("SELECT min(bytes_after::float / bytes_before) FROM page_dictionaries") < 0.9

@@ -22,9 +22,7 @@ from crawler.store import models
 
 SAMPLES = 12  # pages of a source, from which it gets one: every second is a candidate, the others judge
 REVIEW = timedelta(days=7)
-HELD = (
-    32 << 20
-)  # bytes of the dictionaries that are held in memory; with its table of matches one takes three times that
+HELD = 16 << 20  # bytes of the dictionaries in memory; with its table of matches one takes four times that
 TRAINING_LOCK = 7_305_120  # the first key of pg_try_advisory_xact_lock(int, int)
 
 _NEWEST = text("""

@@ -329,7 +329,7 @@ class CrawlStore:
             for source, trial in dictionaries.review_all(engine, self.sources, TRAINING_TIME):
                 if trial.dictionary:
                     share = trial.after / trial.before
-                    logger.info("%s: a dictionary brings its raw pages to %.2f of their size", source, share)
+                    logger.info("%s: a dictionary packs its raw pages into %.2f of what they took", source, share)
             for one in partitions.prune(engine, partitions.kept_from(self.keep_months, datetime.now(UTC))):
                 if one.outcome == "dropped":
                     logger.info("raw pages: %s is dropped", one.partition.name)
