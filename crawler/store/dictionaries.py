@@ -6,6 +6,8 @@ source gets one at most once in REVIEW, and only when it surpasses the one befor
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 import time
 import zlib
@@ -20,6 +22,7 @@ from crawler.errors import MissingDictionary, StoreError
 from crawler.packing import MOST, Damaged, Dictionary, Trial, pack, trained, unpack
 from crawler.store import models
 
+logger = logging.getLogger(__name__)
 SAMPLES = 12  # pages of a source, from which it gets one: every second is a candidate, the others judge
 REVIEW = timedelta(days=7)
 HELD = 16 << 20  # bytes of the dictionaries in memory; with its table of matches one takes four times that
@@ -89,10 +92,19 @@ def _read(connection: Connection, dictionary_id: int) -> Dictionary:
         raise StoreError(f"the dictionary {dictionary_id} of stored pages is damaged: {error}") from None
 
 
-def newest(connection: Connection, sources: Iterable[str]) -> dict[str, int]:
-    """The number of the dictionary of each of these sources that has one."""
-    rows = connection.execute(_NEWEST, {"sources": sorted(set(sources))})
-    return {row.source: row.id for row in rows if row.is_one}
+def newest(connection: Connection, sources: Iterable[str]) -> dict[str, tuple[int, Dictionary]]:
+    """The dictionary and its number, of each of these sources that has one. A broken one keeps nobody from storing."""
+    rows = connection.execute(_NEWEST, {"sources": sorted(set(sources))}).all()
+    usable = ((row.source, row.id, _usable(connection, row.id)) for row in rows if row.is_one)
+    return {source: (number, dictionary) for source, number, dictionary in usable if dictionary}
+
+
+def _usable(connection: Connection, dictionary_id: int) -> Dictionary | None:
+    try:
+        return get(connection, dictionary_id)
+    except StoreError as error:
+        logger.error("%s; pages are stored without it", error)
+        return None
 
 
 def unpacked(connection: Connection, html_zstd: bytes, html_bytes: int, dictionary_id: int | None) -> bytes:
@@ -122,14 +134,18 @@ def review(engine: Engine, source: str) -> Trial | None:
         pages = _samples(connection, source)
         if len(pages) < SAMPLES:
             return None
-        trial = trained(pages, get(connection, last["id"]) if last and last["is_one"] else None)
+        trial = trained(pages, _usable(connection, last["id"]) if last and last["is_one"] else None)
         _note(connection, source, last, trial, len(pages))
         return trial
 
 
 def _samples(connection: Connection, source: str) -> list[bytes]:
     rows = connection.execute(_SAMPLES, {"source": source, "most": SAMPLES, "size": 2 * MOST}).all()
-    return [unpacked(connection, *row) for row in rows]
+    found = []
+    for row in rows:
+        with contextlib.suppress(StoreError):  # `scrapy db check` tells of those
+            found.append(unpacked(connection, *row))
+    return found
 
 
 def _note(connection: Connection, source: str, last: RowMapping | None, trial: Trial, samples: int) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 
 from crawler.items import Page
-from crawler.packing import pack
+from crawler.packing import Dictionary, pack
 from crawler.store import dictionaries, models, partitions
 
 logger = logging.getLogger(__name__)
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,13 +48,12 @@ def store(
     archived = [one for one in archived if partitions.month_of(one.page.fetched_at) not in closed]
     if archived:
         newest = dictionaries.newest(connection, (one.page.source for one in archived))
-        rows = [_row(connection, one, crawl_id, newest.get(one.page.source)) for one in archived]
+        rows = [_row(one, crawl_id, *newest.get(one.page.source, (None, None))) for one in archived]
         connection.execute(insert(models.Page), rows)
 
 
-def _row(connection: Connection, archived: Archived, crawl_id: int | None, dictionary_id: int | None) -> dict[str, Any]:
+def _row(archived: Archived, crawl_id: int | None, dictionary_id: int | None, dictionary: Dictionary | None) -> Row:
     page = archived.page
-    dictionary = None if dictionary_id is None else dictionaries.get(connection, dictionary_id)
     return {
         "url_id": page.url_id,
         "crawl_id": crawl_id,

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -325,15 +325,24 @@ class CrawlStore:
     def _keep_pages(self) -> None:
         """Better dictionaries for what comes, and months that are not kept any more."""
         engine = self.database.engine
-        try:
+        kept_from = partitions.kept_from(self.keep_months, datetime.now(UTC))
+        with _told("raw pages"):
             for source, trial in dictionaries.review_all(engine, self.sources, TRAINING_TIME):
                 if trial.dictionary:
                     share = trial.after / trial.before
                     logger.info("%s: a dictionary packs its raw pages into %.2f of what they took", source, share)
-            for one in partitions.prune(engine, partitions.kept_from(self.keep_months, datetime.now(UTC))):
+        with _told("raw pages"):
+            for one in partitions.prune(engine, kept_from):
                 if one.outcome == "dropped":
                     logger.info("raw pages: %s is dropped", one.partition.name)
                 else:
                     logger.info("raw pages: %s is still read; the next run drops it", one.partition.name)
-        except (StoreError, SQLAlchemyError) as error:
-            logger.warning("raw pages: %s", str(error).splitlines()[0])
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What a run leaves undone is told, and done by the next."""
+    try:
+        yield
+    except (StoreError, SQLAlchemyError) as error:
+        logger.warning("%s: %s", what, str(error).splitlines()[0])

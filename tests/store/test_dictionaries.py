@@ -128,6 +128,23 @@ def test_what_is_missing_or_damaged_says_so(database: Database) -> None:
             pages.latest(connection, 1)
 
 
+def test_a_broken_dictionary_stops_no_page_and_is_replaced(database: Database) -> None:
+    fill(database, SAMPLES, TEMPLATE)
+    review(database.engine, "herald")
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE page_dictionaries SET content_bytes = 1"))
+    with Database(database.url) as other:
+        html = fill(other, 1, TEMPLATE, SAMPLES + 1)
+        assert column(other, "SELECT DISTINCT dictionary_id FROM pages") == [None]
+        later(other)
+        trial = review(other.engine, "herald")
+        assert trial and trial.dictionary
+        html |= fill(other, 1, TEMPLATE, SAMPLES + 2)
+        assert column(other, "SELECT dictionary_id FROM pages WHERE dictionary_id IS NOT NULL") == [2]
+        stored = as_stored(other)
+        assert {url_id: stored[url_id] for url_id in html} == html
+
+
 def test_few_are_held_in_memory(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dictionaries, "HELD", 25_000)
     fill(database, SAMPLES, TEMPLATE)
@@ -150,5 +167,7 @@ def test_pages_of_other_sources_are_not_touched(database: Database) -> None:
     page = a_page(url_id=1, html=TEMPLATE, at=AT + timedelta(days=1))
     with database.engine.begin() as connection:
         pages.store(connection, [pages.Archived(page=page, outcome="article")], None)
-        assert dictionaries.newest(connection, ["courier", "herald"]) == {"herald": 1}
+        assert {name: one[0] for name, one in dictionaries.newest(connection, ["courier", "herald"]).items()} == {
+            "herald": 1
+        }
         assert pages.latest(connection, 1) == TEMPLATE
