@@ -7,7 +7,8 @@
     ├── StoreError
     │   ├── DatabaseUnreachable no connection; says what to check
     │   │   └── DatabaseFull    its disk is full; waiting does not help
-    │   └── EmbeddedServerError the embedded PostgreSQL did not start or stop
+    │   ├── EmbeddedServerError the embedded PostgreSQL did not start or stop
+    │   └── MissingDictionary   what a stored page was compressed with is gone
     └── PageError               one page is given up with a reason; the crawl goes on
         ├── FeedError           a feed or sitemap that is none
         ├── PayloadError        the body of a response cannot be decoded
@@ -59,6 +60,10 @@ class DatabaseFull(DatabaseUnreachable):
 
 class EmbeddedServerError(StoreError):
     """The embedded PostgreSQL did not start; its log is in the data directory."""
+
+
+class MissingDictionary(StoreError):
+    """A stored page was compressed with a dictionary that is not there."""
 
 
 class PageError(CrawlerError):

@@ -13,14 +13,25 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, text
 
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Article, Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.recurrence import REASON, Witness
-from crawler.store import archives, articles, frontier, identity, learning, models, notices, pages, templates
+from crawler.store import (
+    archives,
+    articles,
+    frontier,
+    identity,
+    learning,
+    notices,
+    pages,
+    partitions,
+    templates,
+)
 from crawler.store.patience import Patience, first_line
 from crawler.text import json_safe
 from crawler.urls import url_key
@@ -55,8 +66,10 @@ class Stored:
     error: str | None = None
 
 
-def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry]) -> list[Stored]:
-    """Write entries in the transaction of `connection`."""
+def commit(
+    connection: Connection, crawl_id: int | None, entries: Sequence[Entry], keep_months: int = 0
+) -> list[Stored]:
+    """Write entries in the transaction of `connection`. `keep_months`: see PAGES_KEEP_MONTHS."""
     entries = _placed(connection, entries)
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
     seen = [entries[index].visit.fetched_at for index, _ in wanted]
@@ -64,7 +77,8 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
     fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in ("new", "updated")]
     templates.learn(connection, [lesson(article, one) for one, article in fresh])
     notices.tell(connection, [(one.id, one.outcome) for one, _ in fresh])
-    pages.store(connection, _new_pages(connection, entries), crawl_id)
+    kept_from = partitions.kept_from(keep_months, datetime.now(UTC))
+    pages.store(connection, _new_pages(connection, entries), crawl_id, kept_from)
     visits = [
         replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit
         for index, entry in enumerate(entries)
@@ -149,12 +163,19 @@ def lesson(article: Article, saved: articles.Saved) -> templates.Lesson:
     return templates.Lesson(article_id=saved.id, source=article.source, witness=witness, new=saved.outcome == "new")
 
 
-def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes | None]:
-    statement = select(models.Url.id, models.Url.html_sha256).where(models.Url.id.in_(url_ids))
-    return dict(connection.execute(statement).all())
+def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes]:
+    """Of those URLs that have a page: what went with its month and is still to be had, is stored again."""
+    return dict(connection.execute(_HASHES, {"ids": list(url_ids)}).all())
 
 
-def _is_known(visit: frontier.Visit, known: Mapping[int, bytes | None]) -> bool:
+# A subquery with a LIMIT stays one: a few looks into an index, however many pages there are.
+_HASHES = text("""
+SELECT id, html_sha256 FROM urls WHERE id = ANY(:ids) AND html_sha256 IS NOT NULL
+    AND (SELECT true FROM pages WHERE url_id = urls.id LIMIT 1)
+""")
+
+
+def _is_known(visit: frontier.Visit, known: Mapping[int, bytes]) -> bool:
     return visit.html_sha256 is not None and known.get(visit.url_id) == visit.html_sha256
 
 
@@ -185,11 +206,14 @@ Batch = list[tuple[Entry, "Future[Stored]"]]
 class Writer:
     """The thread. `submit` may be called from any other; `close` writes what waits and ends it.
 
-    `hold` is called before each transaction: it makes sure of the run's lock.
+    `hold` is called before each transaction: it makes sure of the run's lock. `keep_months`: see PAGES_KEEP_MONTHS.
     """
 
-    def __init__(self, engine: Engine, crawl_id: int | None, patience: Patience, hold: Callable[[], None]) -> None:
+    def __init__(
+        self, engine: Engine, crawl_id: int | None, patience: Patience, hold: Callable[[], None], keep_months: int = 0
+    ) -> None:
         self._engine, self._crawl_id, self._patience, self._hold = engine, crawl_id, patience, hold
+        self._keep_months = keep_months
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[Stored]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -259,7 +283,7 @@ class Writer:
         def transaction() -> list[Stored]:
             self._hold()
             with self._engine.begin() as connection:
-                return commit(connection, self._crawl_id, entries)
+                return commit(connection, self._crawl_id, entries, self._keep_months)
 
         return self._patience.wait_for(transaction)
 

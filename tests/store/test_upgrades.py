@@ -19,7 +19,8 @@ from psycopg.rows import dict_row
 from sqlalchemy import text
 
 from crawler.errors import StoreError
-from crawler.store import checks, pages
+from crawler.packing import unpack
+from crawler.store import checks
 from crawler.store.crawls import CRAWL_LOCK
 from crawler.store.embedded import binary
 from crawler.store.engine import Database, known_schemas, migrate
@@ -73,7 +74,7 @@ def test_a_schema_with_data_comes_up_to_todays(bare_url: str, dump: Path) -> Non
                 )
                 assert article["headline"] in found_words.scalars().all()
             for size, packed in connection.execute(text("SELECT html_bytes, html_zstd FROM pages")):
-                assert len(pages.decompress(packed)) == size
+                assert len(unpack(packed, size)) == size
 
 
 def test_a_crawl_goes_on_where_the_first_release_stopped(bare_url: str, tmp_path: Path) -> None:

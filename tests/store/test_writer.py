@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import event, text
 
 from crawler.items import Image
+from crawler.packing import unpack
 from crawler.store import pages
 from crawler.store.engine import Database
 from crawler.store.frontier import Visit
@@ -65,8 +66,8 @@ def test_the_same_bytes_are_archived_once_and_others_again(database: Database, w
     for html in (b"one", b"one", b"two", b"two"):
         store(writer, [an_entry(due, html=html)])
     with database.engine.connect() as connection:
-        packed = connection.execute(text("SELECT html_zstd FROM pages ORDER BY id")).scalars()
-        assert [pages.decompress(one) for one in packed] == [b"one", b"two"]
+        packed = connection.execute(text("SELECT html_zstd, html_bytes FROM pages ORDER BY id"))
+        assert [unpack(*one) for one in packed] == [b"one", b"two"]
     assert ask(database, "SELECT count(*) FROM articles") == 1
 
 
