@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from crawler.store.models.base import NOW, THIS_TRANSACTION, Base, Instant, one_of
 
+DAY = "(coalesce(published_at, stored_at) AT TIME ZONE 'UTC')::date"
 BLOCK_STATES = ("seen", "learned", "forgiven")
 
 
@@ -104,6 +105,12 @@ class Article(Base):
         Index(None, "published_at"),
         Index(None, "source", "updated_at"),
         Index(None, "changed_xid"),
+        Index(  # news.daily_counts is counted out of it; authors, which may be of any size, are not
+            "ix_articles_day",
+            text(f"({DAY})"),
+            "source",
+            postgresql_include=["published_at", "stored_at", "word_count", "access", "revision"],
+        ),
     )
 
 
