@@ -21,7 +21,7 @@ from crawler.editions.typography import folded
 from crawler.recurrence import REASON
 from crawler.text import count_words
 
-__all__ = ["FIELDS", "Cause", "Change", "Comparison", "Edition", "compare", "told"]
+__all__ = ["FIELDS", "Cause", "Change", "Comparison", "Edition", "compare", "paragraphs_of", "told"]
 
 FIELDS = ("headline", "body", "correction", "authors", "published_at", "access", "is_accessible_for_free")
 Cause = Literal["publisher", "rules"]
@@ -29,6 +29,11 @@ Cut = Literal["refused:truncated", "refused:truncated-and-changed"]
 GATES = frozenset(("paywall", "registration", "membership"))  # reasons of dropped blocks
 FROM_IT = 0.5  # share of a cut text's words that stand in the whole one
 HALF = 0.5  # of the whole: a cut text with other words under the same headline is a summary of it
+
+
+def paragraphs_of(body: str) -> tuple[str, ...]:
+    """What a body is made of: its kept blocks."""
+    return tuple(body.split("\n")) if body else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +69,8 @@ class Edition:
         )
 
     @cached_property
-    def paragraphs(self) -> list[str]:
-        return self.body.split("\n") if self.body else []
+    def paragraphs(self) -> tuple[str, ...]:
+        return paragraphs_of(self.body)
 
     @cached_property
     def dropped(self) -> dict[str, str]:
@@ -128,13 +133,12 @@ def told(old: Edition, new: Edition) -> tuple[Change, ...]:
 
 def _body(old: Edition, new: Edition, ours: bool) -> list[Change]:
     """The paragraphs that differ, each with who or what made it differ."""
-    if ours:
-        same = old.paragraphs, new.paragraphs
-    else:
-        same = [folded(text) for text in old.paragraphs], [folded(text) for text in new.paragraphs]
-        if _run_on(same[0]) == _run_on(same[1]):
+    before, after = old.paragraphs, new.paragraphs
+    if not ours:
+        before, after = tuple(map(folded, before)), tuple(map(folded, after))
+        if _run_on(before) == _run_on(after):
             return []  # other breaks between the same words
-    changes = compared(old.paragraphs, new.paragraphs, *same)
+    changes = compared(old.paragraphs, new.paragraphs, before, after)
     teasers = set() if ours else noise.rotating(changes, old.paragraphs, new.paragraphs, old.kept, new.kept)
     return [change.by(_cause(change, old, new, ours, at in teasers)) for at, change in enumerate(changes)]
 

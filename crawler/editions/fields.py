@@ -40,8 +40,11 @@ def is_edit(name: str, old: Edition, new: Edition, *, text_changed: bool) -> boo
             return {key(one) for one in old.authors} != {key(one) for one in new.authors}
         case "published_at":
             return _dates_differ(old, new)
-        case "access":  # `unknown` is what we do not know, and no state of the article
-            return text_changed or "unknown" not in (old.access, new.access)
+        case "access":  # `unknown` is what we do not know of it, and no state of an article
+            return (text_changed or "unknown" not in (old.access, new.access)) and "truncated" in (
+                old.access,
+                new.access,
+            )
         case _:  # what is not said to be sold may be read, said or not
             return (old.is_accessible_for_free is False) != (new.is_accessible_for_free is False)
 

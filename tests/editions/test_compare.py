@@ -277,6 +277,14 @@ def test_a_publisher_may_shorten_an_article() -> None:
     assert compare(OLD, edition(*TEXT[:2])).changed == ("body",)
 
 
+def test_what_we_know_of_the_access_is_no_version() -> None:
+    """Not even beside an edit; but a text that was cut off and has grown is no longer so."""
+    longer = (*TEXT, "It has begun to snow in Saltmere.")
+    assert compare(OLD, edition(*longer, access="unknown")).changed == ("body",)
+    assert compare(edition(*BEGINNING, access="truncated"), edition(access="unknown")).changed == ("body", "access")
+    assert compare(edition(access="truncated"), edition(access="unknown")).changed == ()
+
+
 def test_the_rest_that_comes_later_is_a_version() -> None:
     found = compare(edition(*BEGINNING, access="truncated"), OLD)
     assert (found.changed, found.text_stays) == (("body", "access"), False)
