@@ -24,6 +24,7 @@ from crawler.store.reading import StoredArticle, StoredEdit
 BEFORE, AFTER, MOVED, CHANGED = "-", "+", ">", "~"
 GONE, CAME = "red strike", "bold green underline"
 COLOURS = {BEFORE: "red", AFTER: "green", MOVED: "cyan", CHANGED: "yellow"}
+WORDED = frozenset(("headline", "body", "authors"))  # fields that are compared word by word
 MIN_GAP = 2  # words that stayed between two that did not, with fewer of them all are shown as one change
 _TOKEN = re.compile(r"(?:[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+|[^\w\s])\s*|\s+")
 
@@ -105,34 +106,39 @@ def _unchanged(number: int) -> str:
 def _table(edit: StoredEdit) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for line in lines(edit):
         if line.change is None:
             table.add_row("", "", Text(f"… {_unchanged(line.number)}", style="dim"))
-        else:
-            for mark, text in _rows(line.change):
-                table.add_row(Text(mark, style=COLOURS[mark]), Text(_where(line.change, mark), style="dim"), text)
+            continue
+        for mark, text in _rows(line.change):
+            table.add_row(Text(mark, style=COLOURS[mark]), _number(line.change, mark), _noted(text, line.change, edit))
     return table
+
+
+def _number(change: Change, mark: str) -> str:
+    place = change.at if mark == BEFORE else change.to
+    return "" if place is None else str(1 + place)
 
 
 def _rows(change: Change) -> Iterator[tuple[str, Text]]:
     before, after = change.before, change.after
     if change.change == "moved":
-        yield MOVED, _noted(Text(after or ""), change)
-    elif before is not None and after is not None and alike(words(before), words(after)):
-        yield CHANGED, _noted(highlighted(before, after), change)
+        yield MOVED, Text(after or "")
+    elif before is not None and after is not None and change.field in WORDED and alike(words(before), words(after)):
+        yield CHANGED, highlighted(before, after)
     else:
         if before is not None:
-            yield BEFORE, _noted(Text(before, style=GONE if change.change == "changed" else "red"), change)
+            yield BEFORE, Text(before, style="red")
         if after is not None:
-            yield AFTER, _noted(Text(after, style="green"), change)
+            yield AFTER, Text(after, style="green")
 
 
-def _noted(text: Text, change: Change) -> Text:
+def _noted(text: Text, change: Change, edit: StoredEdit) -> Text:
     """With what else is to be said of it in front."""
-    note = _note(change)
-    return Text.assemble((f"{note} ", "cyan"), text) if note else text
+    field, note = "" if change.field == "body" else f"{change.field}  ", _note(change, edit)
+    return Text.assemble((field, "dim"), (f"{note} " if note else "", "cyan"), text)
 
 
 def highlighted(before: str, after: str) -> Text:
@@ -171,7 +177,7 @@ def _piped(line: Line, edit: StoredEdit) -> Iterator[str]:
     if change is None:
         yield f"  {_unchanged(line.number)}"
         return
-    note = f"{_note(change)} " if _note(change) else ""
+    note = f"{said} " if (said := _note(change, edit)) else ""
     if change.change == "moved":
         yield f"{MOVED} {_where(change, MOVED)}  {note}{change.after}"
         return
@@ -189,9 +195,9 @@ def _where(change: Change, mark: str) -> str:
     return f"paragraph {1 + (place or 0)}"
 
 
-def _note(change: Change) -> str:
+def _note(change: Change, edit: StoredEdit) -> str:
     moved = f"moved, was {1 + (change.at or 0)}" if change.change == "moved" else ""
-    ours = {"rules": "our rules", "noise": "noise"}.get(change.cause, "")
+    ours = {"rules": "our rules", "noise": "noise"}.get(change.cause if change.cause != edit.cause else "", "")
     said = "; ".join(part for part in (moved, ours) if part)
     return f"[{said}]" if said else ""
 
