@@ -27,6 +27,7 @@ FIELDS = ("headline", "body", "correction", "authors", "published_at", "access",
 Cause = Literal["publisher", "rules"]
 Cut = Literal["refused:truncated", "refused:truncated-and-changed"]
 GATES = frozenset(("paywall", "registration", "membership"))  # reasons of dropped blocks
+NEARBY = frozenset((None, "outside", "legal"))  # reasons for which a note may have been dropped
 FROM_IT = 0.5  # share of a cut text's words that stand in the whole one
 HALF = 0.5  # of the whole: a cut text with other words under the same headline is a summary of it
 
@@ -166,7 +167,7 @@ def _corrections(old: Edition, new: Edition) -> list[Change]:
     if old.body == new.body and old.blocks == new.blocks:
         return []
     had = {folded(text) for text in (*old.paragraphs, *(block["text"] for block in old.blocks))}
-    beside = [block["text"] for block in new.blocks if not block["kept"] and block.get("reason") != REASON]
+    beside = [block["text"] for block in new.blocks if not block["kept"] and block.get("reason") in NEARBY]
     fresh = dict.fromkeys(text for text in (*new.paragraphs, *beside) if folded(text) not in had)
     return [Change(field="correction", change="added", after=text) for text in notes(fresh)]
 

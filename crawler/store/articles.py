@@ -29,7 +29,7 @@ from crawler.urls import url_key
 Outcome = Literal["new", "updated", "reread", "unchanged", "older"]
 
 CONTENT: Final = FIELDS  # what can make a revision; anything else (the ledger, the evidence) is refreshed without one
-COMPARED = ("headline", "body", "blocks", "authors", "published_at", "access", "is_accessible_for_free")
+COMPARED = frozenset(("headline", "body", "blocks", "authors", "published_at", "access", "is_accessible_for_free"))
 TEXT = ("body", "blocks", "posts", "word_count", "confidence")
 SEEN_WHOLE = ("access", "page_type", "page_type_confidence", "seen_at")  # what else belongs to the text
 COLUMNS = [
@@ -204,11 +204,12 @@ def _update(connection: Connection, old: Row, new: dict[str, Any], cause: Cause)
     new = {**new, "source": old["source"]}
     if cause == "rules":
         new["seen_at"] = old["seen_at"]
-    found = Comparison()
-    if any(new[name] != old[name] for name in COMPARED):
+    found, differing = Comparison(), _differing(new, old)
+    if not COMPARED.isdisjoint(differing):
         found = compare(Edition.of(old), Edition.of(new), ours=cause == "rules")
-        new |= _held(old, new, found)
-    differing = [name for name in new if new[name] != old[name]]
+        if held := _held(old, new, found):
+            new |= held
+            differing = _differing(new, old)
     if not differing or differing == ["seen_at"]:
         return Saved(old["id"], "unchanged", old["key"])
     values: dict[str, Any] = {name: new[name] for name in differing}
@@ -217,6 +218,10 @@ def _update(connection: Connection, old: Row, new: dict[str, Any], cause: Cause)
         values |= {"revision": old["revision"] + 1, "updated_at": func.now()}
     connection.execute(update(models.Article).where(models.Article.id == old["id"]).values(values))
     return Saved(old["id"], _outcome(found, cause), old["key"])
+
+
+def _differing(new: Row, old: Row) -> list[str]:
+    return [name for name in new if new[name] != old[name]]
 
 
 def _held(old: Row, new: Row, found: Comparison) -> dict[str, Any]:

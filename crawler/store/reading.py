@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, or_, select
+from sqlalchemy import Connection, RowMapping, Select, func, or_, select
 
 from crawler.editions import Change, paragraphs_of
 from crawler.errors import CrawlerError
@@ -96,12 +96,17 @@ def edits(connection: Connection, stored: StoredArticle) -> list[StoredEdit]:
 
 
 def raw_page(connection: Connection, article_id: int) -> Page | None:
-    """The newest stored page that gave the article, with what its feed had said of it."""
+    """The stored page that the article is made of, with what its feed had said of it.
+
+    That is the newest one of those that were fetched when it was seen as it stands: a later one may have been cut off.
+    """
+    in_time = func.coalesce(models.Page.fetched_at <= models.Article.seen_at, True)
     statement = (
         select(models.Page.__table__, models.Url.source, models.Url.found_in, models.Url.hints)
         .join(models.Url, models.Url.id == models.Page.url_id)
+        .join(models.Article, models.Article.id == models.Url.article_id)
         .where(models.Url.article_id == article_id)
-        .order_by((models.Page.outcome == "article").desc(), models.Page.fetched_at.desc())
+        .order_by((models.Page.outcome == "article").desc(), in_time.desc(), models.Page.fetched_at.desc())
     )
     row = connection.execute(statement.limit(1)).mappings().one_or_none()
     return _page(row) if row else None

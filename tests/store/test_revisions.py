@@ -12,7 +12,7 @@ from alembic import command
 from sqlalchemy import text
 
 from crawler.items import Article, Block
-from crawler.store import articles, checks, crawls, writer
+from crawler.store import articles, checks, crawls, reading, writer
 from crawler.store.articles import Saved
 from crawler.store.engine import Database, migration_config
 from tests.store.rows import AT, OTHER, SOURCE, an_article, an_entry, ask, leased
@@ -178,6 +178,24 @@ def test_a_page_seen_cut_off_leaves_the_article_whole(database: Database) -> Non
     assert rows(database, "SELECT changed FROM revisions") == [(["is_accessible_for_free"],)]
     assert [one.outcome for one in save(database, cut_off(TEXT[0], "Five people were …"))] == ["unchanged"]
     assert broken(database) == []
+
+
+def test_the_page_of_an_article_is_the_whole_one(database: Database) -> None:
+    """Whoever reads the page again would make a stub of the article with the newest one."""
+    [due] = leased(database, 1)
+    for at, html, article in ((AT, b"whole", of(*TEXT)), (AT + timedelta(hours=6), b"cut", cut_off(TEXT[0]))):
+        entry = an_entry(due, html=html)
+        assert entry.archived
+        archived = replace(entry.archived, page=replace(entry.archived.page, fetched_at=at))
+        visit = replace(entry.visit, fetched_at=at)
+        with database.engine.begin() as connection:
+            [stored] = writer.commit(
+                connection, None, [replace(entry, visit=visit, archived=archived, article=article)]
+            )
+    with database.engine.connect() as connection:
+        page = reading.raw_page(connection, stored.article_id or 0)
+    assert page and page.html == b"whole"
+    assert ask(database, "SELECT count(*) FROM pages") == 2
 
 
 def test_the_next_whole_page_is_taken_again(database: Database) -> None:
