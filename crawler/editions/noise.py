@@ -3,6 +3,9 @@
 Numbers are never passed over as such: "5 killed" becomes "7 killed". A counter is a line that is nothing but numbers
 and the words of counters (words.yaml), and it says what is counted. A teaser is a label behind the last sentence that
 gave way to quite another one, where the model was in doubt of it anyway.
+
+2026-11, 686 real pages, 17,888 kept blocks: three were counters by these words, all of them truly so. Of labels behind
+the text, those that belong to it are mostly items of lists, or scored higher.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from crawler.text import count_words
 MAX_COUNTER = 12  # words
 MAX_TEASER = 20  # words
 MIN_PROSE = 6  # words of a sentence that belongs to the article
-DOUBT = 0.9  # score below which a label behind the text may be none of it
+DOUBT = 0.7  # score below which a label behind the text may be none of it
 LISTED = frozenset(("list", "table"))  # kinds whose numbers are the article's: results, prices
 Ledger = Mapping[str, Mapping[str, Any]]  # folded text -> block
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+(?:[.,:/ ]\d+)*")
@@ -92,7 +95,7 @@ def rotating(changes: Sequence[Change], old: Sequence[str], new: Sequence[str], 
 def _is_teaser(text: str, ledger: Ledger) -> bool:
     block = ledger.get(folded(text), {})
     score = block.get("score")
-    if score is None or score >= DOUBT or block.get("kind") == "table":
+    if score is None or score >= DOUBT or block.get("kind") not in ("paragraph", "heading"):
         return False
     return not text.rstrip().endswith(SENTENCE_ENDS) and count_words(text) <= MAX_TEASER and not is_note(text)
 

@@ -198,7 +198,7 @@ def test_a_counter_beside_an_edit_is_told_as_noise() -> None:
 
 
 def test_a_teaser_behind_the_text_that_gives_way_to_another_is_noise() -> None:
-    teasers = block(TEASER, score=0.6), block(OTHER_TEASER, score=0.7)
+    teasers = block(TEASER, score=0.6), block(OTHER_TEASER, score=0.65)
     assert compare(edition(*TEXT, teasers[0]), edition(*TEXT, teasers[1])) == Comparison(text_stays=True)
 
 
@@ -208,6 +208,7 @@ def test_a_teaser_behind_the_text_that_gives_way_to_another_is_noise() -> None:
         ([*TEXT, block(TEASER)], [*TEXT, block(OTHER_TEASER)]),  # the model is sure of it
         ([*TEXT[:2], block(TEASER, score=0.6), *TEXT[2:]], [*TEXT[:2], block(OTHER_TEASER, score=0.6), *TEXT[2:]]),
         ([*TEXT], [*TEXT, block(TEASER, score=0.6)]),  # nothing gave way
+        ([*TEXT, block(TEASER, kind="list", score=0.6)], [*TEXT, block(OTHER_TEASER, kind="list", score=0.6)]),
         ([*TEXT, block("It rained.", score=0.6)], [*TEXT, block("Trains are late.", score=0.6)]),
         ([*TEXT, block("Mayor quits", score=0.6)], [*TEXT, block("Mayor stays", score=0.6)]),
     ],
