@@ -102,8 +102,8 @@ class Comparison:
 def compare(old: Edition, new: Edition, *, ours: bool = False) -> Comparison:
     """`ours`: one page read twice, by other rules: whatever differs is what they make of it."""
     body = _body(old, new, ours) if old.body != new.body else []
-    cut = None if ours or not body else _cut(old, new, body)
     counts = [change for change in body if change.cause != "noise"]
+    cut = _cut(old, new, counts) if counts and not ours else None
     found = [] if ours else _corrections(old, new)
     if cut:
         body, counts = [], []
@@ -197,13 +197,15 @@ def _cut(old: Edition, new: Edition, changes: Sequence[Change]) -> Cut | None:
     """Whether a page shows but a part of the text that is held: by its own account, or behind a gate that is new.
 
     A text that is mostly not in the held one is another version, cut or not; unless it is a few words under the same
-    headline, which stand for the text that is not shown.
+    headline, which stand for the text that is not shown. What is held cut off already has to begin with the new text.
     """
     if not (new.access == "truncated" or (new.access == "unknown" and _is_gated(new) and not _is_gated(old))):
         return None
     had, has = count_words(old.body), count_words(new.body)
     if has >= had:
         return None
+    if old.access == "truncated":
+        return "refused:truncated" if _is_broken_off(new.body, (folded(old.body),)) else None
     beginnings = tuple(folded(text) for text in old.paragraphs)
     other = [
         change
@@ -223,6 +225,6 @@ def _is_gated(edition: Edition) -> bool:
 
 
 def _is_broken_off(text: str, wholes: Sequence[str]) -> bool:
-    """Whether it is a paragraph that stops where the gate stands."""
+    """Whether it is one of these that stops where the gate stands."""
     start = folded(text).rstrip(". ").removesuffix("[").rstrip("-, ")
     return bool(start) and any(whole.startswith(start) for whole in wholes)

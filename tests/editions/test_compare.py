@@ -268,6 +268,19 @@ def test_a_summary_under_the_same_headline_stands_for_the_text() -> None:
     assert compare(OLD, edition("A town has its crossing back.", access="truncated")).cut
 
 
+def test_a_page_that_shows_all_but_a_counter_is_not_cut_off() -> None:
+    found = compare(edition(*TEXT, "12 comments"), edition(*TEXT, dropped("Subscribe", "paywall"), access="truncated"))
+    assert (found.cut, found.text_stays, found.changed) == (None, True, ("access",))
+
+
+def test_what_is_held_cut_off_is_edited_as_any_other() -> None:
+    held = edition(*TEXT[:2], access="truncated")
+    shorter = edition(TEXT[0], access="truncated")
+    edited = edition(TEXT[0].replace("after three years of work", "after years"), TEXT[1], access="truncated")
+    assert compare(held, shorter).cut == "refused:truncated"
+    assert compare(held, edited).changed == ("body",)
+
+
 def test_another_text_is_another_version_cut_or_not() -> None:
     new = edition("A ferry sank off the coast, and the search goes on.", access="truncated", headline="Ferry sinks")
     found = compare(OLD, new)
