@@ -123,10 +123,8 @@ def compare(old: Edition, new: Edition, *, ours: bool = False) -> Comparison:
 
 
 def told(old: Edition, new: Edition) -> tuple[Change, ...]:
-    """What sets two versions apart that were stored as two when more was taken for an edit."""
+    """All that sets two versions apart which were stored as two when more was taken for an edit."""
     found = compare(old, new)
-    if not found.text_stays and found.changes:
-        return found.changes
     known = {change.field for change in found.changes}
     more = [change for change in compare(old, new, ours=True).changes if change.field not in known]
     return (*found.changes, *(change.by("publisher" if found.cut else "noise") for change in more))

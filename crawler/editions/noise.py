@@ -4,8 +4,8 @@ Numbers are never passed over as such: "5 killed" becomes "7 killed". A counter 
 and the words of counters (words.yaml), and it says what is counted. A teaser is a label behind the last sentence that
 gave way to quite another one, where the model was in doubt of it anyway.
 
-2026-11, 686 real pages, 17,888 kept blocks: three were counters by these words, all of them truly so. Of labels behind
-the text, those that belong to it are mostly items of lists, or scored higher.
+2026-11, 686 real pages, 17,888 kept blocks: three were counters by their words; two truly, one an item of a list. Of
+labels behind the text, those that belong to it are mostly items of lists, or scored higher.
 """
 
 from __future__ import annotations
