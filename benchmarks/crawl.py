@@ -29,8 +29,8 @@ from trafilatura import bare_extraction
 
 from benchmarks import processes
 from crawler.store.cluster import Cluster
+from crawler.store.dictionaries import unpacked
 from crawler.store.engine import open_database
-from crawler.store.pages import decompress
 
 PROJECT = Path(__file__).resolve().parent.parent
 UNHURRIED = {  # no politeness: the server is ours
@@ -123,8 +123,10 @@ def stored_pages(data_dir: Path, most: int) -> tuple[list[bytes], int, float]:
     with open_database(None, data_dir) as database, database.engine.connect() as connection:
         articles = connection.execute(text("SELECT count(*) FROM articles")).scalar_one()
         took = connection.execute(text("SELECT extract(epoch FROM finished_at - started_at) FROM crawls")).scalar_one()
-        rows = connection.execute(text("SELECT html_zstd FROM pages ORDER BY id LIMIT :most"), {"most": most})
-        return [decompress(row[0]) for row in rows], articles, float(took)
+        rows = connection.execute(
+            text("SELECT html_zstd, html_bytes, dictionary_id FROM pages ORDER BY id LIMIT :most"), {"most": most}
+        )
+        return [unpacked(connection, *row) for row in rows], articles, float(took)
 
 
 def baseline(html: bytes) -> None:

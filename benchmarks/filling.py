@@ -9,11 +9,10 @@ from typing import Any
 
 from sqlalchemy import create_engine, insert, text
 
-from benchmarks.search import FROM, LANGUAGES, SOURCES, SPAN, Maker
+from benchmarks.search import LANGUAGES, SOURCES, SPAN, Maker
 from crawler.sources import Source
-from crawler.store import articles, crawls, models
+from crawler.store import articles, crawls, models, partitions
 from crawler.store.engine import Database, driver_url
-from crawler.store.pages import ensure_partition
 
 STOCK = 5_000  # articles, of whose lines all others are put together
 STEP = 1_000  # rows of one statement
@@ -34,7 +33,7 @@ def fill(database: Database, rows: int) -> None:
     """So many articles; statistics as autovacuum would have them."""
     with database.engine.begin() as connection:
         crawls.save_sources(connection, [source_of(number) for number in range(SOURCES)])
-        ensure_partition(connection, datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+        partitions.ensure(connection, partitions.month_of(datetime.now(UTC)))
         definition = connection.execute(_DEFINITION).scalar_one()
         connection.execute(text(f"DROP INDEX {SEARCH}"))
     _copied(database.url, rows)
@@ -96,7 +95,7 @@ class _Stock:
         """The columns of the article of that number."""
         chinese = number % 10 == 9
         blocks = self.draw.sample(self.lines[chinese], 8)
-        body, at = "\n".join(block["text"] for block in blocks), FROM + SPAN * self.draw.random()
+        body, at = "\n".join(block["text"] for block in blocks), datetime.now(UTC) - SPAN * self.draw.random()
         url = f"https://www.s{number % SOURCES}.example/{number}"
         return {
             **self.model,

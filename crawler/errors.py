@@ -6,7 +6,9 @@
     │   └── UnknownSource       no seed file has this name
     ├── StoreError
     │   ├── DatabaseUnreachable no connection; says what to check
-    │   └── EmbeddedServerError the embedded PostgreSQL did not start or stop
+    │   │   └── DatabaseFull    its disk is full; waiting does not help
+    │   ├── EmbeddedServerError the embedded PostgreSQL did not start or stop
+    │   └── MissingDictionary   what a stored page was compressed with is gone
     └── PageError               one page is given up with a reason; the crawl goes on
         ├── FeedError           a feed or sitemap that is none
         ├── PayloadError        the body of a response cannot be decoded
@@ -47,9 +49,21 @@ class StoreError(CrawlerError):
 class DatabaseUnreachable(StoreError):
     """The database cannot be reached; check DATABASE_URL and that the server is up."""
 
+    reason = "database_unreachable"  # why a crawl was closed
+
+
+class DatabaseFull(DatabaseUnreachable):
+    """The disk of the database is full; free some space."""
+
+    reason = "database_full"
+
 
 class EmbeddedServerError(StoreError):
     """The embedded PostgreSQL did not start; its log is in the data directory."""
+
+
+class MissingDictionary(StoreError):
+    """A stored page was compressed with a dictionary that is not there."""
 
 
 class PageError(CrawlerError):

@@ -12,6 +12,7 @@ from alembic import command
 from sqlalchemy import make_url, text
 
 from crawler.errors import ConfigurationError
+from crawler.packing import pack
 from crawler.store import dump, writer
 from crawler.store.engine import Database, migration_config
 from tests.conftest import administer
@@ -22,9 +23,14 @@ from tests.store.rows import an_entry, begun, leased
 HELD = {
     "articles": "SELECT key, headline, body, blocks, published_at, revision FROM articles ORDER BY key",
     "revisions": "SELECT article_id, revision, body FROM revisions ORDER BY id",
-    "pages": "SELECT id, url_id, html_zstd, tableoid::regclass::text AS partition FROM pages ORDER BY id",
+    "dictionaries": "SELECT id, source, content_zstd FROM page_dictionaries ORDER BY id",
+    "pages": "SELECT id, url_id, html_zstd, dictionary_id, tableoid::regclass::text AS month FROM pages ORDER BY id",
     "urls": "SELECT id, key, state, reason, not_before FROM urls ORDER BY id",
 }
+_DICTIONARY = text("""
+INSERT INTO page_dictionaries (source, content_zstd, content_bytes, samples, bytes_before, bytes_after)
+VALUES ('herald', :content, :bytes, 6, 100, 50)
+""")
 Content = dict[str, list[dict[str, object]]]
 
 
@@ -37,9 +43,11 @@ def content(bench: Bench) -> Content:
 
 
 def fill(database: Database) -> None:
-    """Two articles, one of them with an earlier version."""
+    """Two articles, one of them with an earlier version, and pages that are compressed with a dictionary."""
     due = leased(database, 2)
+    content = b"<html><body>Template of every page</body></html>"
     with database.engine.begin() as connection:
+        connection.execute(_DICTIONARY, {"content": pack(content), "bytes": len(content)})
         writer.commit(connection, 1, [an_entry(one) for one in due])
         writer.commit(connection, 1, [an_entry(due[0], headline="A bridge closes", html=b"<p>")])
 
@@ -72,6 +80,7 @@ def test_there_and_back(full: Bench, backup: Path, other: Bench) -> None:
     outcome = other.scrapy("db", "restore", str(backup))
     assert (outcome.status, outcome.err, outcome.out) == (0, "", f"restored from {backup}\n")
     assert content(other) == before
+    assert {page["dictionary_id"] for page in before["pages"]} == {1}
     checked = other.scrapy("db", "check")
     assert checked.status == 0 and all(line.startswith("ok ") for line in checked.out.splitlines())
     with Database(other.database_url) as database:  # identities go on where they were

@@ -201,10 +201,16 @@ def test_a_home_page_that_is_closed_to_us_hides_no_sitemap(make: Make) -> None:
     assert len(stored(bench)) == 10
 
 
-def test_a_fault_of_ours_on_one_page_does_not_keep_the_crawl_from_ending(make: Make) -> None:
+FAULTS = {
+    "ITEM_PIPELINES": dict(ITEM_PIPELINES) | {"tests.spiders.broken.BrokenPipeline": 250},
+    "SPIDER_MIDDLEWARES": {"tests.spiders.broken.BrokenAnswers": 500},
+}
+
+
+@pytest.mark.parametrize("setting", FAULTS)
+def test_a_fault_of_ours_on_one_page_does_not_keep_the_crawl_from_ending(make: Make, setting: str) -> None:
     _, bench = make(6, feeds=True, sections=False)
-    pipelines = dict(ITEM_PIPELINES) | {"tests.spiders.broken.BrokenPipeline": 250}
-    crawl(bench, "-s", f"ITEM_PIPELINES={json.dumps(pipelines)}")
+    crawl(bench, "-s", f"{setting}={json.dumps(FAULTS[setting])}")
     assert outcomes(bench) == {"article": 5, "internal_error": 1}
     assert bench.value("SELECT count(*) FROM urls WHERE state = 'leased'") == 0
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from crawler.store import checks
+from crawler.store.engine import Database
 from tests.runs import QUICK, Bench, command_lines_with, until
 from tests.site import Newspaper
 
@@ -46,6 +48,23 @@ def some_are_stored(bench: Bench) -> bool:
     return bool(bench.value("SELECT count(*) >= 5 FROM articles"))
 
 
+# Articles without their page or frontier state, pages and frontier states without their article.
+HALVES = """
+SELECT count(*) FROM articles FULL JOIN urls ON urls.article_id = articles.id
+FULL JOIN (SELECT DISTINCT url_id FROM pages WHERE outcome = 'article') AS page ON page.url_id = urls.id
+WHERE (articles.id IS NULL) <> (page.url_id IS NULL)
+   OR articles.id IS NOT NULL AND (urls.state IS DISTINCT FROM 'fetched'
+       OR NOT EXISTS (SELECT FROM jsonb_array_elements(blocks) AS block WHERE block -> 'kept' = 'true'))
+"""
+
+
+def broken(bench: Bench) -> list[str]:
+    """The names of the checks that fail."""
+    with Database(bench.database_url) as database:
+        found = [checks.run(database.engine, one) for one in checks.CHECKS]
+    return [one.check.name for one in found if one.count]
+
+
 def assert_all_stored_once(bench: Bench, paper: Newspaper) -> None:
     assert bench.value("SELECT count(*) FROM articles") == articles(paper)
     assert bench.value("SELECT count(*) FROM revisions") == 0
@@ -77,12 +96,15 @@ def test_after_kill_9_the_next_crawl_finishes_it(bench: Bench, paper: Newspaper)
         process.communicate(timeout=60)
     until(lambda: not processes_of(mark), 20)  # its workers went with it
     assert bench.value("SELECT outcome FROM crawls") == "running"
+    assert bench.value(HALVES) == 0
+    assert broken(bench) in ([], ["dead_leases"])
     next_one = bench.crawl("news")
     assert next_one.status == 0 and "had been killed" in next_one.err
     outcomes = bench.rows("SELECT outcome, finished_at FROM crawls ORDER BY id")
     assert [row["outcome"] for row in outcomes] == ["killed", "finished"]
     assert all(row["finished_at"] for row in outcomes)
     assert_all_stored_once(bench, paper)
+    assert broken(bench) == []
 
 
 def test_two_crawls_at_once_share_the_work_and_the_embedded_server(paper: Newspaper, tmp_path: Path) -> None:

@@ -24,10 +24,16 @@ class CrawlLog:
     """Gives the spider its `store` when it opens."""
 
     def __init__(
-        self, database_url: str | None, data_dir: Path, patience: float, retry_after_max: float, stats: StatsCollector
+        self,
+        database_url: str | None,
+        data_dir: Path,
+        patience: float,
+        retry_after_max: float,
+        keep_months: int,
+        stats: StatsCollector,
     ) -> None:
         self.database_url, self.data_dir, self.patience, self.stats = database_url, data_dir, patience, stats
-        self.retry_after_max = retry_after_max
+        self.retry_after_max, self.keep_months = retry_after_max, keep_months
         self.database: Database | None = None
 
     @classmethod
@@ -39,6 +45,7 @@ class CrawlLog:
             Path(settings["CRAWLER_DATA_DIR"]),
             settings.getfloat("DATABASE_PATIENCE"),
             settings.getfloat("RETRY_AFTER_MAX"),
+            settings.getint("PAGES_KEEP_MONTHS"),
             crawler.stats,
         )
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
@@ -48,7 +55,7 @@ class CrawlLog:
     def spider_opened(self, spider: Spider) -> None:
         try:
             self.database = open_database(self.database_url, self.data_dir)
-            store = CrawlStore(self.database, self.patience)
+            store = CrawlStore(self.database, self.patience, self.keep_months)
             buried = store.open(spider.name, list(spider.chosen.values()), spider.arguments)  # type: ignore[attr-defined]
         except (CrawlerError, SQLAlchemyError) as error:
             logger.error("no crawl without a database: %s", str(error).splitlines()[0])

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from scrapy import Spider
+from scrapy import Request, Spider
 from scrapy.http import Response
 from scrapy.logformatter import LogFormatter, LogFormatterResult
 from twisted.python.failure import Failure
 
+from crawler.errors import DatabaseUnreachable
 from crawler.items import Record
 
 # What starts a run says at INFO.
@@ -45,7 +46,23 @@ class ShortLogFormatter(LogFormatter):
     def item_error(
         self, item: Any, exception: BaseException, response: Response | Failure | None, spider: Spider | None = None
     ) -> LogFormatterResult:
-        return _line(logging.ERROR, "%(url)s: %(detail)s", item, f"{type(exception).__name__}: {exception}")
+        level = _level(exception)
+        return _line(level, "%(url)s: %(detail)s", item, f"{type(exception).__name__}: {exception}")
+
+    def spider_error(
+        self, failure: Failure, request: Request, response: Response | Failure, spider: Spider
+    ) -> LogFormatterResult:
+        return {**super().spider_error(failure, request, response, spider), "level": _level(failure.value)}
+
+    def download_error(
+        self, failure: Failure, request: Request, spider: Spider, errmsg: str | None = None
+    ) -> LogFormatterResult:
+        return {**super().download_error(failure, request, spider, errmsg), "level": _level(failure.value)}
+
+
+def _level(error: BaseException | None) -> int:
+    """A database that is given up ends the crawl with one line; every page on its way would say it again."""
+    return logging.DEBUG if isinstance(error, DatabaseUnreachable) else logging.ERROR
 
 
 def _line(level: int, message: str, item: Any, detail: str) -> LogFormatterResult:

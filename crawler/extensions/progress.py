@@ -18,6 +18,7 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 
 from crawler import tally
+from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
 REFRESH = 0.5  # seconds, on a terminal
@@ -76,7 +77,7 @@ class Progress:
                 if self.live:
                     self.live.update(self.picture(), refresh=True)
                 else:
-                    logger.info("%s", headline(self.stats(), self.elapsed()))
+                    logger.info("%s", self.headline())
 
     def spider_closed(self, spider: Spider, reason: str) -> None:
         if self.task:
@@ -101,7 +102,13 @@ class Progress:
 
     def picture(self) -> Group:
         stats = self.stats()
-        return Group(Text(headline(stats, self.elapsed()), style="bold"), table(tally.by_source(stats), LIVE_ROWS))
+        return Group(Text(self.headline(), style="bold"), table(tally.by_source(stats), LIVE_ROWS))
+
+    def headline(self) -> str:
+        store: CrawlStore | None = getattr(self.crawler.spider, "store", None)
+        waited = store.patience.waited if store else None
+        waiting = "" if waited is None else f"; waiting for the database for {waited:.0f} s"
+        return headline(self.stats(), self.elapsed()) + waiting
 
 
 def totals(sources: Mapping[str, Counts]) -> dict[str, int]:

@@ -113,13 +113,13 @@ class ArchiveSpider(Spider):
             for path in self.files:
                 await self.file(self.store, path)
         except DatabaseUnreachable as error:
-            self.store.failure = str(error)
+            self.store.failure = self.store.failure or error
         finally:
             self.reader.shutdown(wait=False, cancel_futures=True)
         if self.store.failure is not None:
             self.logger.error("%s", self.store.failure)
             assert self.crawler.engine
-            await self.crawler.engine.close_spider_async(reason="database_unreachable")
+            await self.crawler.engine.close_spider_async(reason=self.store.failure.reason)
 
     async def file(self, store: CrawlStore, path: Path) -> None:
         assert self.asked

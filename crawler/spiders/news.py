@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -62,6 +63,7 @@ class NewsSpider(Spider):
         self.rates: dict[str, Rates] = {}  # of edits, by source
         self.arguments = kwargs
         self.broken: Sequence[SeedError] = ()
+        self._breaking: set[asyncio.Task[None]] = set()  # faults that are being written down
         asked = {"archives": is_yes("archives", archives), "again": is_yes("recheck", recheck)}
         self.discovery = Discovery(self, span or Span(), **asked)
 
@@ -97,10 +99,10 @@ class NewsSpider(Spider):
             async for request in self.requests(self.store):
                 yield request
         except DatabaseUnreachable as error:
-            self.store.failure = str(error)
+            self.store.failure = self.store.failure or error
         if self.store.failure is not None:
             self.logger.error("%s", self.store.failure)
-            await self.crawler.engine.close_spider_async(reason="database_unreachable")
+            await self.crawler.engine.close_spider_async(reason=self.store.failure.reason)
 
     async def requests(self, store: CrawlStore) -> AsyncIterator[Request]:
         """Raises DatabaseUnreachable when the database does not come back."""
@@ -231,10 +233,12 @@ class NewsSpider(Spider):
             due = Due(url_id=page.url_id, candidate=page.candidate, attempts=page.attempts, step=page.step)
             await self.broke(due, failure)
 
-    async def answer_broke(self, failure: Failure, response: Response) -> None:
-        """As `broke`, in a callback."""
-        request = response.request
-        await self.broke(request.cb_kwargs.get("due") if request else None, failure)
+    def answer_broke(self, failure: Failure, response: Response | Failure) -> None:
+        """As `broke`, in a callback or errback. Scrapy awaits nobody who hears of that."""
+        request: Request | None = getattr(response, "request", None)
+        task = asyncio.ensure_future(self.broke(request.cb_kwargs.get("due") if request else None, failure))
+        self._breaking.add(task)
+        task.add_done_callback(self._breaking.discard)
 
     async def lost_article(self, failure: Failure) -> None:
         request = cast(Request, failure.request)  # type: ignore[attr-defined]

@@ -13,12 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from crawler.errors import MissingDictionary, StoreError
 from crawler.outcomes import OUTCOMES
 from crawler.store.crawls import CRAWL_LOCK
+from crawler.store.dictionaries import unpacked
 from crawler.urls import url_key
 
 EXAMPLES = 3
 STREAMED = 200
+UNPACKED = 1_000  # pages; all of a large archive would take an hour
 ARTICLES = ("article", "live_blog", "video", "gallery", "paywall_stub")  # outcomes whose page has a stored article
 
 
@@ -105,6 +108,16 @@ SELECT format('page %s of %s in %s', id, to_char(fetched_at AT TIME ZONE 'UTC', 
 FROM pages JOIN pg_class ON pg_class.oid = pages.tableoid
 WHERE relname <> to_char(fetched_at AT TIME ZONE 'UTC', '"pages_"YYYY_MM')
 """
+_DICTIONARIES = """
+SELECT format('page %s: dictionary %s', id, dictionary_id) FROM pages
+WHERE dictionary_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM page_dictionaries AS d WHERE d.id = dictionary_id AND content_zstd IS NOT NULL)
+"""
+_PAGES = text("""
+WITH range AS (SELECT min(id) AS first, max(id) AS last FROM pages)
+SELECT id, html_zstd, html_bytes, dictionary_id FROM pages, range
+WHERE (id - first) % (1 + (last - first) / :most) = 0
+""")
 _RUNS = text("SELECT coalesce(max(id), 0) FROM crawls")
 _ALIVE = text("""
 SELECT CAST(objid AS bigint) FROM pg_locks
@@ -143,6 +156,16 @@ def _misfiled(connection: Connection) -> Iterator[str]:
             yield f"article {row.id}: {row.key}"
 
 
+def _damaged(connection: Connection) -> Iterator[str]:
+    for row in _streamed(connection).execute(_PAGES, {"most": UNPACKED}):
+        try:
+            unpacked(connection, row.html_zstd, row.html_bytes, row.dictionary_id)
+        except MissingDictionary:
+            continue  # the check before tells of it
+        except StoreError as error:
+            yield f"page {row.id}: {error}"
+
+
 def _endings() -> dict[str, Any]:
     return {
         "endings": [
@@ -173,6 +196,8 @@ CHECKS = (
         advice="the next crawl gives them back",
     ),
     Check(name="page_partitions", promise="a raw page lies in its month's partition", query=_PARTITIONS),
+    Check(name="page_dictionaries", promise="what a raw page was compressed with is there", query=_DICTIONARIES),
+    Check(name="page_bytes", promise="raw pages unpack (of many, a thousand throughout)", find=_damaged),
 )
 
 

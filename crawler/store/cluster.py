@@ -24,7 +24,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from crawler.errors import EmbeddedServerError
+from crawler.store.account import ENVIRONMENT
 from crawler.store.locks import is_held, opened
+from crawler.store.programs import binary
 
 DATABASE = "news"
 USER = "crawler"
@@ -68,6 +70,15 @@ class Cluster:
         """Whether the server takes connections."""
         lines = self._pid_file()
         return len(lines) > 7 and lines[7].strip() == "ready" and self.postmaster() is not None
+
+    def has_died(self) -> bool:
+        """Whether the server is gone without having been shut down."""
+        if self.postmaster() is not None or not self.pgdata.is_dir():
+            return False
+        told = subprocess.run(
+            [binary("pg_controldata"), self.pgdata], env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True
+        )
+        return b"shut down\n" not in told.stdout
 
     def is_alive(self) -> bool:
         """Whether any process of a server is left."""

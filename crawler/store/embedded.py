@@ -69,6 +69,18 @@ class EmbeddedServer:
                     drop_lease(self._cluster.leases)
                     raise
 
+    def revive(self) -> str | None:
+        """Start the server again, and return its URL, if it has died while this process holds a lease.
+
+        One that was stopped stays so: somebody wants it down.
+        """
+        if not self._cluster.has_died():
+            return None
+        with self._explained(), flocked(self._cluster.lock) as lock:
+            if own_lease(self._cluster.leases) and self._cluster.has_died():  # nobody else was faster
+                serve(self._cluster, lock)
+            return self._cluster.url
+
     def release(self) -> None:
         """Give the lease back; the last one out stops the server. Without a lease, nothing happens."""
         lease = own_lease(self._cluster.leases)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
 from crawler.store import surface
+from crawler.store.checks import alive
+from crawler.store.connection import OPTIONS, HeedfulConnection
 from crawler.store.embedded import EmbeddedServer
 
 MIGRATION_LOCK = 7_305_112  # of pg_advisory_xact_lock: processes that start together migrate once
-CONNECT_TIMEOUT = 10  # seconds
+
+_PLACE = text("""
+SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') AND current_setting('data_directory') NOT LIKE '/proc/%'
+            THEN current_setting('data_directory')
+            ELSE concat_ws(' at ', 'a server', host(inet_server_addr())) END
+""")
 
 
 class Database:
@@ -26,14 +35,39 @@ class Database:
 
     def __init__(self, url: str, server: EmbeddedServer | None = None) -> None:
         self.url = url
+        self.heed: Callable[[float], None] | None = None  # of a statement that waits: see connection.py
         self._server = server
         self.engine: Engine = create_engine(
             driver_url(url),
             pool_pre_ping=True,
             pool_size=4,
             max_overflow=4,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT, "application_name": "news-crawler"},
         )
+        event.listen(self.engine, "do_connect", self._connect)
+
+    @property
+    def place(self) -> str:
+        """Where its files are, as far as we may know."""
+        if self._server:
+            return str(self._server.data_dir)
+        with self.engine.connect() as connection:
+            return str(connection.execute(_PLACE).scalar_one())
+
+    def mend(self) -> None:
+        """Start the embedded server again if it has died. Raises EmbeddedServerError."""
+        if self._server and (url := self._server.revive()):
+            self.url = url  # the port may be another
+
+    def _connect(self, _: object, __: object, arguments: list[Any], options: dict[str, Any]) -> HeedfulConnection:
+        own = {"port": driver_url(self.url).port} if self._server else {}
+        given: dict[str, Any] = {**OPTIONS, "application_name": "news-crawler", **options, **own}
+        connection = HeedfulConnection.connect(*arguments, **given)
+        connection.heed = self._heed
+        return connection
+
+    def _heed(self, seconds: float) -> None:
+        if self.heed:
+            self.heed(seconds)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -107,7 +141,10 @@ def known_schemas() -> set[str]:
 
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Bring the tables up to date and return the versions before and after; at most one process does it at a time."""
+    """Bring the tables up to date and return the versions before and after; at most one process does it at a time.
+
+    Not under a running crawl: its program would write what the new tables refuse. Raises StoreError.
+    """
     config = migration_config()
     script = ScriptDirectory.from_config(config)
     head = script.get_current_head()
@@ -119,14 +156,29 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             before = _version(connection)
             if before is not None and before not in known_schemas():
+                raise _newer(before, head)
+            if before is not None and before != head and (running := alive(connection)):
                 raise StoreError(
-                    f"the database has schema {before}, which is newer than this program ({head}): upgrade it"
+                    f"the tables have to be brought up to date (from {before} to {head}), and crawls of an earlier "
+                    f"program use them: {', '.join(map(str, running))}; wait for their end, or stop them"
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             return before, head
     except SQLAlchemyError as error:
         raise StoreError(f"the tables could not be brought up to date: {str(error).splitlines()[0]}") from error
+
+
+def keep_schema(connection: Connection) -> None:
+    """Let no other process migrate until this transaction ends. Raises StoreError if one has, to what is not ours."""
+    connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": MIGRATION_LOCK})
+    current, head = _version(connection), ScriptDirectory.from_config(migration_config()).get_current_head()
+    if current != head:
+        raise _newer(current, head)
+
+
+def _newer(version: str | None, ours: str | None) -> StoreError:
+    return StoreError(f"the database has schema {version}, which is newer than this program ({ours}): upgrade it")
 
 
 def lay_surface(engine: Engine) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
-import zstandard
 from sqlalchemy import Connection, insert, select, text
 
 from crawler.items import Page
-from crawler.store import models
+from crawler.packing import Dictionary, pack
+from crawler.store import dictionaries, models, partitions
 
-LEVEL = 3  # measured: 0.17 of the size at 211 MB/s; level 19 gives 0.147 at 2 MB/s
-PARTITION_LOCK = 7_305_114
+logger = logging.getLogger(__name__)
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,36 +33,41 @@ def sha256(html: bytes) -> bytes:
     return hashlib.sha256(html).digest()
 
 
-def compress(html: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=LEVEL).compress(html)
+def store(
+    connection: Connection, archived: Sequence[Archived], crawl_id: int | None, kept_from: datetime | None = None
+) -> None:
+    """Insert pages; their month's partition is made when it is first needed.
 
-
-def decompress(packed: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompress(packed)
-
-
-def store(connection: Connection, archived: Sequence[Archived], crawl_id: int | None) -> None:
-    """Insert pages; their month's partition is made when it is first needed."""
-    for month in {_month(one.page.fetched_at) for one in archived}:
-        ensure_partition(connection, month)
-    rows = [
-        {
-            "url_id": one.page.url_id,
-            "crawl_id": crawl_id,
-            "url": one.page.url,
-            "fetched_at": one.page.fetched_at,
-            "status": one.page.status,
-            "headers": one.page.headers,
-            "html_zstd": compress(one.page.html),
-            "html_bytes": len(one.page.html),
-            "outcome": one.outcome,
-            "detail": one.detail,
-            "rights": one.rights,
-        }
-        for one in archived
-    ]
-    if rows:
+    What was fetched before `kept_from` (out of an archive) or in a month that is being dropped, is not stored.
+    """
+    archived = [one for one in archived if kept_from is None or one.page.fetched_at >= kept_from]
+    months = {partitions.month_of(one.page.fetched_at) for one in archived}
+    closed = {month for month in sorted(months) if not partitions.ensure(connection, month)}
+    for month in closed:
+        logger.warning("pages of %s are not stored: this month is being dropped, or was detached", f"{month:%Y-%m}")
+    archived = [one for one in archived if partitions.month_of(one.page.fetched_at) not in closed]
+    if archived:
+        newest = dictionaries.newest(connection, (one.page.source for one in archived))
+        rows = [_row(one, crawl_id, *newest.get(one.page.source, (None, None))) for one in archived]
         connection.execute(insert(models.Page), rows)
+
+
+def _row(archived: Archived, crawl_id: int | None, dictionary_id: int | None, dictionary: Dictionary | None) -> Row:
+    page = archived.page
+    return {
+        "url_id": page.url_id,
+        "crawl_id": crawl_id,
+        "url": page.url,
+        "fetched_at": page.fetched_at,
+        "status": page.status,
+        "headers": page.headers,
+        "html_zstd": pack(page.html, dictionary),
+        "html_bytes": len(page.html),
+        "dictionary_id": dictionary_id,
+        "outcome": archived.outcome,
+        "detail": archived.detail,
+        "rights": archived.rights,
+    }
 
 
 def held(connection: Connection, captures: Collection[tuple[int, datetime | None]]) -> set[tuple[int, datetime | None]]:
@@ -78,34 +85,9 @@ JOIN pages USING (url_id, fetched_at)
 """)
 
 
-def _month(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def ensure_partition(connection: Connection, month: datetime) -> None:
-    """`pages_2026_11` for November 2026. The lock keeps two writers from making it at once."""
-    name = f"pages_{month:%Y_%m}"
-    if _exists(connection, name):
-        return
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PARTITION_LOCK})
-    following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
-    connection.execute(
-        text(
-            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF pages "
-            f"FOR VALUES FROM ('{month.isoformat()}') TO ('{following.isoformat()}')"
-        )
-    )
-
-
-def _exists(connection: Connection, name: str) -> bool:
-    return connection.execute(_EXISTS, {"name": name}).scalar_one() is not None
-
-
-_EXISTS = text("SELECT to_regclass(:name)")
-
-
 def latest(connection: Connection, url_id: int) -> bytes | None:
     """The newest stored bytes of a URL."""
-    statement = select(models.Page.html_zstd).where(models.Page.url_id == url_id)
-    packed = connection.execute(statement.order_by(models.Page.fetched_at.desc()).limit(1)).scalar_one_or_none()
-    return None if packed is None else decompress(packed)
+    page = models.Page
+    statement = select(page.html_zstd, page.html_bytes, page.dictionary_id).where(page.url_id == url_id)
+    row = connection.execute(statement.order_by(page.fetched_at.desc()).limit(1)).one_or_none()
+    return None if row is None else dictionaries.unpacked(connection, *row)

@@ -16,7 +16,7 @@ from crawler.items import Article, Block, Candidate, Image, Page, Post
 from crawler.period import Period
 from crawler.store import models
 from crawler.store.articles import COLUMNS, STORED
-from crawler.store.pages import decompress
+from crawler.store.dictionaries import unpacked
 from crawler.urls import url_key
 
 MAX_ID = 2**63 - 1
@@ -109,7 +109,7 @@ def raw_page(connection: Connection, article_id: int) -> Page | None:
         .order_by((models.Page.outcome == "article").desc(), in_time.desc(), models.Page.fetched_at.desc())
     )
     row = connection.execute(statement.limit(1)).mappings().one_or_none()
-    return _page(row) if row else None
+    return _page(connection, row) if row else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +141,7 @@ def pages_in(connection: Connection, wanted: Wanted) -> Iterator[Page]:
     if wanted.articles_only:
         statement = statement.where(page.outcome == "article")
     for row in connection.execution_options(yield_per=STREAMED).execute(statement).mappings():
-        yield _page(row)
+        yield _page(connection, row)
 
 
 def _articles() -> Select[Any]:
@@ -181,7 +181,7 @@ def _with_instant(post: Mapping[str, Any]) -> dict[str, Any]:
     return {**post, "published_at": datetime.fromisoformat(published) if published else None}
 
 
-def _page(row: RowMapping) -> Page:
+def _page(connection: Connection, row: RowMapping) -> Page:
     hints = row["hints"]
     published = hints.get("published_at")
     candidate = Candidate(
@@ -197,7 +197,7 @@ def _page(row: RowMapping) -> Page:
         source=row["source"],
         status=row["status"],
         headers=row["headers"],
-        html=decompress(row["html_zstd"]),
+        html=unpacked(connection, row["html_zstd"], row["html_bytes"], row["dictionary_id"]),
         fetched_at=row["fetched_at"],
         candidate=candidate,
         url_id=row["url_id"],

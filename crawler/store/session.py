@@ -7,34 +7,48 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import DatabaseUnreachable
+from crawler.errors import DatabaseUnreachable, StoreError
 from crawler.items import Candidate, StoredRobots
 from crawler.recheck import Rates
 from crawler.recurrence import Template
 from crawler.sources import Source
-from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, intake, learning, listings, templates
-from crawler.store.engine import Database
+from crawler.store import (
+    archives,
+    cleaning,
+    crawls,
+    dictionaries,
+    frontier,
+    hosts,
+    identity,
+    intake,
+    learning,
+    listings,
+    partitions,
+    templates,
+)
+from crawler.store.engine import Database, keep_schema
 from crawler.store.frontier import Due
 from crawler.store.guard import Guard, Pacer
 from crawler.store.hosts import Pass
 from crawler.store.identity import Hop
 from crawler.store.intake import Added
 from crawler.store.listings import DueListing, Found, Kind, Reading
-from crawler.store.patience import patiently
+from crawler.store.patience import Patience
 from crawler.store.writer import Entry, Stored, Writer
 from crawler.warc import Identity
 
 logger = logging.getLogger(__name__)
 MOST_PROCESSING = 16  # pages; the extraction workers are busy with fewer
 CLEANING_TIME = 60.0  # seconds at a run's end
+TRAINING_TIME = 30.0  # so, for dictionaries of pages; one takes well below a second
 WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
 
@@ -42,19 +56,20 @@ T = TypeVar("T")
 class CrawlStore:
     """Open it once per run. Its coroutines do their work in threads; the reactor never waits for the database.
 
-    `patience`: seconds to wait for a database that is away. `in_flight`: leased URLs by id with their source, until
-    their entry is committed.
+    `patience`: seconds to wait for a database that is away. `keep_months`: see PAGES_KEEP_MONTHS. `in_flight`: leased
+    URLs by id with their source, until their entry is committed.
     """
 
-    def __init__(self, database: Database, patience: float) -> None:
+    def __init__(self, database: Database, patience: float, keep_months: int = 0) -> None:
         self.database = database
-        self.patience = patience
+        self.patience = Patience(patience)
+        self.keep_months = keep_months
         self.crawl_id = 0
         self.sources: list[str] = []
         self.in_flight: dict[int, str] = {}
         self.processing: set[int] = set()  # ids of pages that have come and are not committed yet
         self.changed = asyncio.Event()
-        self.failure: str | None = None  # set when the database did not come back
+        self.failure: DatabaseUnreachable | None = None  # set when the database did not come back
         self._guard: Guard | None = None
         self._pacer: Pacer | None = None
         self._writer: Writer | None = None
@@ -64,9 +79,12 @@ class CrawlStore:
     def open(self, spider: str, sources: Sequence[Source], arguments: dict[str, Any]) -> list[int]:
         """Begin the run; returns the ids of earlier runs that had died and were buried."""
         self.sources = [source.id for source in sources]
+        self.patience = Patience(self.patience.seconds, self.database.place, self.database.mend)
+        self.database.heed = self.patience.heed
         connection = self.database.engine.connect()
         try:
             with connection.begin():
+                keep_schema(connection)
                 buried = crawls.bury_dead(connection)
                 self.crawl_id = crawls.begin(connection, spider, sources, arguments)
         except BaseException:
@@ -74,7 +92,7 @@ class CrawlStore:
             raise
         self._guard = Guard(connection, self.crawl_id)
         self._pacer = Pacer(self.database.engine)
-        self._writer = Writer(self.database.engine, self.crawl_id, self.patience, self._guard.hold)
+        self._writer = Writer(self.database.engine, self.crawl_id, self.patience, self._guard.hold, self.keep_months)
         return buried
 
     # -- frontier -----------------------------------------------------------------------------------------------------
@@ -234,7 +252,7 @@ class CrawlStore:
     async def _in_thread(self, action: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._workers, patiently, action, self.patience, self._closing)
+            return await loop.run_in_executor(self._workers, self.patience.wait_for, action, self._closing)
         except DatabaseUnreachable as error:
             self._fail(error)
             raise
@@ -262,10 +280,9 @@ class CrawlStore:
 
     def _fail(self, error: DatabaseUnreachable) -> None:
         """It did not come back: nobody else waits as long again."""
-        self.failure = str(error)
+        self.failure = self.failure or error
         self._closing.set()
-        if self._writer:
-            self._writer.give_up()
+        self.patience.give_up()
 
     async def wait(self, seconds: float) -> None:
         """Until something was stored or added, at most so long."""
@@ -284,6 +301,7 @@ class CrawlStore:
             self._writer.close()
         if outcome == "finished" and self.failure is None:
             self._apply_templates()
+            self._keep_pages()
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
@@ -305,3 +323,28 @@ class CrawlStore:
                 return
             if changed:
                 logger.info("%s: its template cleaned %d stored articles", source, changed)
+
+    def _keep_pages(self) -> None:
+        """Better dictionaries for what comes, and months that are not kept any more."""
+        engine = self.database.engine
+        kept_from = partitions.kept_from(self.keep_months, datetime.now(UTC))
+        with _told("raw pages"):
+            for source, trial in dictionaries.review_all(engine, self.sources, TRAINING_TIME):
+                if trial.dictionary:
+                    share = trial.after / trial.before
+                    logger.info("%s: a dictionary packs its raw pages into %.2f of what they took", source, share)
+        with _told("raw pages"):
+            for one in partitions.prune(engine, kept_from):
+                if one.outcome == "dropped":
+                    logger.info("raw pages: %s is dropped", one.partition.name)
+                else:
+                    logger.info("raw pages: %s is still read; the next run drops it", one.partition.name)
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What a run leaves undone is told, and done by the next."""
+    try:
+        yield
+    except (StoreError, SQLAlchemyError) as error:
+        logger.warning("%s: %s", what, str(error).splitlines()[0])

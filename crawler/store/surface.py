@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from crawler.store.models import Base
-from crawler.store.search import FOUND, FOUND_COMMENT, FUNCTIONS, SEARCH
+from crawler.store.search import FOUND, FOUND_COMMENT, FUNCTIONS, functions
 from crawler.store.views import VIEWS, View
 
 SCHEMA_COMMENT = (
@@ -39,7 +39,7 @@ def lay(connection: Connection) -> None:
 def _statements() -> Iterator[str]:
     for view in VIEWS:
         yield f"CREATE OR REPLACE VIEW news.{view.name} AS {view.query}"
-    yield SEARCH
+    yield from functions()
     yield GRANTS
     yield f"COMMENT ON SCHEMA news IS {_quoted(SCHEMA_COMMENT)}"
     yield f"COMMENT ON TABLE alembic_version IS {_quoted(VERSION_COMMENT)}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from crawler.store.models import Article, Base, Crawl, Listing, Revision, Source, Url
+from crawler.store.models import Article, Base, Crawl, Listing, Page, Revision, Source, Url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,6 +253,18 @@ VIEWS = (
             *_own("a", Article, "source language published_at search"),
         ),
         origin="FROM articles a",
+    ),
+    View(
+        name="pages",
+        comment="What was fetched, without the bytes: a row for each version (`scrapy pages save` writes the bytes).",
+        columns=(
+            *_own("p", Page, "id"),
+            *_own("u", Url, "article_id source"),
+            *_own("p", Page, "url fetched_at status outcome detail html_bytes"),
+            _made("stored_bytes", "integer", "Its length in bytes as stored, compressed", "octet_length(p.html_zstd)"),
+            *_own("p", Page, "rights crawl_id"),
+        ),
+        origin="FROM pages p LEFT JOIN urls u ON u.id = p.url_id",
     ),
     View(
         name="revision_changes",

@@ -13,15 +13,26 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, text
 
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Article, Candidate
 from crawler.outcomes import OUTCOMES
 from crawler.recurrence import REASON, Witness
-from crawler.store import archives, articles, frontier, identity, learning, models, notices, pages, templates
-from crawler.store.patience import patiently
+from crawler.store import (
+    archives,
+    articles,
+    frontier,
+    identity,
+    learning,
+    notices,
+    pages,
+    partitions,
+    templates,
+)
+from crawler.store.patience import Patience, first_line
 from crawler.text import json_safe
 from crawler.urls import url_key
 
@@ -56,8 +67,10 @@ class Stored:
     error: str | None = None
 
 
-def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry]) -> list[Stored]:
-    """Write entries in the transaction of `connection`."""
+def commit(
+    connection: Connection, crawl_id: int | None, entries: Sequence[Entry], keep_months: int = 0
+) -> list[Stored]:
+    """Write entries in the transaction of `connection`. `keep_months`: see PAGES_KEEP_MONTHS."""
     entries = _placed(connection, entries)
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
     seen = [entries[index].visit.fetched_at for index, _ in wanted]
@@ -65,7 +78,8 @@ def commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry
     fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in CHANGED]
     templates.learn(connection, [lesson(article, one) for one, article in fresh])
     notices.tell(connection, [(one.id, "new" if one.outcome == "new" else "updated") for one, _ in fresh])
-    pages.store(connection, _new_pages(connection, entries), crawl_id)
+    kept_from = partitions.kept_from(keep_months, datetime.now(UTC))
+    pages.store(connection, _new_pages(connection, entries), crawl_id, kept_from)
     visits = [
         replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit
         for index, entry in enumerate(entries)
@@ -153,12 +167,19 @@ def lesson(article: Article, saved: articles.Saved) -> templates.Lesson:
     return templates.Lesson(article_id=saved.id, source=article.source, witness=witness, new=saved.outcome == "new")
 
 
-def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes | None]:
-    statement = select(models.Url.id, models.Url.html_sha256).where(models.Url.id.in_(url_ids))
-    return dict(connection.execute(statement).all())
+def _hashes(connection: Connection, url_ids: Sequence[int]) -> dict[int, bytes]:
+    """Of those URLs that have a page: what went with its month and is still to be had, is stored again."""
+    return dict(connection.execute(_HASHES, {"ids": list(url_ids)}).all())
 
 
-def _is_known(visit: frontier.Visit, known: Mapping[int, bytes | None]) -> bool:
+# A subquery with a LIMIT stays one: a few looks into an index, however many pages there are.
+_HASHES = text("""
+SELECT id, html_sha256 FROM urls WHERE id = ANY(:ids) AND html_sha256 IS NOT NULL
+    AND (SELECT true FROM pages WHERE url_id = urls.id LIMIT 1)
+""")
+
+
+def _is_known(visit: frontier.Visit, known: Mapping[int, bytes]) -> bool:
     return visit.html_sha256 is not None and known.get(visit.url_id) == visit.html_sha256
 
 
@@ -189,13 +210,15 @@ Batch = list[tuple[Entry, "Future[Stored]"]]
 class Writer:
     """The thread. `submit` may be called from any other; `close` writes what waits and ends it.
 
-    `hold` is called before each transaction: it makes sure of the run's lock.
+    `hold` is called before each transaction: it makes sure of the run's lock. `keep_months`: see PAGES_KEEP_MONTHS.
     """
 
-    def __init__(self, engine: Engine, crawl_id: int | None, patience: float, hold: Callable[[], None]) -> None:
+    def __init__(
+        self, engine: Engine, crawl_id: int | None, patience: Patience, hold: Callable[[], None], keep_months: int = 0
+    ) -> None:
         self._engine, self._crawl_id, self._patience, self._hold = engine, crawl_id, patience, hold
+        self._keep_months = keep_months
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[Stored]] | None] = queue.SimpleQueue()
-        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -209,10 +232,6 @@ class Writer:
     def close(self) -> None:
         self._waiting.put(None)
         self._thread.join()
-
-    def give_up(self) -> None:
-        """Stop waiting for a database that is away."""
-        self._stop.set()
 
     def _run(self) -> None:
         open_ = True
@@ -233,7 +252,7 @@ class Writer:
             for _, future in batch:
                 future.set_exception(error)
         except Exception as error:  # whatever it is that cannot be stored: the thread and the other rows live on
-            self._refused(batch, str(getattr(error, "orig", None) or error).strip().partition("\n")[0])
+            self._refused(batch, first_line(error))
         else:
             for (_, future), result in zip(batch, stored, strict=True):
                 future.set_result(result)
@@ -260,7 +279,7 @@ class Writer:
             except DatabaseUnreachable:
                 raise
             except Exception as error:  # as above
-                logger.error("nor is it quarantined: %s", error)
+                logger.error("nor is it quarantined: %s", first_line(error))
             else:
                 return
 
@@ -268,10 +287,10 @@ class Writer:
         def transaction() -> list[Stored]:
             self._hold()
             with self._engine.begin() as connection:
-                return commit(connection, self._crawl_id, entries)
+                return commit(connection, self._crawl_id, entries, self._keep_months)
 
-        return patiently(transaction, self._patience, self._stop)
+        return self._patience.wait_for(transaction)
 
 
 def _address(entry: Entry) -> str:
-    return entry.archived.page.url if entry.archived else f"URL {entry.visit.url_id}"
+    return str(json_safe(entry.archived.page.url)) if entry.archived else f"URL {entry.visit.url_id}"

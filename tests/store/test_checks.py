@@ -33,6 +33,8 @@ BREAKS = {
     "url_leases": "UPDATE urls SET lease_crawl = 1 WHERE state = 'gone'",
     "dead_leases": "UPDATE urls SET state = 'leased', state_before = 'queued', lease_crawl = 1 WHERE state = 'queued'",
     "page_partitions": "ALTER TABLE pages_2026_11 RENAME TO pages_2026_10",
+    "page_dictionaries": "UPDATE pages SET dictionary_id = 999 WHERE id = (SELECT min(id) FROM pages)",
+    "page_bytes": "UPDATE pages SET html_bytes = html_bytes + 1 WHERE id = (SELECT min(id) FROM pages)",
 }
 
 

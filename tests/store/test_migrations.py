@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,15 +16,6 @@ from crawler.store.engine import Database, migrate, migration_config, open_datab
 from crawler.store.models import Base
 from tests.conftest import administer
 from tests.store.rows import AT, a_page, ask, column
-
-ROOT = Path(__file__).parents[2]
-MIGRATE = """
-import sys
-from pathlib import Path
-from crawler.store.engine import open_database
-sys.stdin.readline()
-open_database(sys.argv[1], Path("/nonexistent")).close()
-"""
 
 
 def is_ours(_: object, name: str | None, kind: str, *__: object) -> bool:
@@ -45,19 +34,6 @@ def test_the_second_time_nothing_happens(bare_url: str) -> None:
         before, head = migrate(database.engine)
         assert before is None
         assert migrate(database.engine) == (head, head)
-
-
-def test_processes_that_start_together_migrate_once(bare_url: str) -> None:
-    command = [sys.executable, "-c", MIGRATE, bare_url]
-    pipe = subprocess.PIPE
-    users = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stderr=pipe, text=True) for _ in range(3)]
-    for user in users:
-        assert user.stdin
-        user.stdin.write("go\n")
-        user.stdin.flush()
-    for user in users:
-        assert user.communicate()[1] == ""
-        assert user.returncode == 0
 
 
 def test_a_newer_schema_is_refused(database_url: str, database: Database) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from crawler.items import Article
-from crawler.store import articles, crawls
+from crawler.store import articles, crawls, search
 from crawler.store.engine import Database
 from tests.store.rows import AT, OTHER, SITE, SOURCE, an_article, ask, column
 
@@ -224,3 +224,31 @@ def test_the_index_answers_a_rare_word(database: Database) -> None:
             text("EXPLAIN SELECT article_id FROM news.search_index WHERE search @@ news.search_query('en', 'word77')")
         )
         assert "ix_articles_search" in "\n".join(plan.scalars())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "condition"),
+    [
+        ("", ""),
+        (", source => 'wire'", " AND source = 'wire'"),
+        (", since => :since", " AND published_at >= :since"),
+        (", since => :since, until => :until", " AND published_at >= :since AND published_at < :until"),
+    ],
+)
+def test_windows_leave_nothing_out(database: Database, arguments: str, condition: str) -> None:
+    """Windows of two articles, instants that seven share, articles without one: as if all had been asked."""
+    sources = (SOURCE.id, OTHER.id)
+    made = [
+        an("en", f"N {n}", ("bridge", "tram", "harbour")[n % 3], n, source=sources[n % 2],
+           published_at=AT + timedelta(days=n // 7) if n % 5 else None) for n in range(70)
+    ]  # fmt: skip
+    store(database, *made)
+    with database.engine.begin() as connection:
+        for statement in search.functions(window=2):
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    given_ = {"since": AT + timedelta(days=2), "until": AT + timedelta(days=8)}
+    asked = f"SELECT article_id FROM news.search('tram', most => 70{arguments}) ORDER BY 1"
+    plain = f"SELECT id FROM news.articles WHERE body = 'tram'{condition} ORDER BY 1"
+    assert column(database, asked.replace("wire", OTHER.id), **given_) == column(
+        database, plain.replace("wire", OTHER.id), **given_
+    )

@@ -7,7 +7,7 @@ from crawler.store.models.base import THIS_TRANSACTION, Base
 from crawler.store.models.crawling import Crawl, Source
 from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, Listing, Url, UrlAlias, UrlShape
 from crawler.store.models.hosts import Host, Robots
-from crawler.store.models.raw import Archive, Page
+from crawler.store.models.raw import Archive, Page, PageDictionary
 
 __all__ = [
     "LISTING_KINDS",
@@ -22,6 +22,7 @@ __all__ = [
     "Host",
     "Listing",
     "Page",
+    "PageDictionary",
     "Revision",
     "Robots",
     "Source",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,10 +36,36 @@ class Page(Base):
     rights: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), comment="What robots meta tags, X-Robots-Tag and TDM headers say"
     )
+    # No foreign key: each insert would lock the dictionary's row. None is ever deleted, and `scrapy db check` looks.
+    dictionary_id: Mapped[int | None] = mapped_column(
+        BigInteger, comment="What html_zstd is to be unpacked with: page_dictionaries.id; null: nothing"
+    )
     __table_args__ = (
         Index(None, "url_id", "fetched_at"),
         {"postgresql_partition_by": "RANGE (fetched_at)"},
     )
+
+
+class PageDictionary(Base):
+    """Some pages of a source, as the zstd dictionary of others, or that none pays. The newest of a source is used."""
+
+    __tablename__ = "page_dictionaries"
+    id: Mapped[int] = mapped_column(
+        BigInteger, Identity(always=True), primary_key=True, comment="Number of the dictionary"
+    )
+    source: Mapped[str] = mapped_column(Text, ForeignKey("sources.id"), comment="Whose pages: sources.id")
+    trained_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW, comment="When it was chosen")
+    reviewed_at: Mapped[datetime] = mapped_column(
+        Instant, server_default=NOW, comment="When a better one was last looked for"
+    )
+    content_zstd: Mapped[bytes | None] = mapped_column(
+        LargeBinary, comment="The pages, one after another, zstd-compressed; null: none pays"
+    )
+    content_bytes: Mapped[int] = mapped_column(Integer, comment="Their length in bytes, uncompressed")
+    samples: Mapped[int] = mapped_column(Integer, comment="Pages that it was judged by, which are not in it")
+    bytes_before: Mapped[int] = mapped_column(BigInteger, comment="Bytes of these as they were compressed before")
+    bytes_after: Mapped[int] = mapped_column(BigInteger, comment="Bytes of these with it")
+    __table_args__ = (Index(None, "source", "id"),)
 
 
 class Archive(Base):

@@ -1,0 +1,175 @@
+"""The dictionaries that pages are compressed with: which one is used, and when a source gets another (packing.py).
+
+None is ever deleted or changed: pages refer to it by its number for as long as they are kept. They are few and small: a
+source gets one at most once in REVIEW, and only when it surpasses the one before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, RowMapping, insert, select, text
+
+from crawler.errors import MissingDictionary, StoreError
+from crawler.packing import MOST, Damaged, Dictionary, Trial, pack, trained, unpack
+from crawler.store import models
+
+logger = logging.getLogger(__name__)
+SAMPLES = 12  # pages of a source, from which it gets one: every second is a candidate, the others judge
+REVIEW = timedelta(days=7)
+HELD = 16 << 20  # bytes of the dictionaries in memory; with its table of matches one takes four times that
+TRAINING_LOCK = 7_305_120  # the first key of pg_try_advisory_xact_lock(int, int)
+
+_NEWEST = text("""
+SELECT DISTINCT ON (source) source, id, content_zstd IS NOT NULL AS is_one FROM page_dictionaries
+WHERE source = ANY(:sources) ORDER BY source, id DESC
+""")
+_DUE = text("""
+SELECT id, content_zstd IS NOT NULL AS is_one, reviewed_at > now() - :review AS is_fresh
+FROM page_dictionaries WHERE source = :source ORDER BY id DESC LIMIT 1
+""")
+_REVIEWED = text("UPDATE page_dictionaries SET reviewed_at = now() WHERE id = :id")
+_TRAINING = text("SELECT pg_try_advisory_xact_lock(:lock, :key)")
+# The newest page of each of the newest articles; the greatest pages are no use for others.
+_SAMPLES = text("""
+SELECT page.html_zstd, page.html_bytes, page.dictionary_id FROM (
+    SELECT id FROM articles WHERE source = :source ORDER BY updated_at DESC LIMIT 2 * :most
+) AS article CROSS JOIN LATERAL (
+    SELECT html_zstd, html_bytes, dictionary_id FROM urls JOIN pages ON pages.url_id = urls.id
+    WHERE urls.article_id = article.id ORDER BY pages.fetched_at DESC LIMIT 1
+) AS page
+WHERE page.html_bytes BETWEEN 1 AND :size
+LIMIT :most
+""")
+
+
+class Shelf:
+    """The dictionaries of one database that were used last. They never change, so nothing here grows old."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[int, Dictionary] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, connection: Connection, dictionary_id: int) -> Dictionary:
+        """Raises StoreError when it is missing."""
+        with self._lock:
+            if found := self._held.get(dictionary_id):
+                self._held.move_to_end(dictionary_id)
+                return found
+        found = _read(connection, dictionary_id)
+        with self._lock:
+            self._held[dictionary_id] = found
+            while len(self._held) > 1 and sum(len(one.content) for one in self._held.values()) > HELD:
+                self._held.popitem(last=False)
+        return found
+
+
+_shelves: WeakKeyDictionary[Engine, Shelf] = WeakKeyDictionary()
+
+
+def get(connection: Connection, dictionary_id: int) -> Dictionary:
+    """That dictionary. Raises StoreError when it is missing."""
+    return _shelves.setdefault(connection.engine, Shelf()).get(connection, dictionary_id)
+
+
+def _read(connection: Connection, dictionary_id: int) -> Dictionary:
+    one = models.PageDictionary
+    statement = select(one.content_zstd, one.content_bytes).where(one.id == dictionary_id)
+    row = connection.execute(statement).one_or_none()
+    if row is None or row.content_zstd is None:
+        raise MissingDictionary(f"the dictionary {dictionary_id} of stored pages is missing")
+    try:
+        return Dictionary(unpack(row.content_zstd, row.content_bytes))
+    except Damaged as error:
+        raise StoreError(f"the dictionary {dictionary_id} of stored pages is damaged: {error}") from None
+
+
+def newest(connection: Connection, sources: Iterable[str]) -> dict[str, tuple[int, Dictionary]]:
+    """The dictionary and its number, of each of these sources that has one. A broken one keeps nobody from storing."""
+    rows = connection.execute(_NEWEST, {"sources": sorted(set(sources))}).all()
+    usable = ((row.source, row.id, _usable(connection, row.id)) for row in rows if row.is_one)
+    return {source: (number, dictionary) for source, number, dictionary in usable if dictionary}
+
+
+def _usable(connection: Connection, dictionary_id: int) -> Dictionary | None:
+    try:
+        return get(connection, dictionary_id)
+    except StoreError as error:
+        logger.error("%s; pages are stored without it", error)
+        return None
+
+
+def unpacked(connection: Connection, html_zstd: bytes, html_bytes: int, dictionary_id: int | None) -> bytes:
+    """The bytes of a stored page: the one way to them. Raises StoreError for a page that is damaged."""
+    dictionary = None if dictionary_id is None else get(connection, dictionary_id)
+    try:
+        return unpack(html_zstd, html_bytes, dictionary)
+    except Damaged as error:
+        raise StoreError(f"a stored page is damaged: {error}") from None
+
+
+# -- training --------------------------------------------------------------------------------------------------------
+
+
+def review(engine: Engine, source: str) -> Trial | None:
+    """Look for a better dictionary where that is due. None: it was not, or another process does it.
+
+    A process that is killed meanwhile leaves nothing.
+    """
+    with engine.begin() as connection:
+        key = zlib.crc32(source.encode()) - (1 << 31)
+        if not connection.execute(_TRAINING, {"lock": TRAINING_LOCK, "key": key}).scalar_one():
+            return None
+        last = connection.execute(_DUE, {"source": source, "review": REVIEW}).mappings().one_or_none()
+        if last is not None and last["is_fresh"]:
+            return None
+        pages = _samples(connection, source)
+        if len(pages) < SAMPLES:
+            return None
+        trial = trained(pages, _usable(connection, last["id"]) if last and last["is_one"] else None)
+        _note(connection, source, last, trial, len(pages))
+        return trial
+
+
+def _samples(connection: Connection, source: str) -> list[bytes]:
+    rows = connection.execute(_SAMPLES, {"source": source, "most": SAMPLES, "size": 2 * MOST}).all()
+    found = []
+    for row in rows:
+        with contextlib.suppress(StoreError):  # `scrapy db check` tells of those
+            found.append(unpacked(connection, *row))
+    return found
+
+
+def _note(connection: Connection, source: str, last: RowMapping | None, trial: Trial, samples: int) -> None:
+    """The one that is in use stays when none surpasses it."""
+    if trial.dictionary is None and last is not None:
+        connection.execute(_REVIEWED, {"id": last["id"]})
+        return
+    content = trial.dictionary.content if trial.dictionary else None
+    values = {
+        "source": source,
+        "content_zstd": None if content is None else pack(content),
+        "content_bytes": len(content or b""),
+        "samples": samples // 2,
+        "bytes_before": trial.before,
+        "bytes_after": trial.after,
+    }
+    connection.execute(insert(models.PageDictionary).values(values))
+
+
+def review_all(engine: Engine, sources: Iterable[str], seconds: float) -> Iterator[tuple[str, Trial]]:
+    """`review` of these, until the time is up; the rest is left to the next run."""
+    end = time.monotonic() + seconds
+    for source in sources:
+        if time.monotonic() > end:
+            return
+        if trial := review(engine, source):
+            yield source, trial
