@@ -209,6 +209,7 @@ def test_an_edited_article_gets_one_revision(story: Story) -> None:
     assert row["body"].endswith(ADDED)
     assert row["revision"] == 2
     (revision,) = story.bench.rows("SELECT * FROM revisions")
-    assert (revision["article_id"], revision["revision"], revision["changed"]) == (row["id"], 1, ["body"])
+    assert (revision["article_id"], revision["revision"]) == (row["id"], 1)
+    assert (revision["changed"], revision["cause"]) == (["body", "correction"], "publisher")
     assert revision["body"] == story.written[EDITED].body
     assert sum(story.after_edit.requests[path_of(article)] for article in story.written.values()) == 1

@@ -110,10 +110,7 @@ class Command(QuietCommand):
                 raise StoreError(f"the article could not be read: {str(error).splitlines()[0]}") from None
 
     def read_back(self, connection: Connection, target: str, opts: argparse.Namespace) -> Inspection:
-        found = reading.article(connection, int(target)) if is_id(target) else reading.article_at(connection, target)
-        if found is None:
-            what = f"with the id {target}" if is_id(target) else f"from {target}"
-            raise CrawlerError(f"there is no stored article {what}")
+        found = reading.find(connection, target)
         raw = reading.raw_page(connection, found.id)
         source = self.source_of_article(found.article, opts.source)
         today = again(raw, source, templates.learned(connection, found.article.source)) if opts.again else None

@@ -21,7 +21,7 @@ from crawler.store.session import CrawlStore
 from crawler.store.writer import Entry, Stored
 
 WALLS = frozenset(("bot_challenge", "consent_wall"))
-COUNTED = {"new": "stored", "updated": "updated", "unchanged": "unchanged", "older": "unchanged"}
+COUNTED = {"new": "stored", "updated": "updated", "reread": "updated", "unchanged": "unchanged", "older": "unchanged"}
 
 
 class StorePipeline:

@@ -2,6 +2,10 @@
 
 An article's identity is the key of its canonical URL (`urls.url_key`). Publishers err: where a page names another one
 as canonical whose text it does not share, the two are two articles, and the page is filed under its own address.
+
+What makes another version is decided by `editions`. Where nothing but noise sets two texts apart, the stored one stays
+with its blocks: body, blocks and search go on to agree, and what changes little by little is held against what it was.
+A page that shows only the beginning of what is stored leaves it whole; `evidence` says that it was seen so.
 """
 
 from __future__ import annotations
@@ -9,21 +13,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from crawler.editions import FIELDS, Cause, Comparison, Edition, compare
 from crawler.items import Article
 from crawler.recurrence import REASON
 from crawler.store import models
 from crawler.text import key as text_key
 from crawler.urls import url_key
 
-Outcome = Literal["new", "updated", "unchanged", "older"]
+# `reread`: the page is what it was, and our rules see it otherwise now; there is a revision, which is no edit.
+Outcome = Literal["new", "updated", "reread", "unchanged", "older"]
 
-# What a reader would call another version. Anything else (the ledger, the evidence) is refreshed without a revision.
-CONTENT = ("headline", "body", "authors", "published_at", "is_accessible_for_free")
+CONTENT: Final = FIELDS  # what can make a revision; anything else (the ledger, the evidence) is refreshed without one
+COMPARED = frozenset(("headline", "body", "blocks", "authors", "published_at", "access", "is_accessible_for_free"))
+TEXT = ("body", "blocks", "posts", "word_count", "confidence")
+SEEN_WHOLE = ("access", "page_type", "page_type_confidence", "seen_at")  # what else belongs to the text
 COLUMNS = [
     "source",
     "url",
@@ -65,12 +73,18 @@ class Saved(NamedTuple):
 
 
 def save(
-    connection: Connection, articles: Sequence[Article], seen: Sequence[datetime | None] | None = None
+    connection: Connection,
+    articles: Sequence[Article],
+    seen: Sequence[datetime | None] | None = None,
+    cause: Cause = "publisher",
 ) -> list[Saved]:
     """Store articles by key and return (id, outcome) of each, in order. Saving one twice changes nothing.
 
     `seen`: when each was fetched; what is older than the stored version changes nothing (`older`). None: just now. Two
     of one batch that share a key are saved one after the other, as they would be in two batches.
+
+    `cause`: `rules` when these are the stored pages, read again. Then whatever differs counts, all of it is ours, and
+    the articles stay as old as they are.
     """
     now, captured = datetime.now(UTC), dict(enumerate(seen or ()))
     rows = {index: {**row_of(article), "seen_at": captured.get(index) or now} for index, article in enumerate(articles)}
@@ -80,16 +94,20 @@ def save(
         for index, row in rows.items():
             if index not in saved:
                 first.setdefault(row["key"], index)
-        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()}, captured)
+        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()}, captured, cause)
     return [saved[index] for index in range(len(articles))]
 
 
 def _save_distinct(
-    connection: Connection, rows: Mapping[int, dict[str, Any]], captured: Mapping[int, datetime | None]
+    connection: Connection,
+    rows: Mapping[int, dict[str, Any]],
+    captured: Mapping[int, datetime | None],
+    cause: Cause,
 ) -> dict[int, Saved]:
     """What is refused the key that it claims is left out with a key of its own, and the caller comes back to it."""
     stored = _stored(connection, [row["key"] for row in rows.values()])
-    known = _known_until(connection, stored.values()) if any(captured.get(index) for index in rows) else {}
+    aged = cause == "publisher" and any(captured.get(index) for index in rows)
+    known = _known_until(connection, stored.values()) if aged else {}
     fresh: dict[int, dict[str, Any]] = {}
     saved: dict[int, Saved] = {}
     for index, row in rows.items():
@@ -97,13 +115,13 @@ def _save_distinct(
         if old is None:
             fresh[index] = row
         elif not _is_another(row, old):
-            if captured.get(index) and row["seen_at"] < known[old["id"]]:
+            if aged and captured.get(index) and row["seen_at"] < known[old["id"]]:
                 saved[index] = Saved(old["id"], "older", old["key"])
             else:
-                saved[index] = _update(connection, old, row)
+                saved[index] = _update(connection, old, row, cause)
         elif _is_own(row, row["key"]):
             if not _moved(connection, old):
-                saved[index] = _update(connection, old, row)
+                saved[index] = _update(connection, old, row, cause)
         else:
             row |= {"key": url_key(row["url"]), "canonical_url": row["url"]}
             row["evidence"] = {**row["evidence"], "canonical_url": REFUSED}
@@ -176,7 +194,7 @@ def _insert(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[
     return {by_key[key]: Saved(article_id, "new", key) for article_id, key in connection.execute(statement, in_order)}
 
 
-def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
+def _update(connection: Connection, old: Row, new: dict[str, Any], cause: Cause) -> Saved:
     if _is_own(old, old["key"]) and not _is_own(new, old["key"]):
         return Saved(old["id"], "unchanged", old["key"])  # a print version, page 2: the canonical page itself is held
     if not _is_own(new, old["key"]):  # through another of its addresses: the first stays, so that nothing flips
@@ -184,18 +202,43 @@ def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
     elif _is_own(old, old["key"]):
         new = {**new, "url": old["url"]}
     new = {**new, "source": old["source"]}
-    if _differ_by_template(new, old):  # which is no publisher's doing; cleaning.py sees to it
-        new |= {name: old[name] for name in ("body", "blocks", "word_count")}
-    differing = [name for name in new if new[name] != old[name]]
+    if cause == "rules":
+        new["seen_at"] = old["seen_at"]
+    found, differing = Comparison(), _differing(new, old)
+    if not COMPARED.isdisjoint(differing):
+        found = compare(Edition.of(old), Edition.of(new), ours=cause == "rules")
+        if held := _held(old, new, found):
+            new |= held
+            differing = _differing(new, old)
     if not differing or differing == ["seen_at"]:
         return Saved(old["id"], "unchanged", old["key"])
-    changed = [name for name in differing if name in CONTENT]
     values: dict[str, Any] = {name: new[name] for name in differing}
-    if changed:
-        connection.execute(insert(models.Revision).values(revision_of(old, changed)))
+    if found.changed:
+        connection.execute(insert(models.Revision).values(revision_of(old, found)))
         values |= {"revision": old["revision"] + 1, "updated_at": func.now()}
     connection.execute(update(models.Article).where(models.Article.id == old["id"]).values(values))
-    return Saved(old["id"], "updated" if changed else "unchanged", old["key"])
+    return Saved(old["id"], _outcome(found, cause), old["key"])
+
+
+def _differing(new: Row, old: Row) -> list[str]:
+    return [name for name in new if new[name] != old[name]]
+
+
+def _held(old: Row, new: Row, found: Comparison) -> dict[str, Any]:
+    """What of the stored version stays, whatever the new one has."""
+    if not found.text_stays:
+        return {}
+    if not found.cut:
+        return {name: old[name] for name in TEXT}
+    of_text = {name: old["evidence"][name] for name in ("body", "page_type") if name in old["evidence"]}
+    evidence = {**new["evidence"], **of_text, "access": found.cut}
+    return {name: old[name] for name in (*TEXT, *SEEN_WHOLE)} | {"evidence": evidence}
+
+
+def _outcome(found: Comparison, cause: Cause) -> Outcome:
+    if not found.changed:
+        return "unchanged"
+    return "updated" if found.cause == cause else "reread"
 
 
 def row_of(article: Article) -> dict[str, Any]:
@@ -215,12 +258,6 @@ def kept_of(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
     return [block["text"] for block in blocks if block["kept"] or block.get("reason") == REASON]
 
 
-def _differ_by_template(new: Row, old: Row) -> bool:
-    """Whether one body lacks only what its source had taught by then, or had not."""
-    differing = new["body"] != old["body"] and new["blocks"] != old["blocks"]
-    return differing and kept_of(new["blocks"]) == kept_of(old["blocks"])
-
-
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """What jsonb takes: instants as ISO 8601."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
@@ -230,7 +267,7 @@ def _sparse(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def revision_of(old: Row, changed: list[str]) -> dict[str, Any]:
+def revision_of(old: Row, found: Comparison) -> dict[str, Any]:
     """The row that keeps a version which is about to be replaced."""
     content = {name: old[name] for name in COLUMNS if name not in ("headline", "body")}
     return {
@@ -239,6 +276,8 @@ def revision_of(old: Row, changed: list[str]) -> dict[str, Any]:
         "headline": old["headline"],
         "body": old["body"],
         "content": _plain(content),
-        "changed": changed,
+        "changed": list(found.changed),
+        "cause": found.cause,
+        "diff": [change.plain() for change in found.changes],
         "stored_at": old["updated_at"],
     }

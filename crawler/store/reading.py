@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, or_, select
+from sqlalchemy import Connection, RowMapping, Select, func, or_, select
 
+from crawler.editions import Change, paragraphs_of
+from crawler.errors import CrawlerError
 from crawler.items import Article, Block, Candidate, Image, Page, Post
 from crawler.period import Period
 from crawler.store import models
@@ -18,7 +21,7 @@ from crawler.urls import url_key
 
 MAX_ID = 2**63 - 1
 STREAMED = 20  # rows of a server-side cursor at a time: a page may have 10 MB
-T = TypeVar("T", Block, Image, Post)
+T = TypeVar("T", Block, Image, Post, Change)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,13 +51,62 @@ def article_at(connection: Connection, url: str) -> StoredArticle | None:
     return _first(connection, _articles().where(own).order_by(models.Article.id))
 
 
+def find(connection: Connection, target: str) -> StoredArticle:
+    """The article of an id or of an address, as people type it. Raises CrawlerError."""
+    by_id = target.isascii() and target.isdigit()
+    found = article(connection, int(target)) if by_id else article_at(connection, target)
+    if found is None:
+        raise CrawlerError(f"there is no stored article {f'with the id {target}' if by_id else f'from {target}'}")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredEdit:
+    """How a version became the next one: the paragraphs of both, and what `revisions` has of it."""
+
+    revision: int  # of the version before
+    stored_at: datetime
+    replaced_at: datetime
+    cause: str
+    changed: tuple[str, ...]
+    changes: tuple[Change, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def edits(connection: Connection, stored: StoredArticle) -> list[StoredEdit]:
+    """All edits of an article, the oldest first."""
+    revision = models.Revision
+    statement = select(revision.__table__).where(revision.article_id == stored.id, revision.revision < stored.revision)
+    rows = connection.execute(statement.order_by(revision.revision)).mappings().all()
+    texts = [*(row["body"] for row in rows), stored.article.body]
+    return [
+        StoredEdit(
+            revision=row["revision"],
+            stored_at=row["stored_at"],
+            replaced_at=row["replaced_at"],
+            cause=row["cause"],
+            changed=tuple(row["changed"]),
+            changes=tuple(_made(Change, change) for change in row["diff"]),
+            before=paragraphs_of(before),
+            after=paragraphs_of(after),
+        )
+        for row, (before, after) in zip(rows, pairwise(texts), strict=True)
+    ]
+
+
 def raw_page(connection: Connection, article_id: int) -> Page | None:
-    """The newest stored page that gave the article, with what its feed had said of it."""
+    """The stored page that the article is made of, with what its feed had said of it.
+
+    That is the newest one of those that were fetched when it was seen as it stands: a later one may have been cut off.
+    """
+    in_time = func.coalesce(models.Page.fetched_at <= models.Article.seen_at, True)
     statement = (
         select(models.Page.__table__, models.Url.source, models.Url.found_in, models.Url.hints)
         .join(models.Url, models.Url.id == models.Page.url_id)
+        .join(models.Article, models.Article.id == models.Url.article_id)
         .where(models.Url.article_id == article_id)
-        .order_by((models.Page.outcome == "article").desc(), models.Page.fetched_at.desc())
+        .order_by((models.Page.outcome == "article").desc(), in_time.desc(), models.Page.fetched_at.desc())
     )
     row = connection.execute(statement.limit(1)).mappings().one_or_none()
     return _page(connection, row) if row else None

@@ -120,7 +120,7 @@ VIEWS = (
                 Article.__table__.c.published_at.comment or "",
                 "(r.content ->> 'published_at')::timestamptz",
             ),
-            *_own("r", Revision, "changed stored_at replaced_at"),
+            *_own("r", Revision, "changed stored_at replaced_at cause"),
         ),
         origin="FROM revisions r JOIN articles a ON a.id = r.article_id",
     ),
@@ -265,5 +265,47 @@ VIEWS = (
             *_own("p", Page, "rights crawl_id"),
         ),
         origin="FROM pages p LEFT JOIN urls u ON u.id = p.url_id",
+    ),
+    View(
+        name="revision_changes",
+        comment="What edits changed, before and after: a row a headline, a date, a paragraph, …",
+        columns=(
+            *_own("r", Revision, "article_id"),
+            _made("revision", "integer", "Number of the version before; the one after is the next", "r.revision"),
+            *_own("a", Article, "source url"),
+            _made("changed_at", "timestamp with time zone", "When the version after was stored", "r.replaced_at"),
+            _made(
+                "field",
+                "text",
+                "headline, body, correction (a note of the newspaper that is new; one in the text is a row of the body "
+                "too), authors, published_at, access or is_accessible_for_free",
+                "d.change ->> 'field'",
+            ),
+            _made(
+                "change",
+                "text",
+                "changed, or of paragraphs also added, removed and moved (word by word)",
+                "d.change ->> 'change'",
+            ),
+            _made(
+                "position",
+                "integer",
+                "Which paragraph of the body after, from 1; a removed one: of the body before; null: no paragraph",
+                "1 + coalesce((d.change ->> 'to')::integer, (d.change ->> 'at')::integer)",
+            ),
+            _made("before", "text", "The value or paragraph before; null: there was none", "d.change ->> 'before'"),
+            _made("after", "text", "The value or paragraph after; null: there is none", "d.change ->> 'after'"),
+            _made(
+                "cause",
+                "text",
+                "publisher; rules: the page had it before too, and our rules keep it now or no longer; "
+                "noise: a counter, a teaser, a block of the source's template",
+                "d.change ->> 'cause'",
+            ),
+            _made("number", "bigint", "Order of the rows of one revision, from 1: as one reads", "d.number"),
+            *_own("a", Article, "headline language"),
+        ),
+        origin="FROM revisions r JOIN articles a ON a.id = r.article_id, "
+        "jsonb_array_elements(r.diff) WITH ORDINALITY AS d(change, number)",
     ),
 )

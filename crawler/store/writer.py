@@ -39,6 +39,7 @@ from crawler.urls import url_key
 logger = logging.getLogger(__name__)
 MAX_BATCH = 100
 FETCHED_WEIGHT = 3  # a fetched page tells more of its address's shape than a feed that names it
+CHANGED = frozenset(("new", "updated", "reread"))  # outcomes of an article's storing that leave another text
 NO_ARTICLES = frozenset(("listing", "not_an_article", "no_headline"))  # outcomes that tell what an address is for
 
 
@@ -74,9 +75,9 @@ def commit(
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
     seen = [entries[index].visit.fetched_at for index, _ in wanted]
     saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted], seen), strict=True))
-    fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in ("new", "updated")]
+    fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in CHANGED]
     templates.learn(connection, [lesson(article, one) for one, article in fresh])
-    notices.tell(connection, [(one.id, one.outcome) for one, _ in fresh])
+    notices.tell(connection, [(one.id, "new" if one.outcome == "new" else "updated") for one, _ in fresh])
     kept_from = partitions.kept_from(keep_months, datetime.now(UTC))
     pages.store(connection, _new_pages(connection, entries), crawl_id, kept_from)
     visits = [
@@ -142,7 +143,10 @@ def aliases_of(entry: Entry, key: str) -> list[identity.Alias]:
 
 
 def looks_of(entries: Sequence[Entry], saved: Mapping[int, articles.Saved]) -> Iterator[learning.Looked]:
-    """Which entries were looks at pages that are held, and whether an article was edited; a failure tells nothing."""
+    """Which entries were looks at pages that are held, and whether an article was edited; a failure tells nothing.
+
+    Neither noise is an edit nor what our own rules changed.
+    """
     for index, entry in enumerate(entries):
         visit = entry.visit
         if visit.looked is not None and OUTCOMES[visit.outcome].state in ("fetched", "unchanged"):

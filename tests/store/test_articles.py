@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
+from crawler.editions import Edition, compare
 from crawler.items import Article, Block
 from crawler.store import articles, crawls
-from crawler.store.articles import CONTENT, Saved
+from crawler.store.articles import Saved
 from crawler.store.engine import Database
 from tests.store.rows import AT, OTHER, SITE, SOURCE, an_article, ask, column
 
@@ -148,6 +149,10 @@ VERSIONS: st.SearchStrategy[dict[str, Any]] = st.builds(
 )
 
 
+def edition(article: Article) -> Edition:
+    return Edition.of(articles.row_of(article))
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(versions=st.lists(VERSIONS, min_size=1, max_size=6), in_one_batch=st.booleans())
 def test_the_last_version_is_current_and_every_change_is_kept(
@@ -156,17 +161,15 @@ def test_the_last_version_is_current_and_every_change_is_kept(
     given_ = [an_article(**version) for version in versions]
     for batch in [given_] if in_one_batch else [[one] for one in given_]:
         save(database, *batch)
-    changes = [
-        (old, [name for name in CONTENT if getattr(old, name) != getattr(new, name)]) for old, new in pairwise(given_)
-    ]
-    expected = [(old.headline, old.body, set(changed)) for old, changed in changes if changed]
+    changes = [(old, compare(edition(old), edition(new)).changed) for old, new in pairwise(given_)]
+    expected = [(old.headline, old.body, changed) for old, changed in changes if changed]
     with database.engine.begin() as connection:
         row = connection.execute(text("SELECT * FROM articles")).mappings().one()
         kept = connection.execute(text("SELECT headline, body, changed FROM revisions ORDER BY revision")).all()
         connection.execute(text("TRUNCATE articles CASCADE"))
     last = articles.row_of(given_[-1])
     assert {name: row[name] for name in last} == last
-    assert [(headline, body, set(changed)) for headline, body, changed in kept] == expected
+    assert [(headline, body, tuple(changed)) for headline, body, changed in kept] == expected
     assert row["revision"] == len(expected) + 1
 
 

@@ -26,6 +26,7 @@ from crawler.store.models.base import NOW, THIS_TRANSACTION, Base, Instant, one_
 
 DAY = "(coalesce(published_at, stored_at) AT TIME ZONE 'UTC')::date"
 BLOCK_STATES = ("seen", "learned", "forgiven")
+CAUSES = ("publisher", "rules")
 
 
 class Article(Base):
@@ -126,12 +127,31 @@ class Revision(Base):
     headline: Mapped[str | None] = mapped_column(Text, comment="Headline")
     body: Mapped[str] = mapped_column(Text, comment="The text")
     content: Mapped[dict[str, Any]] = mapped_column(JSONB, comment="Its other fields, as in articles")
-    changed: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="Fields that the next version changed")
+    changed: Mapped[list[str]] = mapped_column(
+        ARRAY(Text),
+        comment="What the next version changed: headline, body, correction (a note is new), authors, published_at, "
+        "access, is_accessible_for_free",
+    )
     stored_at: Mapped[datetime] = mapped_column(Instant, comment="When this version was stored")
     replaced_at: Mapped[datetime] = mapped_column(
         Instant, server_default=NOW, comment="When the next version was stored"
     )
-    __table_args__ = (Index(None, "article_id", "revision", unique=True),)
+    cause: Mapped[str] = mapped_column(
+        Text,
+        server_default="publisher",
+        comment="Who changed it: publisher, or rules when our own make something else of the same page",
+    )
+    diff: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB,
+        server_default=text("'[]'"),
+        comment="Its differences to the next version: a list of objects with field, change, cause, before, after, and "
+        "of paragraphs their places at and to, from 0 (see news.revision_changes)",
+    )
+    __table_args__ = (
+        CheckConstraint(one_of("cause", CAUSES), name="cause"),
+        Index(None, "article_id", "revision", unique=True),
+        Index(None, "replaced_at"),
+    )
 
 
 class BoilerplateBlock(Base):
