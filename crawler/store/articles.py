@@ -21,6 +21,7 @@ from crawler.text import key as text_key
 from crawler.urls import url_key
 
 Outcome = Literal["new", "updated", "unchanged", "older"]
+Cause = Literal["publisher", "rules"]  # who changed an article: its publisher, or we who read its page anew
 
 # What a reader would call another version. Anything else (the ledger, the evidence) is refreshed without a revision.
 CONTENT = ("headline", "body", "authors", "published_at", "is_accessible_for_free")
@@ -50,6 +51,7 @@ COLUMNS = [
     "blocks",
     "evidence",
 ]
+IDENTITY = ("source", "url", "canonical_url", "key")
 STORED = tuple(column for column in models.Article.__table__.columns if column.computed is None)
 MIN_SHARED = 8  # words of a line that two versions of one article share
 REFUSED = "refused:another-article"
@@ -65,7 +67,10 @@ class Saved(NamedTuple):
 
 
 def save(
-    connection: Connection, articles: Sequence[Article], seen: Sequence[datetime | None] | None = None
+    connection: Connection,
+    articles: Sequence[Article],
+    seen: Sequence[datetime | None] | None = None,
+    cause: Cause = "publisher",
 ) -> list[Saved]:
     """Store articles by key and return (id, outcome) of each, in order. Saving one twice changes nothing.
 
@@ -80,12 +85,12 @@ def save(
         for index, row in rows.items():
             if index not in saved:
                 first.setdefault(row["key"], index)
-        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()}, captured)
+        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()}, captured, cause)
     return [saved[index] for index in range(len(articles))]
 
 
 def _save_distinct(
-    connection: Connection, rows: Mapping[int, dict[str, Any]], captured: Mapping[int, datetime | None]
+    connection: Connection, rows: Mapping[int, dict[str, Any]], captured: Mapping[int, datetime | None], cause: Cause
 ) -> dict[int, Saved]:
     """What is refused the key that it claims is left out with a key of its own, and the caller comes back to it."""
     stored = _stored(connection, [row["key"] for row in rows.values()])
@@ -100,10 +105,10 @@ def _save_distinct(
             if captured.get(index) and row["seen_at"] < known[old["id"]]:
                 saved[index] = Saved(old["id"], "older", old["key"])
             else:
-                saved[index] = _update(connection, old, row)
+                saved[index] = _update(connection, old, row, cause)
         elif _is_own(row, row["key"]):
             if not _moved(connection, old):
-                saved[index] = _update(connection, old, row)
+                saved[index] = _update(connection, old, row, cause)
         else:
             row |= {"key": url_key(row["url"]), "canonical_url": row["url"]}
             row["evidence"] = {**row["evidence"], "canonical_url": REFUSED}
@@ -176,7 +181,7 @@ def _insert(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[
     return {by_key[key]: Saved(article_id, "new", key) for article_id, key in connection.execute(statement, in_order)}
 
 
-def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
+def _update(connection: Connection, old: Row, new: dict[str, Any], cause: Cause) -> Saved:
     if _is_own(old, old["key"]) and not _is_own(new, old["key"]):
         return Saved(old["id"], "unchanged", old["key"])  # a print version, page 2: the canonical page itself is held
     if not _is_own(new, old["key"]):  # through another of its addresses: the first stays, so that nothing flips
@@ -189,13 +194,33 @@ def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
     differing = [name for name in new if new[name] != old[name]]
     if not differing or differing == ["seen_at"]:
         return Saved(old["id"], "unchanged", old["key"])
-    changed = [name for name in differing if name in CONTENT]
-    values: dict[str, Any] = {name: new[name] for name in differing}
+    return Saved(old["id"], renew(connection, old, {name: new[name] for name in differing}, cause), old["key"])
+
+
+def renew(connection: Connection, old: Row, values: Mapping[str, Any], cause: Cause) -> Outcome:
+    """Change these columns of a stored article; the version that was is kept if a reader would call this another."""
+    changed = [name for name in values if name in CONTENT]
+    new: dict[str, Any] = dict(values)
     if changed:
-        connection.execute(insert(models.Revision).values(revision_of(old, changed)))
-        values |= {"revision": old["revision"] + 1, "updated_at": func.now()}
-    connection.execute(update(models.Article).where(models.Article.id == old["id"]).values(values))
-    return Saved(old["id"], "updated" if changed else "unchanged", old["key"])
+        connection.execute(insert(models.Revision).values(revision_of(old, changed, cause)))
+        new |= {"revision": old["revision"] + 1, "updated_at": func.now()}
+    connection.execute(update(models.Article).where(models.Article.id == old["id"]).values(new))
+    return "updated" if changed else "unchanged"
+
+
+def renewed(old: Row, new: Row) -> dict[str, Any]:
+    """The columns of a stored article that differ in what is made of its own page now (see `row_of`).
+
+    It stays the article that it is, whatever address the page is found to name.
+    """
+    evidence = dict(new["evidence"])
+    if any(new[name] != old[name] for name in IDENTITY):
+        evidence.pop("canonical_url", None)
+        evidence |= {name: told for name, told in old["evidence"].items() if name == "canonical_url"}
+    now = {**new, **{name: old[name] for name in IDENTITY}, "evidence": evidence}
+    if _differ_by_template(now, old):
+        now |= {name: old[name] for name in ("body", "blocks", "word_count")}
+    return {name: now[name] for name in now if now[name] != old[name]}
 
 
 def row_of(article: Article) -> dict[str, Any]:
@@ -230,8 +255,9 @@ def _sparse(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def revision_of(old: Row, changed: list[str]) -> dict[str, Any]:
+def revision_of(old: Row, changed: list[str], cause: Cause) -> dict[str, Any]:
     """The row that keeps a version which is about to be replaced."""
+    by = {"cause": cause} if "cause" in models.Revision.__table__.columns else {}
     content = {name: old[name] for name in COLUMNS if name not in ("headline", "body")}
     return {
         "article_id": old["id"],
@@ -241,4 +267,5 @@ def revision_of(old: Row, changed: list[str]) -> dict[str, Any]:
         "content": _plain(content),
         "changed": changed,
         "stored_at": old["updated_at"],
+        **by,
     }

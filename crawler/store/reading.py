@@ -49,14 +49,47 @@ def article_at(connection: Connection, url: str) -> StoredArticle | None:
 
 
 def raw_page(connection: Connection, article_id: int) -> Page | None:
-    """The newest stored page that gave the article, with what its feed had said of it."""
+    """The stored page that the article is made of, with what its feed had said of it."""
+    key = connection.execute(select(models.Article.key).where(models.Article.id == article_id)).scalar_one()
+    held = pages_of(connection, {article_id: key}).get(article_id)
+    return page(connection, held) if held else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A stored page, without its bytes."""
+
+    id: int
+    fetched_at: datetime
+    url_id: int
+
+
+def pages_of(connection: Connection, articles: Mapping[int, str]) -> dict[int, Held]:
+    """The stored page that each of these articles (id -> key) is made of: its own newest one, else the newest."""
+    page, url = models.Page, models.Url
+    statement = (
+        select(url.article_id, page.id, page.fetched_at, page.url_id, page.url, page.outcome)
+        .join(url, url.id == page.url_id)
+        .where(url.article_id.in_(articles), page.status < 400)
+        .order_by(page.fetched_at, page.id)
+    )
+    best: dict[int, tuple[tuple[bool, bool], Held]] = {}
+    for row in connection.execute(statement).mappings():
+        article_id = row["article_id"]
+        rank = (row["outcome"] == "article", url_key(row["url"]) == articles[article_id])
+        if article_id not in best or rank >= best[article_id][0]:
+            best[article_id] = rank, Held(id=row["id"], fetched_at=row["fetched_at"], url_id=row["url_id"])
+    return {article_id: held for article_id, (_, held) in best.items()}
+
+
+def page(connection: Connection, held: Held) -> Page | None:
+    """With its bytes; None when it was dropped meanwhile."""
     statement = (
         select(models.Page.__table__, models.Url.source, models.Url.found_in, models.Url.hints)
         .join(models.Url, models.Url.id == models.Page.url_id)
-        .where(models.Url.article_id == article_id)
-        .order_by((models.Page.outcome == "article").desc(), models.Page.fetched_at.desc())
+        .where(models.Page.fetched_at == held.fetched_at, models.Page.id == held.id)
     )
-    row = connection.execute(statement.limit(1)).mappings().one_or_none()
+    row = connection.execute(statement).mappings().one_or_none()
     return _page(row) if row else None
 
 
@@ -102,14 +135,15 @@ def _first(connection: Connection, statement: Select[Any]) -> StoredArticle | No
         return None
     return StoredArticle(
         id=row["id"],
-        article=_article(row),
+        article=made_of(row),
         revision=row["revision"],
         stored_at=row["stored_at"],
         updated_at=row["updated_at"],
     )
 
 
-def _article(row: RowMapping) -> Article:
+def made_of(row: Mapping[Any, Any]) -> Article:
+    """The article that a row's columns say."""
     values = {name: row[name] for name in COLUMNS}
     values["authors"], values["tags"] = tuple(row["authors"]), tuple(row["tags"])
     values["images"] = tuple(_made(Image, image) for image in row["images"])
