@@ -20,7 +20,7 @@ SIGNS = {"lost": "-", "gained": "+"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What a run has found. `rejected`: by source, articles that stay although they would be none any more, some of them."""
+    """What a run has found. `rejected`: by source, some articles that stay although they would be none any more."""
 
     run: int
     asked: Mapping[str, Any]
