@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from crawler.text import count_words
-from tests.runs import Bench, Outcome, cloned
+from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
 
 HERALD = "example_herald"
@@ -33,6 +33,30 @@ UNMAKE = """
 WITH gone AS (UPDATE urls SET article_id = NULL, reason = 'no_body', published_at = NULL WHERE article_id = %(id)s
               RETURNING id), told AS (UPDATE pages SET outcome = 'no_body' FROM gone WHERE url_id = gone.id)
 DELETE FROM boilerplate_blocks WHERE source = 'example_herald'
+"""
+
+# Articles with a headline that an earlier version of the rules had found, each with its page.
+COPIES = """
+WITH given AS MATERIALIZED (SELECT articles.*, urls.id AS url_id FROM articles JOIN urls ON article_id = articles.id
+                            WHERE articles.id = %(id)s),
+numbers AS (SELECT generate_series(1, 250) AS n),
+made AS (
+    INSERT INTO articles (source, url, canonical_url, key, headline, body, authors, published_at, published_raw,
+        published_zone_assumed, modified_at, modified_raw, language, section, tags, description, images,
+        is_accessible_for_free, page_type, page_type_confidence, access, confidence, posts, blocks, evidence,
+        word_count)
+    SELECT source, url || '/' || n, canonical_url || '/' || n, key || '/' || n, 'An earlier headline', body, authors,
+        published_at, published_raw, published_zone_assumed, modified_at, modified_raw, language, section, tags,
+        description, images, is_accessible_for_free, page_type, page_type_confidence, access, confidence, posts, blocks,
+        evidence, word_count
+    FROM given, numbers RETURNING id, key, url, source
+), waiting AS (
+    INSERT INTO urls (key, url, source, found_in, state, reason, not_before, article_id)
+    SELECT key, url, source, 'feed', 'fetched', 'article', NULL, id FROM made RETURNING id
+)
+INSERT INTO pages (fetched_at, url_id, url, status, headers, html_zstd, html_bytes, outcome)
+SELECT pages.fetched_at, waiting.id, pages.url, status, headers, html_zstd, html_bytes, outcome
+FROM pages JOIN given USING (url_id), waiting
 """
 
 
@@ -177,3 +201,57 @@ def test_the_second_time_nothing_would_change(story: Story) -> None:
     outcome = story.reextract("--source", HERALD)
     assert (outcome.status, outcome.lines) == (0, ["nothing would change"])
     assert story.bench.value("SELECT count(*) FROM reextracted") == 0
+
+
+def test_killed_while_it_looks_and_while_it_applies_it_goes_on(story: Story) -> None:
+    """As if nothing had happened: no page is counted twice, no change lost, none made twice."""
+    bench, options = story.bench, ("--source", HERALD)
+    story.execute(COPIES, id=story.id(TAMPERED))
+    looking = "SELECT coalesce(sum(articles_done), 0) FROM reextractions WHERE finished_at IS NULL"
+    applying = "SELECT coalesce(sum(applied), 0) FROM reextractions WHERE applied_at IS NULL"
+    revisions = bench.value("SELECT count(*) FROM revisions")
+    with bench.start("reextract", *options, "--dry-run", "-s", "EXTRACTION_WORKERS=1") as process:
+        until(lambda: bench.value(looking))
+        process.kill()
+    assert bench.value(looking)
+    last = bench.value("SELECT max(id) FROM articles")
+    with psycopg.connect(bench.database_url) as held:
+        held.execute("SELECT FROM articles WHERE id = %s FOR UPDATE", [last])
+        with bench.start("reextract", *options, "--apply") as process:
+            until(lambda: bench.value(applying) == 200)
+            process.kill()
+            assert "going on with what was begun" in process.communicate()[1]
+    story.execute(f"ALTER TABLE articles ADD CONSTRAINT no CHECK (id <> {last} OR revision = 1) NOT VALID")
+    outcome = story.reextract(*options, "--apply", "--json")
+    told = json.loads(outcome.out)
+    assert (outcome.status, told["applied"], told["refused"]) == (1, 49, 1), outcome.err
+    assert outcome.lines[-1] == "applied 49 changes, 49 with a revision; 1 refused by the database"
+    number = bench.value("SELECT count(*) FROM articles WHERE source = %s", HERALD)
+    assert (told["total"]["articles"], told["total"]["changed"]) == (number, 250)
+    story.execute("ALTER TABLE articles DROP CONSTRAINT no")
+    assert story.json(*options, "--apply")["applied"] == 1
+    assert bench.value("SELECT count(*) FROM revisions") == revisions + 250
+    assert bench.value("SELECT count(*) FROM articles WHERE headline = 'An earlier headline'") == 0
+    checked = bench.scrapy("db", "check")
+    assert checked.status == 0, checked.out
+
+
+def test_a_page_that_takes_too_long_costs_itself_alone(story: Story) -> None:
+    address, limit = story.paper.article(RULED).url, ("-s", "EXTRACTION_TIMEOUT=0.001")
+    told = story.json("--dry-run", "--article", address, "--article", str(story.id(LOST)), *limit)
+    assert told["total"]["failed"] == {"extraction_timeout": 2}
+    assert {one["url"] for one in told["stay"]} == {address, story.paper.article(LOST).url}
+
+
+WRONG = {
+    ("--source", "gazette"): "nothing of a source 'gazette' is stored",
+    ("--article", "999999"): "--article 999999: there is no such stored article",
+    ("--since", "someday"): "is no date",
+}
+
+
+def test_what_cannot_be_done_is_one_line(story: Story) -> None:
+    outcomes = story.bench.each(*(["reextract", *arguments] for arguments in WRONG))
+    for outcome, words in zip(outcomes, WRONG.values(), strict=True):
+        assert (outcome.status, len(outcome.lines)) == (1, 1)
+        assert outcome.err.startswith("scrapy reextract: ") and words in outcome.err

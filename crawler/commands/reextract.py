@@ -16,6 +16,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -257,7 +258,7 @@ class Reextract:
             return 0 if self.opts.dry_run or self.asks else 1
         applied = self.apply(begun, pending)
         self.end(report, sentence(applied), applied)
-        return 0
+        return 1 if applied.refused else 0
 
     def report(self, connection: Connection, asked: Asked, begun: Begun) -> tuple[Report, Counter[str]]:
         named = [name for name, found in begun.found.items() if group(found, "rejected") or group(found, "failed")]
@@ -300,8 +301,7 @@ class Reextract:
                 half = len(batch) // 2
                 return self.apply_batch(run_id, batch[:half]) + self.apply_batch(run_id, batch[half:])
             [row], refusal = batch, error
-            self.transaction(lambda connection: reapplying.refuse(connection, row, refusal))
-            return Applied()
+            return self.transaction(lambda connection: reapplying.refuse(connection, row, refusal))
 
     # -- small things -------------------------------------------------------------------------------------------------
 
@@ -322,8 +322,7 @@ class Reextract:
     def end(self, report: Report, words: str, applied: Applied) -> None:
         """The last words; as JSON, the report with what was applied."""
         if self.opts.json:
-            told = {"applied": applied.applied, "revised": applied.revised, "skipped": applied.skipped}
-            print(json.dumps({**plain(report), **told}, ensure_ascii=False, indent=2))
+            print(json.dumps({**plain(report), **asdict(applied)}, ensure_ascii=False, indent=2))
         self.say(words)
 
 
@@ -388,4 +387,6 @@ def sentence(applied: Applied) -> str:
     said = f"applied {applied.applied:,} changes, {applied.revised:,} with a revision"
     if applied.skipped:
         said += f"; {applied.skipped:,} not, since their pages were fetched again meanwhile: run it again"
+    if applied.refused:
+        said += f"; {applied.refused:,} refused by the database"
     return said

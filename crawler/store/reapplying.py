@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,6 @@ from crawler.recurrence import Template, Witness
 from crawler.store import articles, identity, learning, models, notices, templates
 from crawler.store.articles import STORED, kept_of
 from crawler.store.cleaning import body_of, relaid
-from crawler.store.patience import will_pass
 from crawler.store.reading import made_of, pages_of
 from crawler.urls import url_key
 
@@ -57,14 +56,15 @@ WHERE id = :url_id
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How many changes are applied, how many of these with a revision, and how many are not, being outrun."""
+    """How many changes are applied, and of these with a revision; how many a crawl or the database did not let be."""
 
     applied: int = 0
     revised: int = 0
     skipped: int = 0
+    refused: int = 0
 
     def __add__(self, other: Applied) -> Applied:
-        return Applied(self.applied + other.applied, self.revised + other.revised, self.skipped + other.skipped)
+        return Applied(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 def next_batch(connection: Connection, run_id: int, outcome: str, most: int = BATCH) -> Sequence[RowMapping]:
@@ -84,17 +84,13 @@ def apply(connection: Connection, run_id: int, batch: Sequence[RowMapping], step
     return done
 
 
-def refuse(connection: Connection, staged: RowMapping, error: DBAPIError) -> None:
+def refuse(connection: Connection, staged: RowMapping, error: DBAPIError) -> Applied:
     """What the database does not take waits no longer, and is told of with the pages that have failed."""
     message = str(error.orig or error).strip().partition("\n")[0]
     logger.error("the database refused %s: %s", staged["article_id"] or f"page {staged['page_id']}", message)
     values = {"outcome": "failed", "reason": f"store_refused: {message}"}
     connection.execute(update(Staged).where(Staged.id == staged["id"]).values(values))
-
-
-def is_refusal(error: DBAPIError) -> bool:
-    """Whether it is one row that cannot be stored, and not the database that is away."""
-    return not will_pass(error)
+    return Applied(refused=1)
 
 
 def finish(connection: Connection, run_id: int) -> None:

@@ -168,7 +168,7 @@ def _in_period(column: Any, period: Period) -> Iterator[ColumnElement[bool]]:
 
 
 def _ids(connection: Connection, statement: Query[Any]) -> array[int]:
-    return array("q", connection.execution_options(yield_per=STREAMED).execute(statement).scalars())
+    return array("q", connection.execute(statement, execution_options={"yield_per": STREAMED}).scalars())
 
 
 def of_articles(connection: Connection, ids: Sequence[int]) -> list[Subject]:
