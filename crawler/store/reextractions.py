@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, true, update
 from sqlalchemy import Select as Query
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -132,11 +132,12 @@ def begin(connection: Connection, asked: Asked, rules: str, *, anew: bool = Fals
 
 def article_ids(connection: Connection, asked: Asked, after: int) -> array[int]:
     """The articles to look at, by id: 8 bytes each, so that it is known how many are to come."""
-    at = func.coalesce(Article.published_at, Article.stored_at)
     statement = select(Article.id).where(Article.id > after, *_of_sources(Article.source, asked)).order_by(Article.id)
     if asked.articles:
         statement = statement.where(Article.id.in_(asked.articles))
-    return _ids(connection, statement.where(*_in_period(at, asked.period)))
+    published, stored = Article.published_at, Article.stored_at
+    undated = and_(published.is_(None), *_in_period(stored, asked.period))
+    return _ids(connection, statement.where(or_(and_(true(), *_in_period(published, asked.period)), undated)))
 
 
 def url_ids(connection: Connection, asked: Asked, after: int) -> array[int]:

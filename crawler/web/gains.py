@@ -71,6 +71,7 @@ def _figures(found: Counter[str]) -> str:
     parts = [f"{found['articles']:,} articles, {found['changed']:,} would change"]
     if found["changed"]:
         parts[0] += f" ({found['revised']:,} with a revision)"
+    if found["words/lost"] or found["words/gained"]:
         parts.append(
             f"words -{found['words/lost']:,} +{found['words/gained']:,} of {found['words']:,} (-{_share(found)})"
         )
