@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +21,11 @@ from crawler.store import articles, crawls
 from crawler.store.engine import Database
 from crawler.store.reading import Held
 from crawler.store.reextractions import Subject
+from tests.runs import until
+from tests.site.faults import many_links
 from tests.spiders.test_spiders import seed
 from tests.store.rows import AT, SITE, SOURCE, a_page, an_article
+from tests.test_faults import cpu_ticks, workers
 
 RULE = {"id": "one", "kind": "support", "equals": "Give.", "drops": ["Give."], "keeps": ["Take."]}
 PROSE = "<p>" + "</p><p>".join(
@@ -74,6 +79,30 @@ def test_what_comes_out_has_the_order_of_what_goes_in_and_is_judged() -> None:
     assert change is not None and change.outcome == "changed" and counted["readdressed"] == 1
     assert not {"url", "key", "canonical_url", "source"} & set(change.content)
     assert f"{SITE}/1" not in str(change.content["evidence"])
+
+
+def test_a_page_that_kills_its_worker_costs_itself_and_is_told_of() -> None:
+    good = a_page(1, html=f"<html><body><h1>A bridge opens</h1><article>{PROSE}</article>".encode())
+    endless = a_page(2, html=many_links(SITE) * 6)
+    pool = ExtractionPool(1, 60, 2048)
+
+    async def story() -> list[Reading]:
+        found = readings(pool, [a_job(1, good), a_job(2, endless, stored=True), a_job(3, good)], 1)
+        first = await anext(found)
+        (pid,) = workers()
+        before = cpu_ticks(pid)
+        await asyncio.to_thread(until, lambda: cpu_ticks(pid) > before + 10)
+        os.kill(pid, signal.SIGKILL)
+        return [first, *[one async for one in found]]
+
+    try:
+        first, killed, last = asyncio.run(story())
+    finally:
+        pool.close()
+    assert first.article and last.article
+    counted, change = judged(killed)
+    assert change is not None and (change.outcome, change.reason) == ("failed", "extraction_crashed")
+    assert (counted["failed/extraction_crashed"], counted["articles"]) == (1, 1)
 
 
 def test_the_fingerprint_is_that_of_what_articles_depend_on() -> None:
