@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
@@ -50,8 +50,9 @@ def article_at(connection: Connection, url: str) -> StoredArticle | None:
 
 def raw_page(connection: Connection, article_id: int) -> Page | None:
     """The stored page that the article is made of, with what its feed had said of it."""
-    key = connection.execute(select(models.Article.key).where(models.Article.id == article_id)).scalar_one()
-    held = pages_of(connection, {article_id: key}).get(article_id)
+    article = models.Article
+    statement = select(article.id, article.key, article.seen_at).where(article.id == article_id)
+    held = pages_of(connection, connection.execute(statement).mappings().all()).get(article_id)
     return page(connection, held) if held else None
 
 
@@ -64,19 +65,24 @@ class Held:
     url_id: int
 
 
-def pages_of(connection: Connection, articles: Mapping[int, str]) -> dict[int, Held]:
-    """The stored page that each of these articles (id -> key) is made of: its own newest one, else the newest."""
+def pages_of(connection: Connection, articles: Sequence[Mapping[Any, Any]]) -> dict[int, Held]:
+    """The stored page that each of these articles (with id, key and seen_at) is made of.
+
+    Its own rather than another address's, one that was there when this version was fetched, and of these the newest.
+    """
+    known = {row["id"]: row for row in articles}
     page, url = models.Page, models.Url
     statement = (
         select(url.article_id, page.id, page.fetched_at, page.url_id, page.url, page.outcome)
         .join(url, url.id == page.url_id)
-        .where(url.article_id.in_(articles), page.status < 400)
+        .where(url.article_id.in_(known), page.status < 400)
         .order_by(page.fetched_at, page.id)
     )
-    best: dict[int, tuple[tuple[bool, bool], Held]] = {}
+    best: dict[int, tuple[tuple[bool, bool, bool], Held]] = {}
     for row in connection.execute(statement).mappings():
-        article_id = row["article_id"]
-        rank = (row["outcome"] == "article", url_key(row["url"]) == articles[article_id])
+        article_id, seen_at = row["article_id"], known[row["article_id"]]["seen_at"]
+        is_own, is_seen = url_key(row["url"]) == known[article_id]["key"], not seen_at or row["fetched_at"] <= seen_at
+        rank = (row["outcome"] == "article", is_own, is_seen)
         if article_id not in best or rank >= best[article_id][0]:
             best[article_id] = rank, Held(id=row["id"], fetched_at=row["fetched_at"], url_id=row["url_id"])
     return {article_id: held for article_id, (_, held) in best.items()}

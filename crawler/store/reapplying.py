@@ -103,7 +103,7 @@ def _change(connection: Connection, batch: Sequence[RowMapping]) -> Applied:
     locked = select(*STORED).where(Article.id.in_(wanted)).order_by(Article.id).with_for_update(key_share=True)
     stored = connection.execute(locked).mappings().all()
     # After the lock: a crawl that has changed one of them meanwhile has stored its newer page with it.
-    pages = pages_of(connection, {row["id"]: row["key"] for row in stored})
+    pages = pages_of(connection, stored)
     lessons: list[templates.Lesson] = []
     told: list[tuple[int, str]] = []
     done = Applied(skipped=len(batch) - len(stored))

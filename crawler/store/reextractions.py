@@ -175,7 +175,7 @@ def _ids(connection: Connection, statement: Query[Any]) -> array[int]:
 def of_articles(connection: Connection, ids: Sequence[int]) -> list[Subject]:
     """These articles as they are stored, each with its page."""
     rows = connection.execute(select(*STORED).where(Article.id.in_(ids)).order_by(Article.id)).mappings().all()
-    pages = pages_of(connection, {row["id"]: row["key"] for row in rows})
+    pages = pages_of(connection, rows)
     return [Subject(position=row["id"], source=row["source"], old=row, held=pages.get(row["id"])) for row in rows]
 
 

@@ -129,9 +129,12 @@ def test_an_article_is_made_of_its_own_newest_page(database: Database) -> None:
         for url_id, number, days, outcome in ((1, 1, 1, "article"), (2, 2, 2, "article"), (1, 1, 3, "soft_404")):
             page = a_page(number, url_id=due[url_id - 1].url_id, at=AT + timedelta(days=days))
             pages.store(connection, [pages.Archived(page=page, outcome=outcome)], None)
-        [article] = connection.execute(select(models.Article).order_by(models.Article.id).limit(1))
-        held = reading.pages_of(connection, {article.id: article.key})[article.id]
+        rows = connection.execute(select(models.Article.__table__).limit(1).order_by(models.Article.id)).mappings()
+        [article] = rows.all()
+        held = reading.pages_of(connection, [article])[article["id"]]
         assert held.fetched_at == AT + timedelta(days=1)
+        older = {**article, "seen_at": AT + timedelta(hours=1)}  # what came later was no other version
+        assert reading.pages_of(connection, [older])[article["id"]].fetched_at == AT
         page_ = reading.page(connection, held)
     assert page_ is not None and page_.url == f"{SITE}/1"
 
