@@ -21,7 +21,7 @@ from crawler.editions.typography import folded
 from crawler.recurrence import REASON
 from crawler.text import count_words
 
-__all__ = ["FIELDS", "Cause", "Change", "Comparison", "Edition", "compare", "paragraphs_of", "told"]
+__all__ = ["FIELDS", "Cause", "Change", "Comparison", "Edition", "compare", "flickers", "paragraphs_of", "told"]
 
 FIELDS = ("headline", "body", "correction", "authors", "published_at", "access", "is_accessible_for_free")
 Cause = Literal["publisher", "rules"]
@@ -120,6 +120,12 @@ def compare(old: Edition, new: Edition, *, ours: bool = False) -> Comparison:
         text_stays=old.body != new.body and "body" not in changed,
         cut=cut,
     )
+
+
+def flickers(old: Edition, new: Edition) -> bool:
+    """Whether the bodies differ, and only by what differs at every fetch: counters, teasers, the source's template."""
+    body = _body(old, new, ours=False) if old.body != new.body else []
+    return bool(body) and all(change.cause == "noise" for change in body)
 
 
 def told(old: Edition, new: Edition) -> tuple[Change, ...]:

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from crawler.editions import FIELDS, Cause, Comparison, Edition, compare
+from crawler.editions import FIELDS, Cause, Comparison, Edition, compare, flickers
 from crawler.items import Article, Block, Post
 from crawler.recurrence import REASON
 from crawler.store import models
@@ -58,6 +58,7 @@ COLUMNS = [
     "blocks",
     "evidence",
 ]
+IDENTITY = ("source", "url", "canonical_url", "key")
 STORED = tuple(column for column in models.Article.__table__.columns if column.computed is None)
 MIN_SHARED = 8  # words of a line that two versions of one article share
 REFUSED = "refused:another-article"
@@ -212,12 +213,7 @@ def _update(connection: Connection, old: Row, new: dict[str, Any], cause: Cause)
             differing = _differing(new, old)
     if not differing or differing == ["seen_at"]:
         return Saved(old["id"], "unchanged", old["key"])
-    values: dict[str, Any] = {name: new[name] for name in differing}
-    if found.changed:
-        connection.execute(insert(models.Revision).values(revision_of(old, found)))
-        values |= {"revision": old["revision"] + 1, "updated_at": func.now()}
-    connection.execute(update(models.Article).where(models.Article.id == old["id"]).values(values))
-    return Saved(old["id"], _outcome(found, cause), old["key"])
+    return Saved(old["id"], renew(connection, old, {name: new[name] for name in differing}, found, cause), old["key"])
 
 
 def _differing(new: Row, old: Row) -> list[str]:
@@ -235,10 +231,33 @@ def _held(old: Row, new: Row, found: Comparison) -> dict[str, Any]:
     return {name: old[name] for name in (*TEXT, *SEEN_WHOLE)} | {"evidence": evidence}
 
 
-def _outcome(found: Comparison, cause: Cause) -> Outcome:
+def renew(connection: Connection, old: Row, values: Mapping[str, Any], found: Comparison, cause: Cause) -> Outcome:
+    """Change these columns of a stored article; the version that was is kept if `found` calls this another."""
+    new: dict[str, Any] = dict(values)
+    if found.changed:
+        connection.execute(insert(models.Revision).values(revision_of(old, found)))
+        new |= {"revision": old["revision"] + 1, "updated_at": func.now()}
+    connection.execute(update(models.Article).where(models.Article.id == old["id"]).values(new))
     if not found.changed:
         return "unchanged"
     return "updated" if found.cause == cause else "reread"
+
+
+def renewed(old: Row, new: Row) -> tuple[dict[str, Any], Comparison]:
+    """The columns of a stored article that differ in what is made of its own page now (see `row_of`), and how.
+
+    It stays the article that it is, whatever address the page is found to name. Where the stored text has outlived
+    other counters or teasers (see `editions`), it outlives those of the page as well.
+    """
+    evidence = dict(new["evidence"])
+    if any(new[name] != old[name] for name in IDENTITY):
+        evidence.pop("canonical_url", None)
+        evidence |= {name: told for name, told in old["evidence"].items() if name == "canonical_url"}
+    now = {**new, **{name: old[name] for name in IDENTITY}, "evidence": evidence}
+    if flickers(Edition.of(old), Edition.of(now)):
+        now |= {name: old[name] for name in TEXT}
+    found = compare(Edition.of(old), Edition.of(now), ours=True)
+    return {name: now[name] for name in _differing(now, old)}, found
 
 
 def row_of(article: Article) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, func, or_, select
+from sqlalchemy import Connection, RowMapping, Select, or_, select
 
 from crawler.editions import Change, paragraphs_of
 from crawler.errors import CrawlerError
@@ -96,19 +96,53 @@ def edits(connection: Connection, stored: StoredArticle) -> list[StoredEdit]:
 
 
 def raw_page(connection: Connection, article_id: int) -> Page | None:
-    """The stored page that the article is made of, with what its feed had said of it.
+    """The stored page that the article is made of, with what its feed had said of it."""
+    article = models.Article
+    statement = select(article.id, article.key, article.seen_at).where(article.id == article_id)
+    held = pages_of(connection, connection.execute(statement).mappings().all()).get(article_id)
+    return page(connection, held) if held else None
 
-    That is the newest one of those that were fetched when it was seen as it stands: a later one may have been cut off.
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A stored page, without its bytes."""
+
+    id: int
+    fetched_at: datetime
+    url_id: int
+
+
+def pages_of(connection: Connection, articles: Sequence[Mapping[Any, Any]]) -> dict[int, Held]:
+    """The stored page that each of these articles (with id, key and seen_at) is made of.
+
+    Its own rather than another address's, one that was there when this version was fetched, and of these the newest.
     """
-    in_time = func.coalesce(models.Page.fetched_at <= models.Article.seen_at, True)
+    known = {row["id"]: row for row in articles}
+    page, url = models.Page, models.Url
+    statement = (
+        select(url.article_id, page.id, page.fetched_at, page.url_id, page.url, page.outcome)
+        .join(url, url.id == page.url_id)
+        .where(url.article_id.in_(known), page.status < 400)
+        .order_by(page.fetched_at, page.id)
+    )
+    best: dict[int, tuple[tuple[bool, bool, bool], Held]] = {}
+    for row in connection.execute(statement).mappings():
+        article_id, seen_at = row["article_id"], known[row["article_id"]]["seen_at"]
+        is_own, is_seen = url_key(row["url"]) == known[article_id]["key"], not seen_at or row["fetched_at"] <= seen_at
+        rank = (row["outcome"] == "article", is_own, is_seen)
+        if article_id not in best or rank >= best[article_id][0]:
+            best[article_id] = rank, Held(id=row["id"], fetched_at=row["fetched_at"], url_id=row["url_id"])
+    return {article_id: held for article_id, (_, held) in best.items()}
+
+
+def page(connection: Connection, held: Held) -> Page | None:
+    """With its bytes; None when it was dropped meanwhile."""
     statement = (
         select(models.Page.__table__, models.Url.source, models.Url.found_in, models.Url.hints)
         .join(models.Url, models.Url.id == models.Page.url_id)
-        .join(models.Article, models.Article.id == models.Url.article_id)
-        .where(models.Url.article_id == article_id)
-        .order_by((models.Page.outcome == "article").desc(), in_time.desc(), models.Page.fetched_at.desc())
+        .where(models.Page.fetched_at == held.fetched_at, models.Page.id == held.id)
     )
-    row = connection.execute(statement.limit(1)).mappings().one_or_none()
+    row = connection.execute(statement).mappings().one_or_none()
     return _page(connection, row) if row else None
 
 
@@ -154,14 +188,15 @@ def _first(connection: Connection, statement: Select[Any]) -> StoredArticle | No
         return None
     return StoredArticle(
         id=row["id"],
-        article=_article(row),
+        article=made_of(row),
         revision=row["revision"],
         stored_at=row["stored_at"],
         updated_at=row["updated_at"],
     )
 
 
-def _article(row: RowMapping) -> Article:
+def made_of(row: Mapping[Any, Any]) -> Article:
+    """The article that a row's columns say."""
     values = {name: row[name] for name in COLUMNS}
     values["authors"], values["tags"] = tuple(row["authors"]), tuple(row["tags"])
     values["images"] = tuple(_made(Image, image) for image in row["images"])

@@ -8,9 +8,11 @@ from crawler.store.models.crawling import Crawl, Source
 from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, Listing, Url, UrlAlias, UrlShape
 from crawler.store.models.hosts import Host, Robots
 from crawler.store.models.raw import Archive, Page, PageDictionary
+from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
 
 __all__ = [
     "LISTING_KINDS",
+    "REEXTRACTED",
     "THIS_TRANSACTION",
     "URL_STATES",
     "Archive",
@@ -23,6 +25,9 @@ __all__ = [
     "Listing",
     "Page",
     "PageDictionary",
+    "Reextracted",
+    "ReextractedSource",
+    "Reextraction",
     "Revision",
     "Robots",
     "Source",
