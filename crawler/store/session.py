@@ -20,7 +20,19 @@ from crawler.items import Candidate, StoredRobots
 from crawler.recheck import Rates
 from crawler.recurrence import Template
 from crawler.sources import Source
-from crawler.store import archives, cleaning, crawls, frontier, hosts, identity, intake, learning, listings, templates
+from crawler.store import (
+    archives,
+    cleaning,
+    crawls,
+    duplicates,
+    frontier,
+    hosts,
+    identity,
+    intake,
+    learning,
+    listings,
+    templates,
+)
 from crawler.store.engine import Database
 from crawler.store.frontier import Due
 from crawler.store.guard import Guard, Pacer
@@ -35,6 +47,7 @@ from crawler.warc import Identity
 logger = logging.getLogger(__name__)
 MOST_PROCESSING = 16  # pages; the extraction workers are busy with fewer
 CLEANING_TIME = 60.0  # seconds at a run's end
+COMPARING_TIME = 60.0  # the same, for articles whose likes have not been looked for
 WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
 
@@ -284,6 +297,7 @@ class CrawlStore:
             self._writer.close()
         if outcome == "finished" and self.failure is None:
             self._apply_templates()
+            self._compare()
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
@@ -305,3 +319,13 @@ class CrawlStore:
                 return
             if changed:
                 logger.info("%s: its template cleaned %d stored articles", source, changed)
+
+    def _compare(self) -> None:
+        """What was stored before there were clusters, or has lost its original; what is not done now waits on."""
+        try:
+            done = duplicates.catch_up(self.database.engine, seconds=COMPARING_TIME)
+        except SQLAlchemyError as error:
+            logger.warning("stored articles were not compared: %s", str(error).splitlines()[0])
+            return
+        if done:
+            logger.info("%d stored articles were compared with the others", done)
