@@ -89,7 +89,7 @@ _SPACED_PARTS = re.compile(r"[/,;|&()=\[\]・\s]+")
 def credited(authors: Iterable[str], body: str) -> str | None:
     """The agency that an article names as its own, or None."""
     for author in authors:
-        if found := _named(_PARTS.split(_CREDIT_WORDS.sub(" ", author))):
+        if found := _named(_PARTS.split(_CREDIT_WORDS.sub("|", author))):
             return found
     return _dateline(body[:_DATELINE]) or _signature(body)
 
@@ -124,7 +124,7 @@ def _dateline(start: str) -> str | None:
 def _signature(body: str) -> str | None:
     last = body.rstrip()[-400:].rpartition("\n")[2]
     if len(last) <= _LAST_LINE:
-        rest = [part.strip(" .:-–—*") for part in _PARTS.split(_CREDIT_WORDS.sub(" ", last))]
+        rest = [part.strip(" .:-–—*") for part in _PARTS.split(_CREDIT_WORDS.sub("|", last))]
         named = [part for part in rest if part]
         if named and all(part in _NAMES for part in named):
             return _NAMES[named[0]]

@@ -62,7 +62,7 @@ FROM unnest(:ids) AS original(id) CROSS JOIN LATERAL (
     SELECT article_id, original_id, cluster FROM duplicates WHERE original_id = original.id LIMIT :most
 ) AS copy
 """).bindparams(_IDS)
-_TOLD = text("""
+ARTICLES = text("""
 SELECT a.id, homepage, headline, left(body, :letters) AS body, authors, page_type, published_at, published_raw,
        stored_at, EXISTS (SELECT FROM duplicates WHERE original_id = a.id OFFSET :most) AS settled
 FROM articles a JOIN sources s ON s.id = a.source WHERE a.id = ANY(:ids)
@@ -240,7 +240,7 @@ class _Settlement:
     def _tell(self, ids: Collection[int]) -> None:
         unknown = [one for one in ids if one not in self.told]
         given = {"ids": unknown, "letters": MOST_LETTERS, "most": MOST_COPIES}
-        for row in self.connection.execute(_TOLD, given).mappings() if unknown else ():
+        for row in self.connection.execute(ARTICLES, given).mappings() if unknown else ():
             self.told[row["id"]] = Told.of(**row)
 
     # -- what is written ----------------------------------------------------------------------------------------------
