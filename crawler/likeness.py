@@ -47,7 +47,7 @@ Kind = Literal["copy", "shortened", "extended", "adapted"]
 
 # What belongs to the letter before it: without these, Hindi and Thai fall to pieces.
 _MARKS = "".join(mark for mark in map(chr, range(0x300, 0xFB20)) if unicodedata.category(mark) in ("Mn", "Mc"))
-_WORD = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
+_WORD = re.compile(rf"[\w{_MARKS}]+")
 _SCRIPTS = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17d3\u3005-\u3007\u3041-\u30fe\u3400-\u9fff\uf900-\ufaff"
 _UNSPACED = re.compile(f"[{_SCRIPTS}\U00020000-\U000323af]+")
 
@@ -85,9 +85,8 @@ class Text:
         return len(self.words) < SHORT
 
     @cached_property
-    def shingles(self) -> frozenset[str]:
-        rows = zip(*(self.words[at:] for at in range(WORDS)), strict=False)
-        return frozenset(map(" ".join, rows)) or frozenset(self.words)
+    def shingles(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(zip(*(self.words[at:] for at in range(WORDS)), strict=False)) or frozenset({self.words})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def bands_of(text: str) -> tuple[int, ...]:
     if len(given.words) < LEAST:
         return ()
     minhash = _empty().copy()
-    minhash.update_batch(map(str.encode, given.shingles))
+    minhash.update_batch(" ".join(shingle).encode() for shingle in given.shingles)
     minima: bytes = minhash.hashvalues.astype("<u4").tobytes()
     width = 4 * ROWS
     return tuple(_key(bytes((band,)) + minima[band * width : (band + 1) * width]) for band in range(BANDS))

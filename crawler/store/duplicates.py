@@ -30,6 +30,7 @@ from crawler.likeness import MOST_LETTERS, SHARED, Likeness, bands_of
 LOCK = 7_305_129  # of pg_advisory_xact_lock
 PER_BAND = 32  # articles that one band may name: of prompts and templates, thousands have the same
 NEAREST = 12  # articles that one is held against, besides their originals
+STRONG, FEW = 4, 4  # of those that share fewer bands so few: texts of one vocabulary share two by chance
 MOST_COPIES = 200
 BATCH = 100  # articles that wait, in one transaction
 
@@ -203,7 +204,7 @@ class _Settlement:
         found: dict[int, list[int]] = {one: [] for one in ids}
         given = {"ids": list(ids), "per_band": PER_BAND, "shared": SHARED}
         for row in self.connection.execute(_NEAR, given) if ids else ():
-            if len(found[row.article_id]) < NEAREST:
+            if len(found[row.article_id]) < (NEAREST if row.shared >= STRONG else FEW):
                 found[row.article_id].append(row.other)
         self._stand({other for others in found.values() for other in others})
         for one, others in found.items():
