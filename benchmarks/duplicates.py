@@ -166,7 +166,8 @@ def _fetched(proxy: str, url: str) -> bytes:
 def saved(root: Path) -> list[Telling]:
     """Pages of the corpora, each a story of its own: two of them that are one are found by eye."""
     samples = [sample for corpus in corpora.READERS for sample in corpora.load(corpus, root)]
-    return _extracted([(sample.url or f"http://{sample.id}.invalid/", sample.html, sample.id) for sample in samples])
+    pages = {sample.url or f"http://{sample.id}.invalid/": sample for sample in samples}  # versions of a page are one
+    return _extracted([(url, sample.html, sample.id) for url, sample in pages.items()])
 
 
 def _extracted(pages: Sequence[tuple[str, bytes, str]]) -> list[Telling]:

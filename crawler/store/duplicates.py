@@ -8,8 +8,9 @@ article bounded: it is held against the NEAREST articles that share most bands w
 original with more than MOST_COPIES stays one.
 
 Writers take one lock, at the very end of their transactions: it is held for some milliseconds, and whoever holds it
-waits for nobody, so there is no circle to wait in. What is left for later (stored before there were clusters; its
-original was deleted) is a row without an original, and `catch_up` sees to it.
+waits for nobody, so there is no circle to wait in. Of two that store two copies at once, the second sees the first's.
+What is left for later (stored before there were clusters; its original was deleted) is a row without an original, and
+`catch_up` sees to it.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ _BODIES = text("SELECT id, left(body, :letters) AS body FROM articles WHERE id =
     _IDS
 )
 _TAKE_DOWN = text("DELETE FROM bands WHERE article_id = ANY(:ids)").bindparams(_IDS)
-_PUT_UP = text(
-    "INSERT INTO bands (key, article_id) SELECT * FROM unnest(:keys, :ids) ON CONFLICT DO NOTHING"
-).bindparams(_IDS, bindparam("keys", type_=ARRAY(BigInteger)))
+_PUT_UP = text("INSERT INTO bands (key, article_id) SELECT * FROM unnest(:keys, :ids)").bindparams(
+    _IDS, bindparam("keys", type_=ARRAY(BigInteger))
+)
 _NEAR = text("""
 SELECT own.article_id, other.article_id AS other, count(*) AS shared
 FROM bands own CROSS JOIN LATERAL (
@@ -88,7 +89,7 @@ FROM unnest(:ids) AS original(id) CROSS JOIN LATERAL (
 """).bindparams(_IDS, bindparam("moved", type_=ARRAY(BigInteger)))
 _NEXT = text("SELECT nextval('duplicates_cluster_seq') FROM generate_series(1, :number)")
 _WAITING = text("""
-SELECT article_id FROM duplicates WHERE original_id IS NULL ORDER BY article_id DESC LIMIT :most FOR UPDATE SKIP LOCKED
+SELECT article_id FROM duplicates WHERE original_id IS NULL ORDER BY article_id DESC LIMIT :most
 """)
 
 
@@ -100,8 +101,8 @@ def learn(connection: Connection, given: Iterable[tuple[int, Bands | None]]) -> 
     bands = dict(given)
     if not bands:
         return
-    connection.execute(_LOCK, {"lock": LOCK})
     _put_up(connection, bands)
+    connection.execute(_LOCK, {"lock": LOCK})
     _Settlement(connection).settle(bands.keys())
 
 
@@ -110,6 +111,7 @@ def catch_up(engine: Engine, *, seconds: float = math.inf) -> int:
     end, done = time.monotonic() + seconds, 0
     while True:
         with engine.begin() as connection:
+            connection.execute(_LOCK, {"lock": LOCK})
             ids = connection.execute(_WAITING, {"most": BATCH}).scalars().all()
             learn(connection, [(one, None) for one in ids])
         done += len(ids)
@@ -120,8 +122,8 @@ def catch_up(engine: Engine, *, seconds: float = math.inf) -> int:
 def _put_up(connection: Connection, bands: dict[int, Bands | None]) -> None:
     unknown = [one for one, keys in bands.items() if keys is None]
     made: dict[int, Bands] = {one: keys for one, keys in bands.items() if keys is not None}
+    connection.execute(_TAKE_DOWN, {"ids": list(bands)})
     if unknown:
-        connection.execute(_TAKE_DOWN, {"ids": unknown})
         bodies = connection.execute(_BODIES, {"ids": unknown, "letters": MOST_LETTERS})
         made |= {row.id: bands_of(row.body) for row in bodies}
     rows = [(key, one) for one, keys in made.items() for key in keys]

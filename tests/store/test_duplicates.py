@@ -24,7 +24,7 @@ from tests.prose import prose
 from tests.store.rows import AT, OTHER, SOURCE, an_article, an_entry, ask, column, leased
 
 TEXT = prose("wire", 120)
-EVERYBODY = (1, 2)  # bands that make everyone everyone's neighbour
+EVERYBODY = tuple(range(duplicates.STRONG))  # bands that make everyone everyones neighbour
 STARS = "SELECT article_id, original_id FROM duplicates WHERE original_id IS NOT NULL"
 
 
