@@ -166,7 +166,9 @@ class _Settlement:
         before, original = self.original[one], self._original_of(told)
         self.original[one] = original.id if original else one
         moved = self.original[one] != before
-        if original is None:
+        if original is not None:
+            yield from self._introduced(told, original)
+        else:
             self.found.pop(one, None)
             if moved or text_is_new:
                 yield from self._drawn(told)
@@ -176,12 +178,28 @@ class _Settlement:
 
     def _original_of(self, told: Told) -> Told | None:
         """The first of the originals before it that it is like."""
-        originals = [one for one in self.near[told.id] & self.told.keys() if self.original[one] == one]
+        originals = {self._original_by_now(other) for other in self.near[told.id]} & self.told.keys()
         for original in sorted((self.told[one] for one in originals), key=lambda one: one.place):
             if original.place < told.place and (found := likeness(told, original)):
                 self.found[told.id] = found
                 return original
         return None
+
+    def _original_by_now(self, one: int) -> int:
+        """Of a copy whose original has become a copy, and which is still to be settled anew: that one's original."""
+        while (original := self.original.get(one, one)) != one:
+            one = original
+        return one
+
+    def _introduced(self, copy: Told, original: Told) -> Iterator[int]:
+        """Originals near a copy that are like its own: of very many that are alike, not all have all others near."""
+        for other in self.near[copy.id] & self.told.keys() - {original.id}:
+            known = self.near.setdefault(other, set())
+            told = self.told[other]
+            if self.original[other] == other and original.id not in known and told.place > original.place:
+                known.add(original.id)
+                if likeness(told, original):
+                    yield other
 
     def _drawn(self, original: Told) -> Iterator[int]:
         """Those that would rather be copies of this original than what they are."""

@@ -3,6 +3,7 @@ would give."""
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -199,6 +200,24 @@ def test_an_original_with_very_many_copies_stays_one(database: Database, monkeyp
     duplicates.catch_up(database.engine)
     assert set(stars(database)) == set(column(database, "SELECT id FROM articles")) - {first, earlier}
     assert set(stars(database).values()) == {earlier} and sound(database)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 25])
+def test_very_many_copies_are_one_cluster_though_few_have_each_other_near(
+    database: Database, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(duplicates, "NEAREST", 3)
+    monkeypatch.setattr(duplicates, "PER_BAND", 4)
+    order = random.Random(batch).sample(range(25), 25)
+    for start in range(0, 25, batch):
+        store(database, *(told_by(number) for number in order[start : start + batch]))
+    assert len(stars(database)) == 24
+    assert stars(database) == all_at_once(database) and sound(database)
+
+
+def test_a_view_that_does_not_ask_for_copies_does_not_look_for_them(database: Database) -> None:
+    assert "duplicates" not in "".join(column(database, "EXPLAIN SELECT headline FROM news.articles"))
+    assert "duplicates" in "".join(column(database, "EXPLAIN SELECT duplicate_of FROM news.articles"))
 
 
 def test_a_prompt_that_thousands_have_costs_a_few_comparisons(
