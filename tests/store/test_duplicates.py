@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from crawler import recurrence
 from crawler.copies import Told, originals
 from crawler.items import Article, Block
 from crawler.likeness import bands_of
-from crawler.store import articles, checks, crawls, dump, duplicates, writer
+from crawler.recurrence import block_key
+from crawler.store import articles, checks, cleaning, crawls, dump, duplicates, writer
 from crawler.store.engine import Database
 from tests.prose import prose
 from tests.store.rows import AT, OTHER, SOURCE, an_article, an_entry, ask, column, leased
@@ -262,6 +264,23 @@ def test_the_writer_settles_what_is_new_and_what_was_edited(
 
 def stars_of(connection: Any) -> dict[int, int]:
     return dict(connection.execute(text(STARS)).all())
+
+
+def test_what_a_template_loses_does_not_make_it_a_copy_any_more(database: Database) -> None:
+    box = prose("box", 160)
+    line = box.replace("\n", " ")
+    first, second = store(database, told_by(1, f"{prose(1, 60)}\n{line}"), told_by(2, f"{prose(2, 60)}\n{line}"))
+    assert stars(database) == {second: first}
+    learned = "INSERT INTO boilerplate_blocks (source, key, state, evidence, decided_at, clean_from) "
+    learned += "VALUES ('herald', :key, 'learned', '[]', now(), now() - interval '1 day')"
+    with database.engine.begin() as connection:
+        connection.execute(text(learned), {"key": block_key(line)})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recurrence, "MAX_SHARE", 0.9)
+        assert cleaning.clean(database.engine, "herald") == 2
+    assert stars(database) == {} and sound(database)
+    keys = column(database, "SELECT key FROM bands WHERE article_id = :id", id=first)
+    assert set(keys) == set(bands_of(prose(1, 60)))
 
 
 def test_writers_at_the_same_time_make_one_cluster_of_two_copies(database: Database) -> None:
