@@ -39,9 +39,10 @@ Bands = tuple[int, ...]
 _IDS = bindparam("ids", type_=ARRAY(BigInteger))
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
-_BODIES = text("SELECT id, left(body, :letters) AS body FROM articles WHERE id = ANY(:ids) FOR KEY SHARE").bindparams(
-    _IDS
-)
+# Whoever changes a body holds its row too, so no two write the bands of one article at a time.
+_BODIES = text(
+    "SELECT id, left(body, :letters) AS body FROM articles WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"
+).bindparams(_IDS)
 _TAKE_DOWN = text("DELETE FROM bands WHERE article_id = ANY(:ids)").bindparams(_IDS)
 _PUT_UP = text("INSERT INTO bands (key, article_id) SELECT * FROM unnest(:keys, :ids)").bindparams(
     _IDS, bindparam("keys", type_=ARRAY(BigInteger))
@@ -111,7 +112,6 @@ def catch_up(engine: Engine, *, seconds: float = math.inf) -> int:
     end, done = time.monotonic() + seconds, 0
     while True:
         with engine.begin() as connection:
-            connection.execute(_LOCK, {"lock": LOCK})
             ids = connection.execute(_WAITING, {"most": BATCH}).scalars().all()
             learn(connection, [(one, None) for one in ids])
         done += len(ids)
@@ -122,10 +122,10 @@ def catch_up(engine: Engine, *, seconds: float = math.inf) -> int:
 def _put_up(connection: Connection, bands: dict[int, Bands | None]) -> None:
     unknown = [one for one, keys in bands.items() if keys is None]
     made: dict[int, Bands] = {one: keys for one, keys in bands.items() if keys is not None}
-    connection.execute(_TAKE_DOWN, {"ids": list(bands)})
     if unknown:
         bodies = connection.execute(_BODIES, {"ids": unknown, "letters": MOST_LETTERS})
         made |= {row.id: bands_of(row.body) for row in bodies}
+    connection.execute(_TAKE_DOWN, {"ids": list(bands)})
     rows = [(key, one) for one, keys in made.items() for key in keys]
     if rows:
         connection.execute(_PUT_UP, {"keys": [key for key, _ in rows], "ids": [one for _, one in rows]})
@@ -267,7 +267,7 @@ class _Settlement:
     # -- what is written ----------------------------------------------------------------------------------------------
 
     def _write(self, settled: Collection[int]) -> None:
-        copies = [one for one in settled if self.original[one] != one]
+        copies = [one for one in settled if self.original[one] != one and one in self.found]
         gone = [one for one in settled if self.original[one] == one and one in self.before]
         if gone:
             self.connection.execute(_DROP, {"ids": gone})

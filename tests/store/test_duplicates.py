@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -322,6 +323,22 @@ def test_what_was_stored_before_waits_and_is_compared_bit_by_bit(
     assert duplicates.catch_up(database.engine) == 0
     assert stars(database) == all_at_once(database)
     assert len(clusters(database)) == 12 and sound(database)
+
+
+def test_what_waits_is_compared_by_several_while_others_edit_it(database: Database) -> None:
+    given = [told_by(number, prose(number % 8, 60)) for number in range(80)]
+    with database.engine.begin() as connection:
+        articles.save(connection, given)
+        connection.execute(text("INSERT INTO duplicates (article_id) SELECT id FROM articles"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(duplicates, "BATCH", 10)
+        works: list[Callable[[], object]] = [lambda: duplicates.catch_up(database.engine)] * 2
+        works += [lambda: [store(database, told_by(n, prose("edit", 60))) for n in range(0, 80, 5)]]
+        with ThreadPoolExecutor(3) as threads:
+            for future in [threads.submit(work) for work in works]:
+                future.result()
+    assert not column(database, "SELECT 1 FROM duplicates WHERE original_id IS NULL")
+    assert stars(database) == all_at_once(database) and sound(database)
 
 
 def test_clusters_come_back_with_a_backup(database: Database, tmp_path: Path) -> None:
