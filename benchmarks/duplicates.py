@@ -21,8 +21,8 @@ recall 98.5 % (the rest are two paywall stubs and a live blog, which have to be 
 pairs in which more than 15 % of the words differ are joined, two of 203 with 10 to 15 %, six of 27 with 5 to 10 %, all
 of 142 with less (pages in other scripts, or of few long words). 686 saved pages of several hundred publishers: one pair
 joined, which is one article; three reports of one event, two of one trial, two of one company's releases stay apart.
-CPU an article: new 39 + 90 µs at a thousand articles, 42 + 297 at a million (24 index pages, not all in memory);
-copies 756 + 190 and 708 + 460; prompts 133 + 340 and 125 + 240; its bands in the worker 265. 2.0 KB an article.
+CPU an article: new 40 + 100 µs at ten thousand articles, 41 + 280 at a million (24 index pages, not all in memory);
+copies 741 + 230 and 713 + 410; prompts 127 + 340 and 130 + 230; its bands in the worker 275. 2.0 KB an article.
 """
 
 from __future__ import annotations
