@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from crawler import recurrence
 from crawler.copies import Told, originals
 from crawler.items import Article, Block
 from crawler.likeness import bands_of
 from crawler.recurrence import block_key
-from crawler.store import articles, checks, cleaning, crawls, dump, duplicates, writer
-from crawler.store.engine import Database
+from crawler.store import articles, checks, cleaning, crawls, dump, duplicates, models, writer
+from crawler.store.engine import Database, migrate, migration_config
 from tests.prose import prose
 from tests.store.rows import AT, OTHER, SOURCE, an_article, an_entry, ask, column, leased
 
@@ -323,6 +324,23 @@ def test_what_was_stored_before_waits_and_is_compared_bit_by_bit(
     assert duplicates.catch_up(database.engine) == 0
     assert stars(database) == all_at_once(database)
     assert len(clusters(database)) == 12 and sound(database)
+
+
+def test_a_database_from_before_there_were_clusters(bare_url: str) -> None:
+    with Database(bare_url) as old:
+        with old.engine.begin() as connection:
+            config = migration_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0007")
+            crawls.save_sources(connection, [SOURCE])
+            rows = [articles.row_of(told_by(number)) for number in range(3)]
+            connection.execute(insert(models.Article), rows)
+        migrate(old.engine)
+        assert ask(old, "SELECT count(*) FROM duplicates WHERE original_id IS NULL") == 3
+        assert ask(old, "SELECT count(*) FROM news.articles WHERE duplicate_of IS NULL") == 3
+        assert duplicates.catch_up(old.engine) == 3
+        assert ask(old, "SELECT count(*) FROM news.articles WHERE duplicate_of IS NULL") == 1
+        assert ask(old, "SELECT max(articles) FROM news.duplicates") == 3 and sound(old)
 
 
 def test_what_waits_is_compared_by_several_while_others_edit_it(database: Database) -> None:
