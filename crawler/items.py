@@ -119,6 +119,7 @@ class Extraction:
     posts: tuple[Post, ...] = ()  # of a live blog, as the page has them
     blocks: tuple[Block, ...] = ()
     evidence: dict[str, str] = field(default_factory=dict)  # field -> where its value came from
+    bands: tuple[int, ...] | None = None  # of the body (likeness.py); None: not made
 
     @property
     def body(self) -> str:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import accuracy, scores, trial
+from benchmarks import accuracy, duplicates, scores, trial
 from benchmarks.corpora import MissingData, Sample, load
 from benchmarks.hosts import Host, cut, invented, parse, real_host, slots
 from benchmarks.injection import PLACES, STYLES, left, make_case, own_words_lost, with_paragraphs
 from benchmarks.wordings import KINDS, MAIN, REPORTS, SITE, TAGS, Appeal, Reporting, Text, appeals, reporting
+from tests.prose import prose
+from tests.store.rows import an_article
 
 TEXTS = (
     "The harbour master counted forty-one boats on Monday morning, two more than a year ago.",
@@ -242,3 +244,13 @@ def test_the_reporting_is_well_formed() -> None:
         kinds = {text.tag for text in one.about}
         assert kinds <= set(REPORTS)
         assert {"quote", "column"} <= kinds
+
+
+def test_copies_are_held_against_the_truth() -> None:
+    tellings = [
+        duplicates.Telling(article=an_article(number, body=prose(number, 60)), story=story, original=number in (0, 2))
+        for number, story in enumerate("aabbc")
+    ]
+    found = duplicates.Found(tellings=tellings, cluster={0: 0, 1: 0, 3: 3, 4: 3})
+    cells = duplicates.scores("", found).columns[1].cells
+    assert [str(cell).partition("  ")[2] for cell in cells] == ["(1 of 2)"] * 4  # precision, recall, whole, original

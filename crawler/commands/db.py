@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from crawler.errors import CrawlerError
-from crawler.store import checks, dump, keeper
+from crawler.store import checks, dump, duplicates, keeper
 from crawler.store.embedded import EmbeddedServer, binary
 from crawler.store.engine import driver_url, lay_surface, migrate, open_database
 from crawler.web import schema
@@ -27,6 +28,7 @@ ACTIONS = {
     "status": "tell whether the embedded server runs",
     "stop": "stop the embedded server",
     "check": "verify what must hold in the tables: a line for each check; ends with 1 if one is broken",
+    "compare": "find the copies of what was stored before copies were looked for; crawls do some of it at their end",
     "backup": "FILE: write all of it into one file, with pg_dump",
     "restore": "FILE: bring a backup back into an empty database; with --replace also into one that holds articles",
 }
@@ -126,6 +128,16 @@ class Command(ScrapyCommand):
                 found += finding.count
                 print(checks.line(finding), flush=True)
         return 1 if found else 0
+
+    def compare(self, _: list[str]) -> None:
+        console, done = Console(stderr=True), 0
+        shown = console.status("comparing ...") if console.is_terminal else nullcontext()
+        with open_database(self.database_url, self.data_dir) as database, shown as status:
+            while some := duplicates.catch_up(database.engine, seconds=1):
+                done += some
+                if status:
+                    status.update(f"{done:,} articles compared")
+        print(f"{done:,} articles compared" if done else "nothing waits to be compared")
 
     def backup(self, args: list[str]) -> None:
         path = Path(one_file("backup", args))

@@ -14,12 +14,14 @@ import resource
 import signal
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
 
 from pebble import ProcessExpired, ProcessPool
 
 from crawler.errors import ExtractionError
 from crawler.extraction import extract
 from crawler.items import Extraction
+from crawler.likeness import bands_of
 from crawler.recurrence import Template
 from crawler.sources import Source
 
@@ -36,7 +38,7 @@ class ExtractionPool:
         self.timeout, self.start_limit = timeout, start_limit
         self._proven = False  # a worker has answered
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["crawler.extraction"])
+        context.set_forkserver_preload(["crawler.extraction", "datasketch"])
         self._pool = ProcessPool(
             max_workers=max(1, workers),
             max_tasks=TASKS_PER_WORKER,
@@ -79,7 +81,9 @@ class ExtractionPool:
 
 
 def _extract(html: bytes, url: str, source: Source | None, template: Template | None) -> Extraction:
-    return extract(html, url, source=source, template=template)
+    """With the bands of its body, which are this process's work and not the crawl's."""
+    extraction = extract(html, url, source=source, template=template)
+    return replace(extraction, bands=bands_of(extraction.body))
 
 
 def _limit(memory_mb: int) -> None:

@@ -101,4 +101,5 @@ def entry_of(record: Record, rates: Rates, steps: Sequence[float]) -> Entry:
         rights=rights_of(page.headers, page.html),
     )
     shape = shape_of(page.requested_url)
-    return Entry(visit=visit, archived=archived, article=article, shape=shape)
+    bands = record.extraction.bands if record.extraction else None
+    return Entry(visit=visit, archived=archived, article=article, shape=shape, bands=bands)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crawler.errors import MissingDictionary, StoreError
+from crawler.likeness import LEAST, words
 from crawler.outcomes import OUTCOMES
 from crawler.store.crawls import CRAWL_LOCK
 from crawler.store.dictionaries import unpacked
@@ -75,6 +76,11 @@ _ORPHANS = {
     "WHERE NOT EXISTS (SELECT FROM urls WHERE urls.id = url_aliases.url_id)",
     "pages": "SELECT format('page %s: url %s', id, url_id) FROM pages "
     "WHERE NOT EXISTS (SELECT FROM urls WHERE urls.id = pages.url_id)",
+    "bands": "SELECT DISTINCT format('article %s', article_id) FROM bands "
+    "WHERE NOT EXISTS (SELECT FROM articles WHERE articles.id = bands.article_id)",
+    "duplicates": "SELECT format('article %s: original %s', article_id, original_id) FROM duplicates "
+    "WHERE NOT EXISTS (SELECT FROM articles WHERE articles.id = article_id) OR original_id IS NOT NULL "
+    "AND NOT EXISTS (SELECT FROM articles WHERE articles.id = original_id)",
     "boilerplate_blocks": "SELECT format('%s %s: article %s', source, key, witness) "
     "FROM boilerplate_blocks CROSS JOIN jsonb_array_elements_text(evidence) AS witness "
     "WHERE NOT EXISTS (SELECT FROM articles WHERE articles.id = CAST(witness AS bigint))",
@@ -117,6 +123,22 @@ _PAGES = text("""
 WITH range AS (SELECT min(id) AS first, max(id) AS last FROM pages)
 SELECT id, html_zstd, html_bytes, dictionary_id FROM pages, range
 WHERE (id - first) % (1 + (last - first) / :most) = 0
+""")
+_COPIES_OF_COPIES = """
+SELECT format('article %s: a copy of %s, which is one of %s', d.article_id, d.original_id, o.original_id)
+FROM duplicates d JOIN duplicates o ON o.article_id = d.original_id WHERE o.original_id IS NOT NULL
+"""
+_CLUSTERS = """
+SELECT format('cluster %s: originals %s', cluster, string_agg(DISTINCT CAST(original_id AS text), ', '))
+FROM duplicates WHERE original_id IS NOT NULL GROUP BY cluster HAVING count(DISTINCT original_id) > 1
+UNION ALL
+SELECT format('original %s: clusters %s', original_id, string_agg(DISTINCT CAST(cluster AS text), ', '))
+FROM duplicates WHERE original_id IS NOT NULL GROUP BY original_id HAVING count(DISTINCT cluster) > 1
+"""
+_UNCOMPARED = text("""
+SELECT id, body FROM articles WHERE word_count >= :least
+AND NOT EXISTS (SELECT FROM bands WHERE article_id = id)
+AND NOT EXISTS (SELECT FROM duplicates WHERE article_id = id AND original_id IS NULL)
 """)
 _RUNS = text("SELECT coalesce(max(id), 0) FROM crawls")
 _ALIVE = text("""
@@ -166,6 +188,13 @@ def _damaged(connection: Connection) -> Iterator[str]:
             yield f"page {row.id}: {error}"
 
 
+def _uncompared(connection: Connection) -> Iterator[str]:
+    """Not what has words by spaces only: signs, which no text is compared by."""
+    for row in _streamed(connection).execute(_UNCOMPARED, {"least": LEAST}):
+        if len(words(row.body)) >= LEAST:
+            yield f"article {row.id}"
+
+
 def _endings() -> dict[str, Any]:
     return {
         "endings": [
@@ -185,6 +214,9 @@ CHECKS = (
         Check(name=f"orphans_{table}", promise=f"what {table} refer to is there", query=query)
         for table, query in _ORPHANS.items()
     ),
+    Check(name="copies", promise="an original is no copy itself", query=_COPIES_OF_COPIES),
+    Check(name="clusters", promise="a cluster has one original, and an original one cluster", query=_CLUSTERS),
+    Check(name="compared", promise="an article was compared with the others, or waits to be", find=_uncompared),
     Check(name="url_states", promise="a page's state is that of its outcome", query=_STATES, given=_endings),
     Check(name="url_due", promise="what is to be fetched is due, what has ended is not", query=_DUE, given=_endings),
     Check(name="url_articles", promise="a page that gave an article has it", query=_HELD),

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, select, text, tuple_, update
 
 from crawler.recurrence import REASON, Template, condemned, rule_of
-from crawler.store import models, notices, templates
+from crawler.store import duplicates, models, notices, templates
 
 BATCH = 200  # articles in one transaction
 MARGIN = timedelta(minutes=5)  # what began to be stored before a cleaning may be committed so long after it
@@ -129,6 +129,7 @@ def _clean(connection: Connection, source: str, batch: Sequence[RowMapping], tem
     moved = [{"source": source, "key": key, "number": number} for key, number in sorted(counts.items()) if number]
     if moved:
         connection.execute(_COUNT, moved)
+    duplicates.learn(connection, [(row["article"], None) for row in given])
     return len(given)
 
 

@@ -196,7 +196,8 @@ def _done(process: subprocess.Popen[bytes]) -> None:
     """Wait for a program's end. Raises StoreError with the first line of what it complains of."""
     if process.stdin is None:  # what it wrote is read already
         assert process.stderr is not None
-        complaint = process.stderr.read()
+        with process.stderr:
+            complaint = process.stderr.read()
         process.wait()
     else:
         complaint = process.communicate()[1]

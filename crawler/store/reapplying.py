@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from crawler.outcomes import OUTCOMES
 from crawler.recheck import next_look
 from crawler.recurrence import Template, Witness
-from crawler.store import articles, identity, learning, models, notices, templates
+from crawler.store import articles, duplicates, identity, learning, models, notices, templates
 from crawler.store.articles import STORED, kept_of
 from crawler.store.cleaning import body_of, relaid
 from crawler.store.reading import made_of, pages_of
@@ -124,6 +124,7 @@ def _change(connection: Connection, batch: Sequence[RowMapping]) -> Applied:
             told.append((old["id"], outcome))
     templates.learn(connection, lessons)
     notices.tell(connection, told)
+    duplicates.learn(connection, [(article_id, None) for article_id, _ in told])  # last: its lock is everybody's
     return done
 
 
@@ -143,6 +144,7 @@ def _add(connection: Connection, batch: Sequence[RowMapping], steps: Sequence[fl
     notices.tell(connection, fresh)
     aliases = _gave(connection, chosen, saved, found, steps)
     identity.merge(connection, aliases)
+    duplicates.learn(connection, [(article_id, None) for article_id, _ in fresh])  # as above
     revised = sum(outcome == "updated" for _, outcome in fresh)
     return Applied(applied=len(chosen), revised=revised, skipped=len(batch) - len(chosen))
 

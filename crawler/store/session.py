@@ -25,6 +25,7 @@ from crawler.store import (
     cleaning,
     crawls,
     dictionaries,
+    duplicates,
     frontier,
     hosts,
     identity,
@@ -49,6 +50,7 @@ logger = logging.getLogger(__name__)
 MOST_PROCESSING = 16  # pages; the extraction workers are busy with fewer
 CLEANING_TIME = 60.0  # seconds at a run's end
 TRAINING_TIME = 30.0  # so, for dictionaries of pages; one takes well below a second
+COMPARING_TIME = 60.0  # the same, for articles whose likes have not been looked for
 WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
 
@@ -302,6 +304,7 @@ class CrawlStore:
         if outcome == "finished" and self.failure is None:
             self._apply_templates()
             self._keep_pages()
+            self._compare()
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
@@ -339,6 +342,16 @@ class CrawlStore:
                     logger.info("raw pages: %s is dropped", one.partition.name)
                 else:
                     logger.info("raw pages: %s is still read; the next run drops it", one.partition.name)
+
+    def _compare(self) -> None:
+        """What was stored before there were clusters, or has lost its original; what is not done now waits on."""
+        try:
+            done = duplicates.catch_up(self.database.engine, seconds=COMPARING_TIME)
+        except SQLAlchemyError as error:
+            logger.warning("stored articles were not compared: %s", str(error).splitlines()[0])
+            return
+        if done:
+            logger.info("%d stored articles were compared with the others", done)
 
 
 @contextlib.contextmanager

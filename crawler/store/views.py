@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from crawler.store.models import Article, Base, Crawl, Listing, Page, Revision, Source, Url
+from crawler.store.models import Article, Base, Crawl, Duplicate, Listing, Page, Revision, Source, Url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +88,14 @@ ERRORS = f"""LEFT JOIN (
 DROPPED_RECENTLY = f"""(SELECT count(*) FROM articles a, jsonb_array_elements(a.blocks) b
     WHERE a.source = s.id AND a.updated_at > {WEEK} AND a.stored_at > {WEEK} AND NOT (b ->> 'kept')::boolean)"""  # noqa: S608
 
+STORIES = """FROM (
+    SELECT article_id, original_id, cluster, kind, likeness, contained, why, agency
+    FROM duplicates WHERE original_id IS NOT NULL
+    UNION ALL
+    SELECT original_id, original_id, min(cluster), 'original', 1, 1, min(why), min(agency)
+    FROM duplicates WHERE original_id IS NOT NULL GROUP BY original_id
+) AS d JOIN articles a ON a.id = d.article_id"""
+
 VIEWS = (
     View(
         name="articles",
@@ -98,8 +106,14 @@ VIEWS = (
             *_own("a", Article, "word_count revision stored_at updated_at seen_at published_raw"),
             *_own("a", Article, "published_zone_assumed modified_raw page_type_confidence confidence posts blocks"),
             *_own("a", Article, "evidence"),
+            _made(
+                "duplicate_of",
+                "bigint",
+                "The probable original of its text: news.articles.id; null: this one (news.duplicates)",
+                "d.original_id",
+            ),
         ),
-        origin="FROM articles a",
+        origin="FROM articles a LEFT JOIN duplicates d ON d.article_id = a.id",
     ),
     View(
         name="revisions",
@@ -307,5 +321,25 @@ VIEWS = (
         ),
         origin="FROM revisions r JOIN articles a ON a.id = r.article_id, "
         "jsonb_array_elements(r.diff) WITH ORDINALITY AS d(change, number)",
+    ),
+    View(
+        name="duplicates",
+        comment="Articles that tell one text: a row an article of a cluster, its probable original among them.",
+        columns=(
+            _made("cluster_id", "bigint", Duplicate.__table__.c.cluster.comment or "", "d.cluster"),
+            _made("article_id", "bigint", "The article: news.articles.id", "d.article_id"),
+            *_own("a", Article, "source url headline published_at"),
+            _made("is_original", "boolean", "It is the probable original", "d.article_id = d.original_id"),
+            _made("original_id", "bigint", "The probable original: news.articles.id", "d.original_id"),
+            _made("kind", "text", f"original; else {Duplicate.__table__.c.kind.comment}", "d.kind"),
+            *_own("d", Duplicate, "likeness contained why agency"),
+            _made(
+                "articles",
+                "bigint",
+                "Articles of the cluster",
+                "(SELECT count(*) + 1 FROM duplicates o WHERE o.original_id = d.original_id)",
+            ),
+        ),
+        origin=STORIES,
     ),
 )

@@ -24,6 +24,7 @@ from crawler.recurrence import REASON, Witness
 from crawler.store import (
     archives,
     articles,
+    duplicates,
     frontier,
     identity,
     learning,
@@ -32,6 +33,7 @@ from crawler.store import (
     partitions,
     templates,
 )
+from crawler.store.duplicates import Bands
 from crawler.store.patience import Patience, first_line
 from crawler.text import json_safe
 from crawler.urls import url_key
@@ -47,6 +49,7 @@ NO_ARTICLES = frozenset(("listing", "not_an_article", "no_headline"))  # outcome
 class Entry:
     """All that one fetch leaves behind: written together or not at all.
 
+    `bands`: of the article's body, if they are made already.
     `found`: set for a page out of an archive, which was not leased: its row is found or made when it is written (until
     then `url_id` is 0), and what is newer stays as it is. Its visit has the time of the capture as `fetched_at`.
     """
@@ -55,6 +58,7 @@ class Entry:
     archived: pages.Archived | None = None
     article: Article | None = None
     shape: str | None = None  # of its address
+    bands: tuple[int, ...] | None = None
     found: Candidate | None = None
 
 
@@ -92,6 +96,7 @@ def commit(
     identity.merge(connection, [alias for i, key in keys.items() for alias in aliases_of(entries[i], key)])
     learning.looked(connection, looks_of(entries, saved))
     learning.shaped(connection, shapes_of(entries), FETCHED_WEIGHT)
+    duplicates.learn(connection, texts_of(entries, saved))  # last: its lock is everybody's
     return [
         Stored(article_id=saved[index].id, outcome=saved[index].outcome) if index in saved else Stored()
         for index in range(len(entries))
@@ -151,6 +156,16 @@ def looks_of(entries: Sequence[Entry], saved: Mapping[int, articles.Saved]) -> I
         visit = entry.visit
         if visit.looked is not None and OUTCOMES[visit.outcome].state in ("fetched", "unchanged"):
             yield visit.source, visit.looked, index in saved and saved[index].outcome == "updated"
+
+
+def texts_of(entries: Sequence[Entry], saved: Mapping[int, articles.Saved]) -> Iterator[tuple[int, Bands | None]]:
+    """The articles whose likes are to be found. An edited one may have been stored with another body than it came with.
+
+    Of one that came twice, the later entry counts, which has edited the earlier one.
+    """
+    for index, one in saved.items():
+        if one.outcome in CHANGED:
+            yield one.id, entries[index].bands if one.outcome == "new" else None
 
 
 def shapes_of(entries: Sequence[Entry]) -> Iterator[learning.Shaped]:

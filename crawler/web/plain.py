@@ -25,7 +25,9 @@ def plain(inspection: Inspection) -> dict[str, Any]:
 
 
 def _fields(seen: Seen) -> dict[str, Any]:
-    return {"body": seen.body, **_jsonable(asdict(seen))}
+    values = asdict(seen)
+    values.pop("bands", None)  # which is no field
+    return {"body": seen.body, **_jsonable(values)}
 
 
 def _jsonable(value: Any) -> Any:

@@ -14,6 +14,7 @@ from crawler.store.writer import Entry
 from tests.store.rows import an_entry, begun, leased
 
 BY_HAND = "SET session_replication_role = replica;"  # no foreign keys, no triggers
+COPIES = "INSERT INTO duplicates (article_id, original_id, cluster, kind, likeness, contained, why) VALUES "
 BREAKS = {
     "bodies": "UPDATE articles SET body = body || ' And more.', word_count = word_count + 2 WHERE id = {first}",
     "word_counts": "UPDATE articles SET word_count = 7 WHERE id = {first}",
@@ -26,7 +27,15 @@ BREAKS = {
     "orphans_url_aliases": f"{BY_HAND} INSERT INTO url_aliases "
     "VALUES ('https://x.example/', 'x.example', 999, 'address')",
     "orphans_pages": "UPDATE pages SET url_id = 999 WHERE url_id = (SELECT min(url_id) FROM pages)",
+    "orphans_bands": "INSERT INTO bands VALUES (1, 999)",
+    "orphans_duplicates": f"{BY_HAND} INSERT INTO duplicates (article_id) VALUES (999)",
     "orphans_boilerplate_blocks": "UPDATE boilerplate_blocks SET evidence = '[999]'",
+    "copies": f"{COPIES} ({{first}}, {{first}} + 1, 7, 'copy', 1, 1, 'stored_first'), "
+    "({first} + 1, {first}, 8, 'copy', 1, 1, 'stored_first')",
+    "clusters": f"{COPIES} ({{first}}, {{first}} + 1, 7, 'copy', 1, 1, 'stored_first'), "
+    "({first} + 2, {first} + 1, 8, 'copy', 1, 1, 'stored_first')",
+    "compared": "UPDATE articles SET body = words, word_count = 9, blocks = jsonb_build_array(jsonb_build_object("
+    "'kept', true, 'text', words)) FROM (SELECT 'A bridge of more words than say nothing opened' AS words) AS x",
     "url_states": "UPDATE urls SET state = 'gone' WHERE reason = 'no_body'",
     "url_due": "UPDATE urls SET not_before = NULL WHERE state = 'queued'",
     "url_articles": "UPDATE urls SET article_id = NULL WHERE article_id = {first}",
@@ -41,11 +50,11 @@ BREAKS = {
 @pytest.fixture
 def filled(database: Database) -> Database:
     """Articles with an earlier version, pages of several outcomes, one that waits."""
-    due = leased(database, 7)
+    due = leased(database, 8)
     with database.engine.begin() as connection:
-        writer.commit(connection, 1, [an_entry(one) for one in due[:2]])
+        writer.commit(connection, 1, [an_entry(one) for one in due[:3]])
         writer.commit(connection, 1, [an_entry(due[0], headline="A bridge closes", html=b"<p>")])
-        for one, outcome in zip(due[2:], ("no_body", "not_found", "gone", "timeout"), strict=False):
+        for one, outcome in zip(due[3:], ("no_body", "not_found", "gone", "timeout"), strict=False):
             writer.commit(connection, 1, [Entry(visit=Visit(url_id=one.url_id, source="herald", outcome=outcome))])
         crawls.give_back(connection, [1])
     return database
@@ -94,7 +103,7 @@ def test_an_unknown_word_and_a_ledger_that_is_none_are_found(filled: Database) -
     assert list(broken(filled)) == ["url_states"]
     with filled.engine.begin() as connection:
         connection.execute(text("UPDATE articles SET blocks = '{}'"))
-    assert broken(filled)["bodies"].count == 2
+    assert broken(filled)["bodies"].count == 3
 
 
 def test_a_run_that_lives_keeps_its_leases(filled: Database) -> None:
