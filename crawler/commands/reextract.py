@@ -124,10 +124,10 @@ class Reextract:
         self.database = database
         self.patience = Patience(self.patience.seconds, database.place, database.mend)
         engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+        asked = self.transaction(self.asked)
         with engine.connect() as holder:
             if not reextractions.lock(holder):
                 raise StoreError("another `scrapy reextract` runs on this database")
-            asked = self.transaction(self.asked)
             rules = fingerprint(self.seeds[name] for name in self.sources or self.seeds if name in self.seeds)
             begun = self.transaction(lambda given: reextractions.begin(given, asked, rules, anew=self.opts.anew))
             self.say_how(begun)
