@@ -48,6 +48,7 @@ from rich.table import Table
 from sqlalchemy import Connection, text
 
 from benchmarks import corpora
+from benchmarks.filling import fill_bands, vacuum
 from benchmarks.frontier import own_database, server
 from benchmarks.search import Maker
 from crawler.extraction import extract
@@ -338,24 +339,11 @@ def costs(url: str, sizes: Sequence[int]) -> Table:
     table = Table(*columns, title="µs of CPU an article: ours + the server's (its own machine's only)")
     for rows in sizes:
         with own_database(url) as database:
-            _fill(database, rows)
+            with database.engine.begin() as connection:
+                fill_bands(connection, -rows, -1)  # of articles that are not there
+            vacuum(database)
             table.add_row(f"{rows:,}", *_cost(database))
     return table
-
-
-def _fill(database: Database, rows: int) -> None:
-    """Bands of articles that are not there."""
-    random_keys = (
-        "INSERT INTO bands SELECT (random() * 18e18 - 9e18)::bigint, -one "
-        "FROM generate_series(1, :rows) AS one, generate_series(1, :bands)"
-    )
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ALTER TABLE bands DROP CONSTRAINT pk_bands"))
-        connection.execute(text("DROP INDEX ix_bands_article_id"))
-        connection.execute(text(random_keys), {"rows": rows, "bands": BANDS})
-        connection.execute(text("ALTER TABLE bands ADD CONSTRAINT pk_bands PRIMARY KEY (key, article_id)"))
-        connection.execute(text("CREATE INDEX ix_bands_article_id ON bands (article_id)"))
-        connection.execute(text("VACUUM (ANALYZE) bands"))
 
 
 def _cost(database: Database) -> Iterator[str]:

@@ -7,9 +7,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import Connection, create_engine, insert, text
 
 from benchmarks.search import LANGUAGES, SOURCES, SPAN, Maker
+from crawler.likeness import BANDS
 from crawler.sources import Source
 from crawler.store import articles, crawls, models, partitions
 from crawler.store.engine import Database, driver_url
@@ -20,6 +21,10 @@ FILLERS = 2  # processes
 SEARCH = "ix_articles_search"  # made again afterwards, which is a hundred times as fast
 
 _DEFINITION = text(f"SELECT pg_get_indexdef('{SEARCH}'::regclass)")
+_BANDS = text("""
+INSERT INTO bands SELECT (random() * 18e18 - 9e18)::bigint, article
+FROM generate_series(CAST(:first AS bigint), :last) AS article, generate_series(1, :bands)
+""")
 _REST = (
     """INSERT INTO urls (key, url, source, state, reason, found_in, fetched_at, published_at, article_id, not_before)
     SELECT key, url, source, 'fetched', 'article', 'feed', stored_at, published_at, id,
@@ -41,7 +46,17 @@ def fill(database: Database, rows: int) -> None:
         connection.execute(text("SET LOCAL maintenance_work_mem = '1GB'"))
         for statement in (definition, *_REST):
             connection.execute(text(statement))
+        fill_bands(connection, 1, rows)
     vacuum(database)
+
+
+def fill_bands(connection: Connection, first: int, last: int) -> None:
+    """Bands of articles with these ids, as of texts that have nothing in common."""
+    connection.execute(text("ALTER TABLE bands DROP CONSTRAINT pk_bands"))
+    connection.execute(text("DROP INDEX ix_bands_article_id"))
+    connection.execute(_BANDS, {"first": first, "last": last, "bands": BANDS})
+    connection.execute(text("ALTER TABLE bands ADD CONSTRAINT pk_bands PRIMARY KEY (key, article_id)"))
+    connection.execute(text("CREATE INDEX ix_bands_article_id ON bands (article_id)"))
 
 
 def vacuum(database: Database) -> None:

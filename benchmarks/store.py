@@ -10,7 +10,7 @@ Adding and leasing them is benchmarks/frontier.py's, and signatures are made by 
 here. CPU is that of this process and of all of the server's.
 
 The filled raw pages are stubs, since their number and not their size is what could slow a writer; bytes an article are
-those by which the tables grew with the probe. Searches run ROUNDS times on a warm cache, the SQL of README.md likewise.
+those by which the tables grew with the probe. Searches and the SQL of docs/sql.md run ROUNDS times on a warm cache.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from benchmarks.frontier import own_database, server
 from benchmarks.search import SOURCES, Maker, timed
 from crawler.discovery.shapes import shape_of
 from crawler.items import Article, Candidate, Page
+from crawler.likeness import bands_of
 from crawler.store import crawls, frontier, intake, writer
 from crawler.store.engine import Database
 from crawler.store.pages import Archived, sha256
@@ -42,7 +43,7 @@ from crawler.store.pages import Archived, sha256
 SIZES = (10_000, 1_000_000)
 PROBE, ROUNDS, BATCHES = 2_000, 3, (100, 16)
 FRAME, WHOLE = 100_000, 150_000  # bytes of a page that are its source's frame, and of all of it
-README = Path(__file__).parent.parent / "README.md"
+QUESTIONS = Path(__file__).parent.parent / "docs" / "sql.md"
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ class Prober:
             html_sha256=sha256(html),
         )  # fmt: skip
         archived = Archived(page=fetched, outcome="article")
-        return writer.Entry(visit=visit, archived=archived, article=article, shape=shape_of(article.url))
+        bands = bands_of(article.body)
+        return writer.Entry(visit=visit, archived=archived, article=article, shape=shape_of(article.url), bands=bands)
 
 
 def frame(number: int) -> bytes:
@@ -198,11 +200,10 @@ def page(around: bytes, article: Article) -> bytes:
 
 
 def surface() -> Iterator[tuple[str, str]]:
-    """The SQL of the README, by the views it names."""
-    for block in re.findall(r"```sql\n(.*?)```", README.read_text(), re.DOTALL):
-        for statement in block.split(";"):
-            if "news." in statement:
-                yield "README: " + ", ".join(dict.fromkeys(re.findall(r"news\.\w+", statement))), statement
+    """The questions of docs/sql.md, by the views they name; of a source and an article that are there."""
+    for block in re.findall(r"```sql\n(.*?)```", QUESTIONS.read_text(), re.DOTALL):
+        statement = block.replace("example_herald", "s7").rstrip().rstrip(";")
+        yield ", ".join(dict.fromkeys(re.findall(r"news\.\w+", statement))), statement
 
 
 def asked(connection: Connection, statement: str) -> tuple[int, list[float]]:
