@@ -376,10 +376,11 @@ def test_endless_and_swelling_pages_are_bounded(program: str) -> None:
         crawled = render(at(hosts, *ENDLESS), OPEN | settings, names=NAMES)
     pages = {url.rpartition("/")[2]: html for url, html in crawled.pages.items()}
     failures = {url.rpartition("/")[2]: error.partition(":")[0] for url, error in crawled.failures.items()}
-    assert failures.pop("flood") in ("render_failed", "timeout")  # whichever is first
-    failed = {"leaves": "render_failed", "swells": "render_failed", "large": "too_large"}
+    either = {failures.pop("flood"), failures.pop("swells")}  # whichever is first: its memory or its time
+    assert either <= {"render_failed", "timeout"}, crawled.failures
+    failed = {"leaves": "render_failed", "large": "too_large"}
     assert failures == failed, crawled.failures
-    assert set(pages) == {path[1:] for path in ENDLESS} - failed.keys() - {"flood"}
+    assert set(pages) == {path[1:] for path in ENDLESS} - failed.keys() - {"flood", "swells"}
     assert all("<p>below</p>" in html for html in pages.values())
     assert "HUGE" not in pages["loads"]
 
