@@ -189,6 +189,10 @@ class ArchiveSpider(Spider):
         """Waits for the pages that are on their way; when the run is shut down, they go on all the same."""
         if self.tasks:
             await asyncio.wait(self.tasks)
+        await self.noted(job)
+
+    async def noted(self, job: Job) -> None:
+        """Waits until it is in the database how far the file is done."""
         job.over = True
         job.changed.set()
         if self.marker is not None:
@@ -221,6 +225,8 @@ class ArchiveSpider(Spider):
         if record.stored is not None or self.store.failure is None:
             job.watermark.done(capture.number, outcome_of(record))
             job.changed.set()
+        if scraper.slot is not None and scraper.slot.closing and len(self.tasks) == 1:
+            await self.noted(job)  # the last page of a run that is shut down: the store closes behind it
         # A scraper that is closing looks whether it may when a response is done, but not (2.19.0) when an item is that
         # came without one: Ctrl-C would wait for ever.
         scraper._check_if_closing()
