@@ -11,6 +11,7 @@ from dataclasses import dataclass
 RANKED = 300  # the newest articles that match; they are ranked, and a word that is everywhere costs no more than this
 WINDOW, WINDOW_GROWTH = 1_000, 4  # articles in the first window of time; the next are larger
 PROBE_AFTER = 2  # windows
+MOST_ASKED = 4_000  # articles that have the words of a phrase; 40 µs each
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +40,10 @@ FUNCTIONS = (
         usage="news.search(query text, language text DEFAULT NULL, since timestamptz DEFAULT NULL, "
         "until timestamptz DEFAULT NULL, source text DEFAULT NULL, most integer DEFAULT 20)",
         comment='Articles that answer a query as search engines take it (words, "a phrase", or, -without), best first. '
-        f"The newest {RANKED} that match are ranked, words of the headline above those of the body. until is "
-        "exclusive; with since or until, articles without a date are left out. Its columns are those of news.found.",
+        f"The newest {RANKED} that match are ranked, words of the headline above those of the body. A phrase is looked "
+        f"for in the newest {MOST_ASKED:,} articles that have its words; a query that only excludes finds nothing. "
+        "until is exclusive; with since or until, articles without a date are left out. Its columns are those of "
+        "news.found.",
     ),
     Function(
         signature="search_query(text, text)",
@@ -81,11 +84,23 @@ BEGIN
         ORDER BY published_at DESC OFFSET size LIMIT 1);
 END $plpgsql$
 """
-MATCHES = """news.search_index i
-            WHERE i.published_at >= lower_end AND i.published_at < upper_end
-                AND (only_source IS NULL OR i.source = only_source)
-                AND (tongue IS NULL OR i.language = tongue OR i.language LIKE tongue || '-%')
-                AND i.search @@ meant AND news.search_price(i.article_id)"""
+# An article is asked in its own language's reading of the query and in no other: what another stemmer makes of "news"
+# is English "new". Articles of one language are one arm of the join, and codes with the same reading are one group.
+MATCHES = """unnest(readings, loosened, groups) AS r(reading, loose, codes)
+            CROSS JOIN LATERAL (
+                SELECT i.article_id, i.published_at, i.search FROM news.search_index i
+                WHERE i.search @@ r.loose AND strpos(r.codes, ',' || news.search_code(i.language) || ',') > 0
+                    AND (only_source IS NULL OR i.source = only_source)
+                    AND (tongue IS NULL OR lower(i.language) = tongue OR lower(i.language) LIKE tongue || '-%')
+                    AND news.search_price(i.article_id)"""
+IN_WINDOW = "AND i.published_at >= lower_end AND i.published_at < upper_end) AS i"
+# Ranks what is found as it comes. A phrase is looked up by its words, which the index knows, and then asked for as it
+# is: hence `asks`, which bounds the time for words that are common and never stand together.
+TAKE = """
+            asks := asks - 1;
+            CONTINUE WHEN match.loose IS DISTINCT FROM match.reading AND NOT match.search @@ match.reading;
+            newest := newest || match.article_id;
+            ranks := ranks || ts_rank(match.search, match.reading, 1);"""
 
 
 def functions(window: int = WINDOW) -> tuple[str, ...]:
@@ -102,64 +117,70 @@ SET plan_cache_mode = force_custom_plan SET jit = off SET client_min_messages = 
 SET enable_indexscan = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0 AS $plpgsql$
 #variable_conflict use_column
 DECLARE
-    wanted text := left(query, 1000);
-    tongue text := language;
+    wanted text := regexp_replace(left(query, 1000), '(-\\s*){{2,}}', '-', 'g'); -- each would be a level of negation
+    tongue text := lower(language);
     only_source text := source;
-    codes text[] := CASE WHEN language IS NULL THEN news.search_codes() ELSE ARRAY[news.search_code(language)] END;
-    meant tsquery;
+    readings tsquery[];
+    loosened tsquery[];
+    groups text[];
+    match record;
     newest bigint[] := '{{}}';
-    rest bigint[];
+    ranks real[] := '{{}}';
+    asks integer := {MOST_ASKED};
+    few bigint;
     first timestamptz := coalesce(since, '-infinity');
     upper_end timestamptz := coalesce(until, 'infinity');
     lower_end timestamptz;
     size bigint := :window;
     windows integer := 0;
+    is_rest boolean := false;
 BEGIN
-    SELECT string_agg('(' || reading || ')', ' | ')::tsquery INTO meant FROM (
-        SELECT DISTINCT news.search_query(code, wanted)::text AS reading FROM unnest(codes) AS code) AS readings
-    WHERE reading <> '';
-    IF meant IS NULL THEN
+    SELECT array_agg(reading::tsquery), array_agg((CASE WHEN reading LIKE '%!%' THEN reading
+        ELSE regexp_replace(reading, '<(-|\\d+)>', '&', 'g') END)::tsquery), array_agg(codes)
+    INTO readings, loosened, groups FROM (
+        SELECT reading, ',' || string_agg(code, ',') || ',' AS codes FROM (
+            SELECT code, news.search_query(code, wanted)::text AS reading
+            FROM unnest(CASE WHEN tongue IS NULL THEN news.search_codes() ELSE ARRAY[news.search_code(tongue)] END)
+                AS code) AS read
+        WHERE reading <> '' AND querytree(reading::tsquery) <> 'T' GROUP BY reading) AS grouped;
+    IF readings IS NULL OR most <= 0 THEN
         RETURN;
     END IF;
     LOOP
-        lower_end := news.search_edge(only_source, upper_end, size);
-        lower_end := greatest(coalesce(lower_end, first), first);
-        newest := newest || ARRAY(
-            SELECT i.article_id FROM {MATCHES}
-            ORDER BY i.published_at DESC LIMIT {RANKED} - cardinality(newest));
-        EXIT WHEN cardinality(newest) >= {RANKED} OR lower_end <= first;
+        lower_end := first;
+        IF NOT is_rest THEN
+            lower_end := greatest(coalesce(news.search_edge(only_source, upper_end, size), first), first);
+        END IF;
+        FOR match IN SELECT i.article_id, i.search, r.reading, r.loose FROM {MATCHES} {IN_WINDOW}
+            ORDER BY i.published_at DESC LIMIT asks
+        LOOP{TAKE}
+            EXIT WHEN cardinality(newest) >= {RANKED};
+        END LOOP;
+        EXIT WHEN cardinality(newest) >= {RANKED} OR asks <= 0 OR lower_end <= first;
         upper_end := lower_end;
         size := size * {WINDOW_GROWTH};
         windows := windows + 1;
         IF windows = {PROBE_AFTER} THEN
             lower_end := first;
-            rest := ARRAY(SELECT i.article_id FROM {MATCHES} LIMIT {RANKED} - cardinality(newest) + 1);
-            IF cardinality(newest || rest) <= {RANKED} THEN
-                newest := newest || rest;
-                EXIT;
-            END IF;
+            SELECT count(*) INTO few FROM (SELECT FROM {MATCHES} {IN_WINDOW} LIMIT {RANKED} + 1) AS probed;
+            is_rest := few <= {RANKED};
         END IF;
     END LOOP;
     IF since IS NULL AND until IS NULL THEN
-        newest := newest || ARRAY(
-            SELECT i.article_id FROM news.search_index i
-            WHERE i.published_at IS NULL AND (only_source IS NULL OR i.source = only_source)
-                AND (tongue IS NULL OR i.language = tongue OR i.language LIKE tongue || '-%')
-                AND i.search @@ meant
-            LIMIT {RANKED});
+        FOR match IN SELECT i.article_id, i.search, r.reading, r.loose FROM {MATCHES} AND i.published_at IS NULL) AS i
+            ORDER BY i.article_id DESC LIMIT {RANKED}
+        LOOP{TAKE}
+        END LOOP;
     END IF;
     RETURN QUERY
-    WITH readings AS MATERIALIZED (
-        SELECT code, news.search_query(code, wanted) AS reading FROM unnest(codes) AS code
-    ), best AS (
-        SELECT found.article_id, ts_rank(found.search, reading, 1) AS rank
-        FROM news.search_index AS found JOIN readings ON code = news.search_code(found.language)
-        WHERE found.article_id = ANY (newest) AND found.search @@ reading
-        ORDER BY rank DESC, found.published_at DESC NULLS LAST, found.article_id DESC LIMIT most
+    WITH best AS (
+        SELECT found.id, found.rank, a.published_at FROM unnest(newest, ranks) AS found(id, rank)
+        JOIN news.articles a ON a.id = found.id
+        ORDER BY found.rank DESC, a.published_at DESC NULLS LAST, found.id DESC LIMIT most
     )
     SELECT a.id, a.source, a.url, a.published_at, a.language, a.headline,
         news.search_excerpt(a.language, a.body, wanted), best.rank
-    FROM best JOIN news.articles a ON a.id = best.article_id
+    FROM best JOIN news.articles a ON a.id = best.id
     ORDER BY best.rank DESC, a.published_at DESC NULLS LAST, a.id DESC;
 END
 $plpgsql$

@@ -252,3 +252,31 @@ def test_windows_leave_nothing_out(database: Database, arguments: str, condition
     assert column(database, asked.replace("wire", OTHER.id), **given_) == column(
         database, plain.replace("wire", OTHER.id), **given_
     )
+
+
+def test_what_only_other_languages_read_so_takes_no_place(database: Database) -> None:
+    """Another stemmer makes "new" of "news": newer articles that say "new" are no matches, however many there are."""
+    store(database, *(an("en", f"Old {n}", "The news.", n, published_at=AT) for n in range(5)))
+    later = AT + timedelta(days=1)
+    store(
+        database,
+        *(an("en", f"Late {n}", "A new one.", n, published_at=later) for n in range(10, 10 + 2 * search.RANKED)),
+    )
+    assert sorted(found(database, "news")) == [f"Old {n}" for n in range(5)]
+    assert sorted(found(database, "news -new")) == [f"Old {n}" for n in range(5)]
+
+
+def test_a_query_that_only_excludes_finds_nothing(database: Database) -> None:
+    store(database, an("en", "One", "A bridge."))
+    assert found(database, "-tram") == []
+
+
+def test_a_language_is_found_in_any_case(database: Database) -> None:
+    store(database, an("en", "One", "A bridge."))
+    assert found(database, "bridges", ", language => 'EN'") == ["One"]
+    assert found(database, "bridges", ", most => -1") == []
+
+
+def test_a_million_hyphens_are_no_error(database: Database) -> None:
+    store(database, an("en", "One", "A bridge."))
+    assert found(database, "-" * 501 + "bridge") in ([], ["One"])
