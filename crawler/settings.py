@@ -12,6 +12,15 @@ from urllib.request import getproxies
 
 from crawler import __version__
 
+
+def _whole(name: str, default: int) -> int:
+    """A whole number of the environment."""
+    given = os.environ.get(name) or str(default)
+    if not given.isascii() or not given.isdigit():
+        sys.exit(f"{name}={given}: it has to be a whole number")
+    return int(given)
+
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 ON_TERMINAL = sys.stderr.isatty()
 
@@ -30,9 +39,11 @@ DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went a
 DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: the embedded server
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
-EXTRACTION_WORKERS = int(os.environ.get("EXTRACTION_WORKERS") or os.cpu_count() or 1)
+EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)
 OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
-PAGES_KEEP_MONTHS = 0  # months before this one whose raw pages are kept; 0: all (docs/crawling.md)
+PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
+    "PAGES_KEEP_MONTHS", 0
+)  # months before this one whose raw pages are kept; 0: all (docs/crawling.md)
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
 RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
 RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once

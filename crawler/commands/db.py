@@ -15,6 +15,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from crawler.errors import CrawlerError
+from crawler.extensions.quiet import end_with_the_reader
 from crawler.store import checks, dump, duplicates, keeper
 from crawler.store.embedded import EmbeddedServer, binary
 from crawler.store.engine import driver_url, lay_surface, migrate, open_database
@@ -60,6 +61,7 @@ class Command(ScrapyCommand):
         parser.add_argument("--markdown", action="store_true", help="with describe: print docs/schema.md")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
+        end_with_the_reader()
         if not args or args[0] not in ACTIONS:
             raise UsageError(f"say what to do: scrapy db {' | '.join(ACTIONS)}")
         if len(args) > 1 and args[0] not in WITH_ARGUMENTS:

@@ -15,6 +15,7 @@ from scrapy.exceptions import UsageError
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import CrawlerError, StoreError
+from crawler.extensions.quiet import end_with_the_reader
 from crawler.store import reading
 from crawler.store.engine import open_database
 from crawler.store.reading import StoredArticle, StoredEdit
@@ -47,6 +48,7 @@ class Command(ScrapyCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
+        end_with_the_reader()
         if len(args) != 1:
             raise UsageError("give the id of one stored article, or its URL")
         try:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crawler.commands.export import PIPE, discard_output, opened
 from crawler.dates import parse_instant
 from crawler.errors import ConfigurationError, CrawlerError, StoreError
+from crawler.extensions.quiet import end_with_the_reader
 from crawler.store import partitions, versions
 from crawler.store.engine import Database, open_database
 from crawler.store.versions import Version
@@ -62,6 +63,7 @@ class Command(ScrapyCommand):
         add("--dry-run", action="store_true", help="only say what would be dropped")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
+        end_with_the_reader()
         if not args or args[0] not in ACTIONS:
             raise UsageError(f"say what to do: scrapy pages {' | '.join(ACTIONS)}")
         action, rest = args[0], list(args[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 
 from scrapy.commands import ScrapyCommand
 
@@ -18,3 +19,8 @@ class QuietCommand(ScrapyCommand):
         assert self.settings is not None
         if not opts.loglevel:
             self.settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
+
+
+def end_with_the_reader() -> None:
+    """`scrapy db describe | head`: who only prints ends when nobody reads on, as other programs do."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -18,9 +18,17 @@ SCHEMA_COMMENT = (
     "The public surface: views that keep their columns across versions, and full-text search (docs/schema.md)."
 )
 VERSION_COMMENT = "The version of the tables, kept by Alembic."
+# Roles are the server's and in no backup: a database that was restored elsewhere finds its own here.
 GRANTS = """
 DO $do$
 BEGIN
+    BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'news_reader') THEN
+            CREATE ROLE news_reader NOLOGIN;
+        END IF;
+    EXCEPTION
+        WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
+    END;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'news_reader') THEN
         GRANT USAGE ON SCHEMA news TO news_reader;
         GRANT SELECT ON ALL TABLES IN SCHEMA news TO news_reader;
