@@ -80,6 +80,7 @@ def test_what_cannot_be_crawled_is_told_in_one_line(tmp_path: Path) -> None:
         ("news", "-a", "sources=example_herald,kurier"): "'kurier'",
         ("news", "-a", "source=example_herald"): "knows no argument 'source'",
         ("news", "-a", "sources="): "names no source",
+        ("news", "-s", "PAGES_KEEP_MONTHS=abc"): "PAGES_KEEP_MONTHS=abc: it has to be a number",
         ("page",): "-a url=",
         ("page", "-a", "url=ftp://example.com/a"): "-a url=",
     }

@@ -26,6 +26,13 @@ ARGUMENTS = {
     "news": ("sources", *BACKFILL),
     "page": ("url",),
 }
+NUMBERS = (  # settings of ours that are read while a crawl starts or ends: a word in them would be a traceback there
+    "DATABASE_PATIENCE",
+    "EXTRACTION_MEMORY_MB",
+    "EXTRACTION_TIMEOUT",
+    "EXTRACTION_WORKERS",
+    "PAGES_KEEP_MONTHS",
+)
 
 
 class Command(crawl.Command):
@@ -64,6 +71,13 @@ class Command(crawl.Command):
     def check(self, name: str, arguments: dict[str, str]) -> None:
         """Raises ConfigurationError for what cannot be crawled."""
         assert self.settings is not None
+        for setting in NUMBERS:
+            try:
+                wrong = self.settings.getfloat(setting) < 0
+            except ValueError:
+                wrong = True
+            if wrong:
+                raise ConfigurationError(f"{setting}={self.settings[setting]}: it has to be a number, and not below 0")
         known = set(ARGUMENTS.get(name, BACKFILL))
         for given in arguments.keys() - known:
             raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")

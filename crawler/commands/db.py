@@ -127,7 +127,7 @@ class Command(ScrapyCommand):
             found = 0
             for check in checks.CHECKS:
                 finding = checks.run(database.engine, check)
-                found += finding.count
+                found += 0 if check.heals else finding.count
                 print(checks.line(finding), flush=True)
         return 1 if found else 0
 

@@ -39,6 +39,7 @@ class Check:
     given: Callable[[], Mapping[str, Any]] = dict
     find: Callable[[Connection], Iterator[str]] | None = None
     advice: str = ""
+    heals: bool = False  # what breaks it is no fault, and ends by itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,6 +227,7 @@ CHECKS = (
         promise="no page is leased by a run that is dead",
         find=_dead_leases,
         advice="the next crawl gives them back",
+        heals=True,
     ),
     Check(name="page_partitions", promise="a raw page lies in its month's partition", query=_PARTITIONS),
     Check(name="page_dictionaries", promise="what a raw page was compressed with is there", query=_DICTIONARIES),
@@ -259,7 +261,8 @@ def _streamed(connection: Connection) -> Connection:
 def line(finding: Finding) -> str:
     """As `scrapy db check` prints it."""
     check = finding.check
-    told = f"{'BROKEN' if finding.count else 'ok':<6} {finding.count:>7,}  {check.name}: {check.promise}"
+    word = "ok" if not finding.count else "note" if check.heals else "BROKEN"
+    told = f"{word:<6} {finding.count:>7,}  {check.name}: {check.promise}"
     if not finding.count:
         return told
     advice = f" ({check.advice})" if check.advice else ""
