@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, true, update
 from sqlalchemy import Select as Query
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler import __version__
@@ -185,7 +186,7 @@ def of_urls(connection: Connection, ids: Sequence[int]) -> list[Subject]:
         select(Url.id, Url.source, Page.id.label("page_id"), Page.fetched_at)
         .join(Page, Page.url_id == Url.id)
         .where(Url.id.in_(ids), Url.article_id.is_(None), Page.status < 400)
-        .distinct(Url.id)
+        .ext(distinct_on(Url.id))
         .order_by(Url.id, Page.fetched_at.desc())
     )
     return [
