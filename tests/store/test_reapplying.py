@@ -176,6 +176,31 @@ def test_another_address_page_stays_the_articles_where_its_own_was_refused(datab
         assert subject.held and subject.held.url_id == due[1].url_id
 
 
+def test_what_a_crawl_has_stored_since_is_no_new_article(database: Database) -> None:
+    """It came through another address, and newer; the old page only leads to it now."""
+    due = leased(database, 2)
+    [entry] = [an_entry(one, html=b"old") for one in due[:1]]
+    assert entry.archived
+    old = replace(entry.archived, outcome="no_body", page=replace(entry.archived.page, fetched_at=AT))
+    with database.engine.begin() as connection:
+        visit = replace(entry.visit, outcome="no_body")
+        writer.commit(connection, None, [replace(entry, visit=visit, archived=old, article=None)])
+        run = reextractions.begin(connection, Asked(), RULES, anew=True).id
+        [url] = reextractions.url_ids(connection, Asked(), 0)
+        [subject] = reextractions.of_urls(connection, [url])
+        content = articles.row_of(an_article(1, **told("What was printed thirty days ago.")))
+        change = Change(subject=subject, outcome="new", weight=1, content=content)
+        reextractions.note(connection, run, [change], {"herald": Counter(new=1)}, urls_done=url)
+    crawled(database, due[1:], b"new", days=30, canonical_url=f"{SITE}/1", **told("What is printed today."))
+    assert applied(database, run) == Applied(0, 0, 1)
+    assert column(database, BODIES) == ["What is printed today."]
+    assert ask(database, "SELECT count(*) FROM revisions") == 0
+    assert (
+        ask(database, "SELECT article_id FROM urls WHERE id = :id", id=url)
+        == column(database, "SELECT id FROM articles")[0]
+    )
+
+
 def test_what_the_database_refuses_is_told_of(database: Database) -> None:
     crawled(database, leased(database, 1))
     run = found(database, "What today's rules read.")
