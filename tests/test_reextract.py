@@ -242,6 +242,20 @@ def test_single_articles(story: Story) -> None:
     assert (told["total"]["articles"], told["total"]["pages"], told["total"]["changed"]) == (2, 0, 0)
 
 
+def test_damaged_pages_are_told_of_and_the_others_looked_at(story: Story) -> None:
+    damaged, undone, whole = (story.id(slug) for slug in (RULED, TAMPERED, LOST))
+    of = "(SELECT max(pages.id) FROM pages JOIN urls ON urls.id = url_id WHERE article_id = %(id)s)"
+    page = story.bench.value(of.replace("%(id)s", str(damaged)))
+    story.execute(f"UPDATE pages SET html_zstd = '\\x00' WHERE id = {of}", id=damaged)
+    story.execute(f"UPDATE pages SET dictionary_id = 4711 WHERE id = {of}", id=undone)
+    told = story.json("--dry-run", *(f"--article={one}" for one in (damaged, undone, whole)))
+    assert (told["total"]["articles"], told["total"]["failed"]) == (3, {"page_damaged": 2})
+    reasons = {one["article"]: one["reason"] for one in told["stay"]}
+    assert reasons.keys() == {damaged, undone}
+    assert reasons[damaged].startswith(f"page_damaged: page {page}: a stored page is damaged: ")
+    assert reasons[undone].endswith("the dictionary 4711 of stored pages is missing")
+
+
 WRONG = {
     ("--source", "gazette"): "nothing of a source 'gazette' is stored",
     ("--article", "999999"): "--article 999999: there is no such stored article",

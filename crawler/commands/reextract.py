@@ -29,7 +29,7 @@ from scrapy.settings import BaseSettings
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from crawler.errors import ConfigurationError, CrawlerError, StoreError
+from crawler.errors import ConfigurationError, CrawlerError, DamagedPage, StoreError
 from crawler.extraction.pool import ExtractionPool
 from crawler.gains import group
 from crawler.period import period
@@ -199,7 +199,10 @@ class Reextract:
                     yield self.transaction(lambda connection, one=subject: self.job(connection, one))  # type: ignore[misc]
 
     def job(self, connection: Connection, subject: reextractions.Subject) -> Job:
-        page = reading.page(connection, subject.held) if subject.held else None
+        try:
+            page = reading.page(connection, subject.held) if subject.held else None
+        except DamagedPage as error:
+            return Job(subject=subject, damage=str(error))
         if page is None:
             return Job(subject=subject)
         source = self.source_of(connection, page.source, page.url)

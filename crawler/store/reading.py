@@ -148,7 +148,7 @@ def pages_of(
 
 
 def page(connection: Connection, held: Held) -> Page | None:
-    """With its bytes; None when it was dropped meanwhile."""
+    """With its bytes; None when it was dropped meanwhile. Raises DamagedPage."""
     statement = (
         select(models.Page.__table__, models.Url.source, models.Url.found_in, models.Url.hints)
         .join(models.Url, models.Url.id == models.Page.url_id)
