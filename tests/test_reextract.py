@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import gc
 import json
 import os
 import pty
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
+from scrapy.utils.project import get_project_settings
 
+from crawler.commands.reextract import Command, Judged, Reextract
+from crawler.items import Page
+from crawler.store.engine import open_database
+from crawler.store.reextractions import Begun
 from crawler.text import count_words
 from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
@@ -240,6 +247,31 @@ def test_single_articles(story: Story) -> None:
     address = story.paper.article(RULED).url
     told = story.json("--dry-run", "--article", address, "--article", str(story.id(LOST)))
     assert (told["total"]["articles"], told["total"]["pages"], told["total"]["changed"]) == (2, 0, 0)
+
+
+def test_a_page_is_let_go_once_it_is_judged(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever waits to be committed with it."""
+    held: list[tuple[int, int]] = []
+
+    def note(work: Reextract, begun: Begun, batch: Sequence[Judged]) -> int:
+        gc.collect()
+        held.append((len(batch), sum(isinstance(one, Page) for one in gc.get_objects())))
+        return 0
+
+    monkeypatch.setattr(Reextract, "note", note)
+    ids = [str(row["id"]) for row in story.bench.rows("SELECT id FROM articles ORDER BY id LIMIT 12")]
+    settings = get_project_settings()
+    settings.set("SEEDS_DIR", str(story.bench.seeds))
+    command, parser = Command(), argparse.ArgumentParser()
+    command.settings = settings
+    command.add_options(parser)
+    options = parser.parse_args(["--dry-run", "--json", *(f"--article={one}" for one in ids)])
+    settings.set("EXTRACTION_WORKERS", 1)
+    before = sum(isinstance(one, Page) for one in gc.get_objects())
+    with open_database(story.bench.database_url, story.bench.data_dir) as database:
+        Reextract(options, settings).run(database)
+    [(number, pages)] = held
+    assert number == len(ids) and pages - before <= 2
 
 
 def test_damaged_pages_are_told_of_and_the_others_looked_at(story: Story) -> None:

@@ -18,7 +18,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -41,7 +41,7 @@ from crawler.store.articles import row_of
 from crawler.store.engine import Database, open_database
 from crawler.store.patience import Patience
 from crawler.store.reapplying import Applied
-from crawler.store.reextractions import Asked, Begun, Change
+from crawler.store.reextractions import Asked, Begun, Change, Subject
 from crawler.store.taught import is_known
 from crawler.web.gains import Report, lines, plain
 
@@ -103,6 +103,14 @@ class Command(ScrapyCommand):
         except KeyboardInterrupt:
             print("scrapy reextract: broken off; the same command goes on from here", file=sys.stderr)
             self.exitcode = 1
+
+
+class Judged(NamedTuple):
+    """What is kept of a reading until it is committed: all but its page, which may have megabytes."""
+
+    subject: Subject
+    counted: Counter[str]
+    change: Change | None
 
 
 class Reextract:
@@ -181,9 +189,9 @@ class Reextract:
     async def read(
         self, pool: ExtractionPool, jobs: Iterator[Job], workers: int, begun: Begun, progress: Progress
     ) -> None:
-        batch: list[Reading] = []
+        batch: list[Judged] = []
         async for one in readings(pool, jobs, workers):
-            batch.append(one)
+            batch.append(self.judged(one))
             progress.step()
             if len(batch) >= CHUNK:
                 progress.changed += self.note(begun, batch)
@@ -198,7 +206,7 @@ class Reextract:
                 for subject in self.transaction(lambda connection, f=find, c=chosen: f(connection, c)):  # type: ignore[misc]
                     yield self.transaction(lambda connection, one=subject: self.job(connection, one))  # type: ignore[misc]
 
-    def job(self, connection: Connection, subject: reextractions.Subject) -> Job:
+    def job(self, connection: Connection, subject: Subject) -> Job:
         try:
             page = reading.page(connection, subject.held) if subject.held else None
         except DamagedPage as error:
@@ -218,19 +226,20 @@ class Reextract:
             self.stored_seeds[name] = stored_seed(connection, name)
         return self.stored_seeds[name] or adhoc_source(url)
 
-    def note(self, begun: Begun, batch: Sequence[Reading]) -> int:
+    def judged(self, one: Reading) -> Judged:
+        counted, change = judged(self.known(one))
+        return Judged(one.job.subject, counted, change)
+
+    def note(self, begun: Begun, batch: Sequence[Judged]) -> int:
         """Commits what was found; returns how many changes that are."""
         if not batch:
             return 0
         done: dict[str, int] = {}
         met: dict[str, Counter[str]] = {}
-        changes: list[Change] = []
-        for one in batch:
-            subject = one.job.subject
+        for subject, counted, _ in batch:
             done["urls_done" if subject.old is None else "articles_done"] = subject.position
-            counted, change = judged(self.known(one))
             met[subject.source] = begun.found[subject.source] = begun.found.get(subject.source, Counter()) + counted
-            changes += [change] if change else []
+        changes = [change for *_, change in batch if change]
         self.transaction(lambda connection: reextractions.note(connection, begun.id, changes, met, **done))
         return sum(change.outcome in ("changed", "new") for change in changes)
 
