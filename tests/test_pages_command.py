@@ -153,7 +153,7 @@ def test_a_crawl_trains_and_drops(server_url: str, template: str, tmp_path: Path
             pages.store(connection, [Archived(page=a_page(at=OLD), outcome="article")], None)
         first = bench.crawl("news", "-s", "PAGES_KEEP_MONTHS=2")
         assert first.status == 0
-        assert "raw pages: pages_2024_05 is dropped" in first.err
+        assert "raw pages: 2024-05 is dropped" in first.err
         assert "a dictionary packs its raw pages into" in first.err
         assert bench.value("SELECT count(*) FROM pages WHERE fetched_at < '2026-01-01'") == 0
         assert bench.value("SELECT min(bytes_after::float / bytes_before) FROM page_dictionaries") < 0.9
