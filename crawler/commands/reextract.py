@@ -38,7 +38,7 @@ from crawler.recurrence import Template
 from crawler.sources import Source, adhoc_source, find_source, load_sources, source_names
 from crawler.store import cleaning, models, reading, reapplying, reextractions, templates
 from crawler.store.articles import row_of
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database, keep_schema, open_database
 from crawler.store.patience import Patience
 from crawler.store.reapplying import Applied
 from crawler.store.reextractions import Asked, Begun, Change, Subject
@@ -136,6 +136,7 @@ class Reextract:
         with engine.connect() as holder:
             if not reextractions.lock(holder):
                 raise StoreError("another `scrapy reextract` runs on this database")
+            self.transaction(keep_schema)  # with the lock: nobody migrates from now on
             rules = fingerprint(self.seeds[name] for name in self.sources or self.seeds if name in self.seeds)
             begun = self.transaction(lambda given: reextractions.begin(given, asked, rules, anew=self.opts.anew))
             self.say_how(begun)
