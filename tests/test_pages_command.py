@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from scrapy.exceptions import UsageError
 
 from crawler.commands import pages as command
@@ -17,7 +19,9 @@ from crawler.store import identity, pages, writer
 from crawler.store.engine import Database
 from crawler.store.frontier import Visit
 from crawler.store.pages import Archived
+from crawler.store.versions import Version
 from crawler.store.writer import Entry
+from crawler.web.stored_pages import show_versions
 from tests.runs import Bench, cloned
 from tests.site import Newspaper
 from tests.store.rows import AT, HTML, SITE, a_page, an_entry, leased
@@ -66,6 +70,19 @@ def test_what_is_said_of_them(bench: Bench) -> None:
     assert "3 versions" in versions.out
     assert [line.split("\t")[4] for line in versions.out.splitlines()[-3:]] == [str(len(BINARY)), str(len(HTML)), "3"]
     assert "outcome      no_body: too short" in alone.out and "versions" not in alone.out
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_a_server_says_steers_no_terminal(terminal: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "a\x1b]0;title\x07\x1b[2J\tb\r\nc\x9bm"
+    one = Version(
+        id=1, url=nasty, source=nasty, article_id=1, fetched_at=AT, status=200, outcome=nasty, detail=nasty,
+        html_bytes=1, stored_bytes=1, dictionary_id=None, crawl_id=1, rights={nasty: nasty}, headers={nasty: nasty},
+    )  # fmt: skip
+    show_versions([one, one], Console(force_terminal=terminal, no_color=True, width=200))
+    told = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)  # rich's own
+    assert "header       a]0;title[2J b cm: a]0;title[2J b cm\n" in told
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", told)
 
 
 def test_the_bytes_as_fetched(bench: Bench, tmp_path: Path) -> None:
