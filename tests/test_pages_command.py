@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from rich.console import Console
 from scrapy.exceptions import UsageError
@@ -152,6 +153,14 @@ def test_what_they_take_and_what_goes(bench: Bench) -> None:
     assert months[1]["html_bytes"] == len(HTML) + len(BINARY) + len(b"nothing")
     assert rehearsal.out.startswith("would drop 2024-05: ")
     assert bench.value("SELECT count(*) FROM pages") == 4
+    with psycopg.connect(bench.database_url, autocommit=True) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT * FROM pages_2024_05")
+        held = bench.scrapy("pages", "prune", "--older-than", "2024-06")
+        connection.execute("DROP VIEW mine")
+    assert (held.status, held.out, len(held.lines)) == (1, "", 1)
+    assert held.err.startswith(
+        "scrapy pages prune: 2024-05 cannot be dropped: view mine depends on table pages_2024_05;"
+    )
     done = bench.scrapy("pages", "prune", "--older-than", "2024-06")
     assert (done.status, done.out.partition(":")[0]) == (0, "dropped 2024-05")
     after = bench.scrapy("pages", "stats")
