@@ -8,7 +8,8 @@
     │   ├── DatabaseUnreachable no connection; says what to check
     │   │   └── DatabaseFull    its disk is full; waiting does not help
     │   ├── EmbeddedServerError the embedded PostgreSQL did not start or stop
-    │   └── MissingDictionary   what a stored page was compressed with is gone
+    │   └── DamagedPage         the bytes of a stored page cannot be had
+    │       └── MissingDictionary   what it was compressed with is gone
     └── PageError               one page is given up with a reason; the crawl goes on
         ├── FeedError           a feed or sitemap that is none
         ├── PayloadError        the body of a response cannot be decoded
@@ -62,7 +63,11 @@ class EmbeddedServerError(StoreError):
     """The embedded PostgreSQL did not start; its log is in the data directory."""
 
 
-class MissingDictionary(StoreError):
+class DamagedPage(StoreError):
+    """A stored page is damaged."""
+
+
+class MissingDictionary(DamagedPage):
     """A stored page was compressed with a dictionary that is not there."""
 
 

@@ -4,7 +4,7 @@ Everything is counted under flat names, so that sums over articles are sums of c
 
 articles, changed, revised               looked at; that differ; of these, what a reader would call another version
 pages, new, words/new                    pages without an article; those that give one now, and its words
-without_page                             articles whose page is not stored
+without_page                             articles, the page of whose version is not stored; they stay
 readdressed                              that would name another address as the canonical one, and stay where they are
 words, words/lost, words/gained          of the bodies looked at; that go; that come
 paragraphs/lost, paragraphs/gained

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
+from rich.console import Console
 from scrapy.exceptions import UsageError
 
 from crawler.commands import pages as command
@@ -17,7 +20,9 @@ from crawler.store import identity, pages, writer
 from crawler.store.engine import Database
 from crawler.store.frontier import Visit
 from crawler.store.pages import Archived
+from crawler.store.versions import Version
 from crawler.store.writer import Entry
+from crawler.web.stored_pages import show_versions
 from tests.runs import Bench, cloned
 from tests.site import Newspaper
 from tests.store.rows import AT, HTML, SITE, a_page, an_entry, leased
@@ -66,6 +71,19 @@ def test_what_is_said_of_them(bench: Bench) -> None:
     assert "3 versions" in versions.out
     assert [line.split("\t")[4] for line in versions.out.splitlines()[-3:]] == [str(len(BINARY)), str(len(HTML)), "3"]
     assert "outcome      no_body: too short" in alone.out and "versions" not in alone.out
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_a_server_says_steers_no_terminal(terminal: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "a\x1b]0;title\x07\x1b[2J\tb\r\nc\x9bm"
+    one = Version(
+        id=1, url=nasty, source=nasty, article_id=1, fetched_at=AT, status=200, outcome=nasty, detail=nasty,
+        html_bytes=1, stored_bytes=1, dictionary_id=None, crawl_id=1, rights={nasty: nasty}, headers={nasty: nasty},
+    )  # fmt: skip
+    show_versions([one, one], Console(force_terminal=terminal, no_color=True, width=200))
+    told = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)  # rich's own
+    assert "header       a]0;title[2J b cm: a]0;title[2J b cm\n" in told
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", told)
 
 
 def test_the_bytes_as_fetched(bench: Bench, tmp_path: Path) -> None:
@@ -135,6 +153,14 @@ def test_what_they_take_and_what_goes(bench: Bench) -> None:
     assert months[1]["html_bytes"] == len(HTML) + len(BINARY) + len(b"nothing")
     assert rehearsal.out.startswith("would drop 2024-05: ")
     assert bench.value("SELECT count(*) FROM pages") == 4
+    with psycopg.connect(bench.database_url, autocommit=True) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT * FROM pages_2024_05")
+        held = bench.scrapy("pages", "prune", "--older-than", "2024-06")
+        connection.execute("DROP VIEW mine")
+    assert (held.status, held.out, len(held.lines)) == (1, "", 1)
+    assert held.err.startswith(
+        "scrapy pages prune: 2024-05 cannot be dropped: view mine depends on table pages_2024_05;"
+    )
     done = bench.scrapy("pages", "prune", "--older-than", "2024-06")
     assert (done.status, done.out.partition(":")[0]) == (0, "dropped 2024-05")
     after = bench.scrapy("pages", "stats")
@@ -153,7 +179,7 @@ def test_a_crawl_trains_and_drops(server_url: str, template: str, tmp_path: Path
             pages.store(connection, [Archived(page=a_page(at=OLD), outcome="article")], None)
         first = bench.crawl("news", "-s", "PAGES_KEEP_MONTHS=2")
         assert first.status == 0
-        assert "raw pages: pages_2024_05 is dropped" in first.err
+        assert "raw pages: 2024-05 is dropped" in first.err
         assert "a dictionary packs its raw pages into" in first.err
         assert bench.value("SELECT count(*) FROM pages WHERE fetched_at < '2026-01-01'") == 0
         assert bench.value("SELECT min(bytes_after::float / bytes_before) FROM page_dictionaries") < 0.9

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import gc
 import json
 import os
 import pty
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
+from scrapy.utils.project import get_project_settings
 
+from crawler.commands.reextract import Command, Judged, Reextract
+from crawler.items import Page
+from crawler.store.engine import open_database
+from crawler.store.reextractions import Begun
 from crawler.text import count_words
 from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
@@ -240,6 +247,45 @@ def test_single_articles(story: Story) -> None:
     address = story.paper.article(RULED).url
     told = story.json("--dry-run", "--article", address, "--article", str(story.id(LOST)))
     assert (told["total"]["articles"], told["total"]["pages"], told["total"]["changed"]) == (2, 0, 0)
+
+
+def test_a_page_is_let_go_once_it_is_judged(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever waits to be committed with it."""
+    held: list[tuple[int, int]] = []
+
+    def note(work: Reextract, begun: Begun, batch: Sequence[Judged]) -> int:
+        gc.collect()
+        held.append((len(batch), sum(isinstance(one, Page) for one in gc.get_objects())))
+        return 0
+
+    monkeypatch.setattr(Reextract, "note", note)
+    ids = [str(row["id"]) for row in story.bench.rows("SELECT id FROM articles ORDER BY id LIMIT 12")]
+    settings = get_project_settings()
+    settings.set("SEEDS_DIR", str(story.bench.seeds))
+    command, parser = Command(), argparse.ArgumentParser()
+    command.settings = settings
+    command.add_options(parser)
+    options = parser.parse_args(["--dry-run", "--json", *(f"--article={one}" for one in ids)])
+    settings.set("EXTRACTION_WORKERS", 1)
+    before = sum(isinstance(one, Page) for one in gc.get_objects())
+    with open_database(story.bench.database_url, story.bench.data_dir) as database:
+        Reextract(options, settings).run(database)
+    [(number, pages)] = held
+    assert number == len(ids) and pages - before <= 2
+
+
+def test_damaged_pages_are_told_of_and_the_others_looked_at(story: Story) -> None:
+    damaged, undone, whole = (story.id(slug) for slug in (RULED, TAMPERED, LOST))
+    of = "(SELECT max(pages.id) FROM pages JOIN urls ON urls.id = url_id WHERE article_id = %(id)s)"
+    page = story.bench.value(of.replace("%(id)s", str(damaged)))
+    story.execute(f"UPDATE pages SET html_zstd = '\\x00' WHERE id = {of}", id=damaged)
+    story.execute(f"UPDATE pages SET dictionary_id = 4711 WHERE id = {of}", id=undone)
+    told = story.json("--dry-run", *(f"--article={one}" for one in (damaged, undone, whole)))
+    assert (told["total"]["articles"], told["total"]["failed"]) == (3, {"page_damaged": 2})
+    reasons = {one["article"]: one["reason"] for one in told["stay"]}
+    assert reasons.keys() == {damaged, undone}
+    assert reasons[damaged].startswith(f"page_damaged: page {page}: a stored page is damaged: ")
+    assert reasons[undone].endswith("the dictionary 4711 of stored pages is missing")
 
 
 WRONG = {

@@ -116,14 +116,14 @@ class Command(ScrapyCommand):
                 for old in partitions.outlived(connection, before):
                     print(f"would drop {old.month:%Y-%m}: {old.bytes / MB:,.1f} MB")
             return
-        busy = None
+        left = []
         for one in partitions.prune(database.engine, before):
-            if one.outcome == "busy":
-                busy = one.partition
-            else:
+            if one.outcome == "dropped":
                 print(f"dropped {one.partition.month:%Y-%m}: {one.partition.bytes / MB:,.1f} MB", flush=True)
-        if busy:
-            raise StoreError(f"{busy.month:%Y-%m} is still read; it goes with the next prune or crawl")
+            else:
+                left.append(one.words)
+        if left:
+            raise StoreError("; ".join(left))
 
 
 def check(action: str, args: Sequence[str], opts: argparse.Namespace) -> None:

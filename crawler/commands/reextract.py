@@ -18,7 +18,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -29,7 +29,7 @@ from scrapy.settings import BaseSettings
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from crawler.errors import ConfigurationError, CrawlerError, StoreError
+from crawler.errors import ConfigurationError, CrawlerError, DamagedPage, StoreError
 from crawler.extraction.pool import ExtractionPool
 from crawler.gains import group
 from crawler.period import period
@@ -38,10 +38,10 @@ from crawler.recurrence import Template
 from crawler.sources import Source, adhoc_source, find_source, load_sources, source_names
 from crawler.store import cleaning, models, reading, reapplying, reextractions, templates
 from crawler.store.articles import row_of
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database, keep_schema, open_database
 from crawler.store.patience import Patience
 from crawler.store.reapplying import Applied
-from crawler.store.reextractions import Asked, Begun, Change
+from crawler.store.reextractions import Asked, Begun, Change, Subject
 from crawler.store.taught import is_known
 from crawler.web.gains import Report, lines, plain
 
@@ -105,6 +105,14 @@ class Command(ScrapyCommand):
             self.exitcode = 1
 
 
+class Judged(NamedTuple):
+    """What is kept of a reading until it is committed: all but its page, which may have megabytes."""
+
+    subject: Subject
+    counted: Counter[str]
+    change: Change | None
+
+
 class Reextract:
     """What was asked for. Raises ConfigurationError for what cannot be done, before a database is opened."""
 
@@ -128,6 +136,7 @@ class Reextract:
         with engine.connect() as holder:
             if not reextractions.lock(holder):
                 raise StoreError("another `scrapy reextract` runs on this database")
+            self.transaction(keep_schema)  # with the lock: nobody migrates from now on
             rules = fingerprint(self.seeds[name] for name in self.sources or self.seeds if name in self.seeds)
             begun = self.transaction(lambda given: reextractions.begin(given, asked, rules, anew=self.opts.anew))
             self.say_how(begun)
@@ -181,9 +190,9 @@ class Reextract:
     async def read(
         self, pool: ExtractionPool, jobs: Iterator[Job], workers: int, begun: Begun, progress: Progress
     ) -> None:
-        batch: list[Reading] = []
+        batch: list[Judged] = []
         async for one in readings(pool, jobs, workers):
-            batch.append(one)
+            batch.append(self.judged(one))
             progress.step()
             if len(batch) >= CHUNK:
                 progress.changed += self.note(begun, batch)
@@ -198,8 +207,11 @@ class Reextract:
                 for subject in self.transaction(lambda connection, f=find, c=chosen: f(connection, c)):  # type: ignore[misc]
                     yield self.transaction(lambda connection, one=subject: self.job(connection, one))  # type: ignore[misc]
 
-    def job(self, connection: Connection, subject: reextractions.Subject) -> Job:
-        page = reading.page(connection, subject.held) if subject.held else None
+    def job(self, connection: Connection, subject: Subject) -> Job:
+        try:
+            page = reading.page(connection, subject.held) if subject.held else None
+        except DamagedPage as error:
+            return Job(subject=subject, damage=str(error))
         if page is None:
             return Job(subject=subject)
         source = self.source_of(connection, page.source, page.url)
@@ -215,19 +227,20 @@ class Reextract:
             self.stored_seeds[name] = stored_seed(connection, name)
         return self.stored_seeds[name] or adhoc_source(url)
 
-    def note(self, begun: Begun, batch: Sequence[Reading]) -> int:
+    def judged(self, one: Reading) -> Judged:
+        counted, change = judged(self.known(one))
+        return Judged(one.job.subject, counted, change)
+
+    def note(self, begun: Begun, batch: Sequence[Judged]) -> int:
         """Commits what was found; returns how many changes that are."""
         if not batch:
             return 0
         done: dict[str, int] = {}
         met: dict[str, Counter[str]] = {}
-        changes: list[Change] = []
-        for one in batch:
-            subject = one.job.subject
+        for subject, counted, _ in batch:
             done["urls_done" if subject.old is None else "articles_done"] = subject.position
-            counted, change = judged(self.known(one))
             met[subject.source] = begun.found[subject.source] = begun.found.get(subject.source, Counter()) + counted
-            changes += [change] if change else []
+        changes = [change for *_, change in batch if change]
         self.transaction(lambda connection: reextractions.note(connection, begun.id, changes, met, **done))
         return sum(change.outcome in ("changed", "new") for change in changes)
 

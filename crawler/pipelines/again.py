@@ -37,10 +37,11 @@ SEED_KEYS = {"name", "language", "boilerplate", "articles"}  # the same of a see
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A subject with all that its extraction takes; without a page when that is not stored any more."""
+    """A subject with all that its extraction takes; without a page when that is not stored any more, or damaged."""
 
     subject: Subject
     page: Page | None = None
+    damage: str | None = None
     source: Source | None = None
     template: Template | None = None
 
@@ -78,6 +79,8 @@ async def readings(pool: ExtractionPool, jobs: Iterable[Job], workers: int) -> A
 
 async def _read(pool: ExtractionPool, job: Job) -> Reading:
     page = job.page
+    if job.damage is not None:
+        return Reading(job=job, reason="page_damaged", failed=True)
     if page is None:
         return Reading(job=job, reason="without_page")
     try:
@@ -121,7 +124,9 @@ def judged(reading: Reading) -> tuple[Counter[str], Change | None]:
     counted = looked_at(old) if old is not None else Counter({"pages": 1})
     if reading.failed:
         counted[f"failed/{reading.reason}"] += 1
-        return counted, Change(subject=subject, outcome="failed", reason=reading.reason)
+        assert subject.held is not None
+        detail = f": page {subject.held.id}: {damage}" if (damage := reading.job.damage) else ""
+        return counted, Change(subject=subject, outcome="failed", reason=f"{reading.reason}{detail}")
     if old is None:
         if row is None:
             return counted, None

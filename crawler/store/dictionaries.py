@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, text
 
-from crawler.errors import MissingDictionary, StoreError
+from crawler.errors import DamagedPage, MissingDictionary, StoreError
 from crawler.packing import MOST, Damaged, Dictionary, Trial, pack, trained, unpack
 from crawler.store import models
 
@@ -59,7 +59,7 @@ class Shelf:
         self._lock = threading.Lock()
 
     def get(self, connection: Connection, dictionary_id: int) -> Dictionary:
-        """Raises StoreError when it is missing."""
+        """Raises DamagedPage when it is missing, or damaged itself."""
         with self._lock:
             if found := self._held.get(dictionary_id):
                 self._held.move_to_end(dictionary_id)
@@ -76,7 +76,7 @@ _shelves: WeakKeyDictionary[Engine, Shelf] = WeakKeyDictionary()
 
 
 def get(connection: Connection, dictionary_id: int) -> Dictionary:
-    """That dictionary. Raises StoreError when it is missing."""
+    """That dictionary. Raises DamagedPage when it is missing, or damaged itself."""
     return _shelves.setdefault(connection.engine, Shelf()).get(connection, dictionary_id)
 
 
@@ -89,7 +89,7 @@ def _read(connection: Connection, dictionary_id: int) -> Dictionary:
     try:
         return Dictionary(unpack(row.content_zstd, row.content_bytes))
     except Damaged as error:
-        raise StoreError(f"the dictionary {dictionary_id} of stored pages is damaged: {error}") from None
+        raise DamagedPage(f"the dictionary {dictionary_id} of stored pages is damaged: {error}") from None
 
 
 def newest(connection: Connection, sources: Iterable[str]) -> dict[str, tuple[int, Dictionary]]:
@@ -108,12 +108,12 @@ def _usable(connection: Connection, dictionary_id: int) -> Dictionary | None:
 
 
 def unpacked(connection: Connection, html_zstd: bytes, html_bytes: int, dictionary_id: int | None) -> bytes:
-    """The bytes of a stored page: the one way to them. Raises StoreError for a page that is damaged."""
+    """The bytes of a stored page: the one way to them. Raises DamagedPage."""
     dictionary = None if dictionary_id is None else get(connection, dictionary_id)
     try:
         return unpack(html_zstd, html_bytes, dictionary)
     except Damaged as error:
-        raise StoreError(f"a stored page is damaged: {error}") from None
+        raise DamagedPage(f"a stored page is damaged: {error}") from None
 
 
 # -- training --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
-from crawler.store import surface
+from crawler.store import reextractions, surface
 from crawler.store.checks import alive
 from crawler.store.connection import OPTIONS, HeedfulConnection
 from crawler.store.embedded import EmbeddedServer
@@ -143,7 +143,8 @@ def known_schemas() -> set[str]:
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the tables up to date and return the versions before and after; at most one process does it at a time.
 
-    Not under a running crawl: its program would write what the new tables refuse. Raises StoreError.
+    Not under a running crawl or `scrapy reextract`: its program would write what the new tables refuse. Raises
+    StoreError.
     """
     config = migration_config()
     script = ScriptDirectory.from_config(config)
@@ -157,16 +158,21 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
             before = _version(connection)
             if before is not None and before not in known_schemas():
                 raise _newer(before, head)
-            if before is not None and before != head and (running := alive(connection)):
+            if before is not None and before != head and (running := _running(connection)):
                 raise StoreError(
-                    f"the tables have to be brought up to date (from {before} to {head}), and crawls of an earlier "
-                    f"program use them: {', '.join(map(str, running))}; wait for their end, or stop them"
+                    f"the tables have to be brought up to date (from {before} to {head}), and runs of an earlier "
+                    f"program use them: {', '.join(running)}; wait for their end, or stop them"
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             return before, head
     except SQLAlchemyError as error:
         raise StoreError(f"the tables could not be brought up to date: {str(error).splitlines()[0]}") from error
+
+
+def _running(connection: Connection) -> list[str]:
+    crawls = [f"crawl {crawl_id}" for crawl_id in alive(connection)]
+    return [*crawls, "scrapy reextract"] if reextractions.is_running(connection) else crawls
 
 
 def keep_schema(connection: Connection) -> None:

@@ -5,11 +5,12 @@ table and then attached, which goes on beside readers and writers, where CREATE 
 of them and everybody else behind it. And it is detached CONCURRENTLY before it is dropped: PostgreSQL hides it from
 whatever begins now, waits, without a lock, for whoever may still read it, and only then lets go of it. Who waits too
 long leaves it so; the next pruning finishes that. A table that is to be dropped bears MARK as its comment: one that
-somebody has detached by hand, to keep it, is never touched.
+somebody has detached by hand, to keep it, is never touched. So the mark is taken back where detaching has not begun.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ PRUNING_LOCK = 7_305_121  # of pg_try_advisory_lock
 MARK = "to be dropped: older than what is kept"
 PATIENCE = "10s"  # lock_timeout: how long a month's readers are waited for
 BUSY = ("55P03", "40P01")  # lock_not_available, deadlock_detected
+DEPENDED_ON = "2BP01"  # dependent_objects_still_exist
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 NAME = re.compile(r"pages_(\d{4})_(\d{2})")
 
@@ -42,6 +44,11 @@ _STATE = text("""
 SELECT to_regclass(:name) IS NOT NULL AS is_there, EXISTS (
     SELECT FROM pg_inherits
     WHERE inhrelid = to_regclass(:name) AND inhparent = to_regclass('pages') AND NOT inhdetachpending) AS is_attached
+""")
+_MARKED_IN_VAIN = text("""
+SELECT coalesce(obj_description(to_regclass(:name), 'pg_class') = :mark, false) AND EXISTS (
+    SELECT FROM pg_inherits
+    WHERE inhrelid = to_regclass(:name) AND inhparent = to_regclass('pages') AND NOT inhdetachpending)
 """)
 
 
@@ -69,10 +76,24 @@ class Partition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dropped:
-    """What became of a month: gone, or still read; the next pruning drops it then."""
+    """What became of a month: gone, or still read; the next pruning drops it then.
+
+    Blocked: something of somebody's depends on it, a view maybe. It is detached, and goes when that has gone.
+    """
 
     partition: Partition
-    outcome: Literal["dropped", "busy"]
+    outcome: Literal["dropped", "busy", "blocked"]
+    detail: str = ""
+
+    @property
+    def words(self) -> str:
+        """One line."""
+        told = {
+            "dropped": "is dropped",
+            "busy": "is still read; the next run or prune drops it",
+            "blocked": f"cannot be dropped: {self.detail}; the next run or prune tries again",
+        }
+        return f"{self.partition.month:%Y-%m} {told[self.outcome]}"
 
 
 def month_of(at: datetime) -> datetime:
@@ -125,8 +146,12 @@ def partitions(connection: Connection) -> list[Partition]:
 
 
 def outlived(connection: Connection, before: datetime | None) -> list[Partition]:
-    """The months before that one, and what is condemned already: that first, since it bars the others."""
-    old = [one for one in partitions(connection) if one.is_condemned or (before is not None and one.month < before)]
+    """The months before that one, and what is condemned already: that first, since it bars the others.
+
+    What is pending without our mark is being detached by somebody, who wants to keep it.
+    """
+    attached = [one for one in partitions(connection) if one.is_condemned or not one.is_pending]
+    old = [one for one in attached if one.is_condemned or (before is not None and one.month < before)]
     return sorted(old, key=lambda one: (not one.is_pending, one.name))
 
 
@@ -140,10 +165,11 @@ def prune(engine: Engine, before: datetime | None) -> Iterator[Dropped]:
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": PRUNING_LOCK}).scalar_one():
                 raise StoreError("another process drops old pages just now")
             connection.execute(text(f"SET lock_timeout = '{PATIENCE}'"))
+            for partition in partitions(connection):
+                _take_back(connection, partition.name)  # of a pruning that was killed
             for partition in outlived(connection, before):
-                outcome = _drop(connection, partition)
-                yield Dropped(partition=partition, outcome=outcome)
-                if outcome == "busy":
+                yield (done := _drop(connection, partition))
+                if done.outcome == "busy":
                     return
         except SQLAlchemyError as error:
             raise StoreError(f"old pages could not be dropped: {str(error).splitlines()[0]}") from error
@@ -151,7 +177,7 @@ def prune(engine: Engine, before: datetime | None) -> Iterator[Dropped]:
             connection.invalidate()  # with its lock and its setting
 
 
-def _drop(connection: Connection, partition: Partition) -> Literal["dropped", "busy"]:
+def _drop(connection: Connection, partition: Partition) -> Dropped:
     name = partition.name
     detach = f"ALTER TABLE pages DETACH PARTITION {name} {'FINALIZE' if partition.is_pending else 'CONCURRENTLY'}"
     steps = [f"COMMENT ON TABLE {name} IS '{MARK}'", *([detach] if partition.is_attached else []), f"DROP TABLE {name}"]
@@ -159,7 +185,24 @@ def _drop(connection: Connection, partition: Partition) -> Literal["dropped", "b
         for step in steps:
             connection.execute(text(step))
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in BUSY:
-            return "busy"
+        with contextlib.suppress(SQLAlchemyError):
+            _take_back(connection, name)
+        state = getattr(error.orig, "sqlstate", None)
+        if state in BUSY:
+            return Dropped(partition=partition, outcome="busy")
+        if state == DEPENDED_ON:
+            return Dropped(partition=partition, outcome="blocked", detail=_depending(error))
         raise
-    return "dropped"
+    return Dropped(partition=partition, outcome="dropped")
+
+
+def _take_back(connection: Connection, name: str) -> None:
+    """The mark, where the detaching has not begun: somebody may detach the month by hand now, to keep it."""
+    if connection.execute(_MARKED_IN_VAIN, {"name": name, "mark": MARK}).scalar_one():
+        connection.execute(text(f"COMMENT ON TABLE {name} IS NULL"))
+
+
+def _depending(error: DBAPIError) -> str:
+    """What PostgreSQL names first: view mine depends on table pages_2026_01."""
+    told = getattr(getattr(error.orig, "diag", None), "message_detail", None) or str(error.orig)
+    return str(told).partition("\n")[0]

@@ -33,6 +33,11 @@ class StoredArticle:
     revision: int
     stored_at: datetime
     updated_at: datetime
+    seen_at: datetime | None = None
+
+    def is_older_than(self, page: Page) -> bool:
+        """Whether this version was there before that page was fetched: it is made of another one."""
+        return page.fetched_at > (self.seen_at or self.updated_at)
 
 
 def article(connection: Connection, article_id: int) -> StoredArticle | None:
@@ -96,10 +101,11 @@ def edits(connection: Connection, stored: StoredArticle) -> list[StoredEdit]:
 
 
 def raw_page(connection: Connection, article_id: int) -> Page | None:
-    """The stored page that the article is made of, with what its feed had said of it."""
+    """The stored page that the article is made of, with what its feed had said of it; if it is gone, a later one."""
     article = models.Article
-    statement = select(article.id, article.key, article.seen_at).where(article.id == article_id)
-    held = pages_of(connection, connection.execute(statement).mappings().all()).get(article_id)
+    statement = select(article.id, article.key, article.seen_at, article.updated_at).where(article.id == article_id)
+    rows = connection.execute(statement).mappings().all()
+    held = pages_of(connection, rows, or_later=True).get(article_id)
     return page(connection, held) if held else None
 
 
@@ -112,10 +118,14 @@ class Held:
     url_id: int
 
 
-def pages_of(connection: Connection, articles: Sequence[Mapping[Any, Any]]) -> dict[int, Held]:
-    """The stored page that each of these articles (with id, key and seen_at) is made of.
+def pages_of(
+    connection: Connection, articles: Sequence[Mapping[Any, Any]], *, or_later: bool = False
+) -> dict[int, Held]:
+    """The stored page that each of these articles (with id, key, seen_at and updated_at) is made of.
 
-    Its own rather than another address's, one that was there when this version was fetched, and of these the newest.
+    Its own rather than another address's, and of these the newest. Not one that was fetched after this version: the
+    crawl has seen that one too, and refused it, or it would be the version (it showed the beginning only, behind a
+    paywall). `or_later`: rather such a one than none.
     """
     known = {row["id"]: row for row in articles}
     page, url = models.Page, models.Url
@@ -127,16 +137,18 @@ def pages_of(connection: Connection, articles: Sequence[Mapping[Any, Any]]) -> d
     )
     best: dict[int, tuple[tuple[bool, bool, bool], Held]] = {}
     for row in connection.execute(statement).mappings():
-        article_id, seen_at = row["article_id"], known[row["article_id"]]["seen_at"]
-        is_own, is_seen = url_key(row["url"]) == known[article_id]["key"], not seen_at or row["fetched_at"] <= seen_at
-        rank = (row["outcome"] == "article", is_own, is_seen)
+        article_id, article = row["article_id"], known[row["article_id"]]
+        is_seen = row["fetched_at"] <= (article["seen_at"] or article["updated_at"])
+        if not (is_seen or or_later):
+            continue
+        rank = (is_seen, row["outcome"] == "article", url_key(row["url"]) == article["key"])
         if article_id not in best or rank >= best[article_id][0]:
             best[article_id] = rank, Held(id=row["id"], fetched_at=row["fetched_at"], url_id=row["url_id"])
     return {article_id: held for article_id, (_, held) in best.items()}
 
 
 def page(connection: Connection, held: Held) -> Page | None:
-    """With its bytes; None when it was dropped meanwhile."""
+    """With its bytes; None when it was dropped meanwhile. Raises DamagedPage."""
     statement = (
         select(models.Page.__table__, models.Url.source, models.Url.found_in, models.Url.hints)
         .join(models.Url, models.Url.id == models.Page.url_id)
@@ -192,6 +204,7 @@ def _first(connection: Connection, statement: Select[Any]) -> StoredArticle | No
         revision=row["revision"],
         stored_at=row["stored_at"],
         updated_at=row["updated_at"],
+        seen_at=row["seen_at"],
     )
 
 

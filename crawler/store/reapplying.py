@@ -24,6 +24,7 @@ from crawler.store import articles, duplicates, identity, learning, models, noti
 from crawler.store.articles import STORED, kept_of
 from crawler.store.cleaning import body_of, relaid
 from crawler.store.reading import made_of, pages_of
+from crawler.store.writer import CHANGED
 from crawler.urls import url_key
 
 logger = logging.getLogger(__name__)
@@ -129,15 +130,18 @@ def _change(connection: Connection, batch: Sequence[RowMapping]) -> Applied:
 
 
 def _add(connection: Connection, batch: Sequence[RowMapping], steps: Sequence[float]) -> Applied:
-    """Articles of pages that had given none."""
+    """Articles of pages that had given none. Where a crawl has stored one meanwhile, the newer page holds.
+
+    What sets two pages apart is the publisher's doing, whoever has found it.
+    """
     free = select(models.Url.id).where(models.Url.id.in_([row["url_id"] for row in batch]))
     free = free.where(models.Url.article_id.is_(None), models.Url.state != "leased")
     ids = set(connection.execute(free).scalars())
     chosen = [row for row in batch if row["url_id"] in ids]
     learned = {source: templates.learned(connection, source) for source in {row["source"] for row in chosen}}
     found = [made_of(_laid(_columns(row["content"]), learned[row["source"]])) for row in chosen]
-    saved = articles.save(connection, found, [row["fetched_at"] for row in chosen], cause="rules")
-    fresh = [(one.id, one.outcome) for one in saved if one.outcome in ("new", "updated")]
+    saved = articles.save(connection, found, [row["fetched_at"] for row in chosen])
+    fresh = [(one.id, "new" if one.outcome == "new" else "updated") for one in saved if one.outcome in CHANGED]
     by_id = {one.id: article for one, article in zip(saved, found, strict=True)}
     lessons = [_lesson(one, articles.row_of(by_id[one]), new=outcome == "new") for one, outcome in fresh]
     templates.learn(connection, lessons)
@@ -146,7 +150,8 @@ def _add(connection: Connection, batch: Sequence[RowMapping], steps: Sequence[fl
     identity.merge(connection, aliases)
     duplicates.learn(connection, [(article_id, None) for article_id, _ in fresh])  # as above
     revised = sum(outcome == "updated" for _, outcome in fresh)
-    return Applied(applied=len(chosen), revised=revised, skipped=len(batch) - len(chosen))
+    number = sum(one.outcome != "older" for one in saved)
+    return Applied(applied=number, revised=revised, skipped=len(batch) - number)
 
 
 def _gave(

@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, true, update
 from sqlalchemy import Select as Query
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler import __version__
@@ -36,6 +37,12 @@ Article, Url, Page = models.Article, models.Url, models.Page
 Run, Found, Staged = models.Reextraction, models.ReextractedSource, models.Reextracted
 
 _TRY = text("SELECT pg_try_advisory_lock(:lock)")
+_IS_RUNNING = text("""
+SELECT EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = 0 AND CAST(objid AS bigint) = :lock
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+""")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +109,11 @@ class Change:
 def lock(connection: Connection) -> bool:
     """Be the only one for as long as the connection lives; False when another is."""
     return bool(connection.execute(_TRY, {"lock": LOCK}).scalar_one())
+
+
+def is_running(connection: Connection) -> bool:
+    """Whether a process holds that lock, on whatever machine."""
+    return bool(connection.execute(_IS_RUNNING, {"lock": LOCK}).scalar_one())
 
 
 # -- a run ------------------------------------------------------------------------------------------------------------
@@ -185,7 +197,7 @@ def of_urls(connection: Connection, ids: Sequence[int]) -> list[Subject]:
         select(Url.id, Url.source, Page.id.label("page_id"), Page.fetched_at)
         .join(Page, Page.url_id == Url.id)
         .where(Url.id.in_(ids), Url.article_id.is_(None), Page.status < 400)
-        .distinct(Url.id)
+        .ext(distinct_on(Url.id))
         .order_by(Url.id, Page.fetched_at.desc())
     )
     return [

@@ -338,10 +338,7 @@ class CrawlStore:
                     logger.info("%s: a dictionary packs its raw pages into %.2f of what they took", source, share)
         with _told("raw pages"):
             for one in partitions.prune(engine, kept_from):
-                if one.outcome == "dropped":
-                    logger.info("raw pages: %s is dropped", one.partition.name)
-                else:
-                    logger.info("raw pages: %s is still read; the next run drops it", one.partition.name)
+                logger.log(logging.WARNING if one.outcome == "blocked" else logging.INFO, "raw pages: %s", one.words)
 
     def _compare(self) -> None:
         """What was stored before there were clusters, or has lost its original; what is not done now waits on."""

@@ -100,7 +100,7 @@ def _details(found: Counter[str]) -> Iterator[tuple[str, str]]:
     if found["readdressed"]:
         yield "name another address now, and stay where they are", f"{found['readdressed']:,}"
     if found["without_page"]:
-        yield "their page is not stored", f"{found['without_page']:,}"
+        yield "stay, since the page of their version is not stored", f"{found['without_page']:,}"
 
 
 def _share(found: Mapping[str, int]) -> str:

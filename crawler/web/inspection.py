@@ -174,11 +174,16 @@ def origin_rows(inspection: Inspection) -> Iterator[Row]:
     if stored := inspection.stored:
         at = stored.updated_at.isoformat(sep=" ", timespec="seconds")
         yield Row(name="stored article", value=f"{stored.id}", note=f"revision {stored.revision} of {at}")
-        yield _raw_row(inspection.raw)
+        yield _raw_row(stored, inspection.raw)
 
 
-def _raw_row(raw: Page | None) -> Row:
+def _raw_row(stored: StoredArticle, raw: Page | None) -> Row:
     if raw is None:
         return Row(name="raw page", value=NONE, note="not stored")
     at = raw.fetched_at.isoformat(sep=" ", timespec="seconds")
-    return Row(name="raw page", value=at, note=f"{len(raw.html):,} bytes, status {raw.status}")
+    note = f"{len(raw.html):,} bytes, status {raw.status}"
+    if raw.url != stored.article.url:
+        note += f", from {shown(raw.url)}"
+    if stored.is_older_than(raw):
+        note += "; fetched after this version, whose own page is not stored"
+    return Row(name="raw page", value=at, note=note)

@@ -45,6 +45,8 @@ def _stored(stored: StoredArticle, raw: Page | None) -> dict[str, Any]:
         "stored_at": stored.stored_at.isoformat(),
         "updated_at": stored.updated_at.isoformat(),
         "page_fetched_at": raw.fetched_at.isoformat() if raw else None,
+        "page_url": raw.url if raw else None,
+        "page_is_later": stored.is_older_than(raw) if raw else None,
     }
 
 

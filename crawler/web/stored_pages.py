@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crawler.store.versions import Month, Version
+from crawler.text import one_line
 
 MB = 1_000_000
 COLUMNS = ("page", "fetched", "status", "outcome", "bytes", "stored", "address")
@@ -25,7 +26,7 @@ def plain(version: Version) -> dict[str, Any]:
 def show_versions(versions: Sequence[Version], console: Console) -> None:
     """The newest with all that is known of it, then all."""
     for name, value in _rows(versions[0]):
-        console.print(Text.assemble((f"{name:<12} ", "bold"), value), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<12} ", "bold"), _shown(value)), soft_wrap=True)
     if len(versions) > 1:
         console.print(f"\n{len(versions)} versions")
         _print_table(COLUMNS, [_cells(one) for one in versions], console)
@@ -45,6 +46,11 @@ def _rows(one: Version) -> Iterator[tuple[str, str]]:
         yield "rights", f"{name}: {value}"
     for name, value in one.headers.items():
         yield "header", f"{name}: {value}"
+
+
+def _shown(text: str) -> str:
+    """Without control characters: what a server says must not steer the reader's terminal."""
+    return one_line(text) or ""
 
 
 def _cells(one: Version) -> list[str]:
@@ -72,12 +78,12 @@ def _monthly(one: Month) -> list[str]:
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
     if not console.is_terminal:
         for row in (columns, *rows):
-            print("\t".join(row))
+            print("\t".join(map(_shown, row)))
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in columns:
         left = name in ("fetched", "outcome", "address", "month")
         table.add_column(name, justify="left" if left else "right", no_wrap=name != "address", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(_shown(cell)) for cell in row))
     console.print(table)

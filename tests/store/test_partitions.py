@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from crawler.errors import ConfigurationError, StoreError
 from crawler.store import pages, partitions, reading, writer
 from crawler.store.engine import Database
 from crawler.store.pages import Archived
-from crawler.store.partitions import kept_from, later, prune, read_month
+from crawler.store.partitions import Partition, kept_from, later, prune, read_month
 from tests.store.rows import a_page, an_entry, ask, column, leased
 
 MONTHS = [datetime(2026, month, 5, tzinfo=UTC) for month in (1, 2, 3, 4)]
@@ -46,6 +48,11 @@ def read(database: Database, query: str) -> Iterator[psycopg.Connection]:
 
 def dropped(database: Database, before: datetime | None = APRIL) -> list[tuple[str, str]]:
     return [(one.partition.name, one.outcome) for one in prune(database.engine, before)]
+
+
+def listed(database: Database) -> list[Partition]:
+    with database.engine.connect() as connection:
+        return partitions.partitions(connection)
 
 
 # -- months ----------------------------------------------------------------------------------------------------------
@@ -133,11 +140,48 @@ def test_two_at_once(filled: Database) -> None:
     assert [one.partition.name for one in first] == ["pages_2026_02", "pages_2026_03"]
 
 
-def test_a_view_on_a_month_keeps_it_and_says_so(filled: Database) -> None:
+def test_a_view_on_a_month_keeps_this_month_only(filled: Database) -> None:
     with filled.engine.begin() as connection:
         connection.execute(text("CREATE VIEW mine AS SELECT * FROM pages_2026_01"))
-    with pytest.raises(StoreError, match=r"could not be dropped: .*other objects depend on it"):
+    first, *others = prune(filled.engine, APRIL)
+    assert first.words.startswith("2026-01 cannot be dropped: view mine depends on table pages_2026_01; ")
+    assert [(one.partition.name, one.outcome) for one in others] == [
+        ("pages_2026_02", "dropped"),
+        ("pages_2026_03", "dropped"),
+    ]
+    assert ask(filled, "SELECT count(*) FROM mine") == 1
+    assert dropped(filled, None) == [("pages_2026_01", "blocked")]
+    with filled.engine.begin() as connection:
+        connection.execute(text("DROP VIEW mine"))
+    assert dropped(filled, None) == [("pages_2026_01", "dropped")]
+
+
+def test_a_month_that_was_busy_may_still_be_kept_by_hand(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitions, "PATIENCE", "300ms")
+    with read(filled, "LOCK TABLE ONLY pages IN SHARE UPDATE EXCLUSIVE MODE"):
+        assert dropped(filled) == [("pages_2026_01", "busy")]
+    with filled.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE pages DETACH PARTITION pages_2026_01"))
+        # And one that a pruning had marked when it was killed:
+        connection.execute(text(f"COMMENT ON TABLE pages_2026_02 IS '{partitions.MARK}'"))
+    assert dropped(filled, None) == []
+    with filled.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE pages DETACH PARTITION pages_2026_02"))
+    assert dropped(filled) == [("pages_2026_03", "dropped")]
+    assert column(filled, NAMES) == ["pages_2026_01", "pages_2026_02", "pages_2026_04"]
+
+
+def test_a_month_that_somebody_is_detaching_is_theirs(filled: Database) -> None:
+    """Their statement waits for a reader, or was broken off."""
+    with read(filled, "SELECT count(*) FROM pages"), filled.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("SET lock_timeout = '300ms'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            connection.execute(text("ALTER TABLE pages DETACH PARTITION pages_2026_01 CONCURRENTLY"))
+        connection.invalidate()
+    with pytest.raises(StoreError, match='"pages_2026_01" already pending detach'):
         dropped(filled)
+    assert ask(filled, "SELECT count(*) FROM pages_2026_01") == 1
+    assert not any(one.is_marked for one in listed(filled))
 
 
 # -- what is fetched again -------------------------------------------------------------------------------------------
@@ -159,12 +203,12 @@ def test_bytes_whose_month_is_gone_are_stored_again(database: Database) -> None:
 
 def test_what_is_older_than_what_is_kept_is_not_stored_at_all(database: Database) -> None:
     """Captures of long ago, out of an archive: the article is stored, its page is not."""
-    [due] = leased(database, 1)
-    with database.engine.begin() as connection:
-        [stored] = writer.commit(connection, 1, [an_entry(due)], keep_months=1)
+    instants = [datetime(2019, 5, 6, tzinfo=UTC), datetime.now(UTC)]
+    for due, at in zip(leased(database, 2), instants, strict=True):
+        entry = an_entry(due)
+        assert entry.archived
+        archived = replace(entry.archived, page=replace(entry.archived.page, fetched_at=at))
+        with database.engine.begin() as connection:
+            [stored] = writer.commit(connection, 1, [replace(entry, archived=archived)], keep_months=1)
         assert stored.outcome == "new"
-    kept = kept_from(1, datetime.now(UTC))
-    assert kept is not None
-    page = an_entry(due).archived
-    assert page is not None
-    assert ask(database, "SELECT count(*) FROM pages") == int(page.page.fetched_at >= kept)
+    assert column(database, "SELECT fetched_at FROM pages") == instants[1:]

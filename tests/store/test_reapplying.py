@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,13 +13,15 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from crawler.items import Block
+from crawler.pipelines.again import Job, Reading, judged
 from crawler.recheck import STEPS
 from crawler.recurrence import block_key
-from crawler.store import articles, checks, models, pages, reading, reapplying, reextractions, writer
+from crawler.store import articles, checks, models, pages, partitions, reading, reapplying, reextractions, writer
 from crawler.store.engine import Database
 from crawler.store.frontier import Due
 from crawler.store.reapplying import Applied
 from crawler.store.reextractions import Asked, Change
+from crawler.web.inspection import Inspection, origin_rows
 from tests.store.rows import AT, SITE, a_page, an_article, an_entry, ask, column, leased
 
 RULES = "rules of today"
@@ -32,11 +35,11 @@ def told(words: str) -> dict[str, Any]:
 
 def crawled(database: Database, due: list[Due], html: bytes = b"<p>1", *, days: int = 0, **changes: Any) -> None:
     """As if a crawl had fetched these pages."""
-    entries = [an_entry(one, html=html, **changes) for one in due]
-    for entry in entries:
+    at, entries = AT + timedelta(days=days), []
+    for entry in (an_entry(one, html=html, **changes) for one in due):
         assert entry.archived
-        page = a_page(1, url_id=entry.visit.url_id, html=html, at=AT + timedelta(days=days))
-        object.__setattr__(entry.archived, "page", page)
+        archived = replace(entry.archived, page=replace(entry.archived.page, fetched_at=at))
+        entries.append(replace(entry, visit=replace(entry.visit, fetched_at=at), archived=archived))
     with database.engine.begin() as connection:
         writer.commit(connection, None, entries)
 
@@ -130,13 +133,72 @@ def test_an_article_is_made_of_its_own_newest_page(database: Database) -> None:
             page = a_page(number, url_id=due[url_id - 1].url_id, at=AT + timedelta(days=days))
             pages.store(connection, [pages.Archived(page=page, outcome=outcome)], None)
         rows = connection.execute(select(models.Article.__table__).limit(1).order_by(models.Article.id)).mappings()
-        [article] = rows.all()
+        article = {**rows.one(), "seen_at": AT + timedelta(days=3)}
         held = reading.pages_of(connection, [article])[article["id"]]
         assert held.fetched_at == AT + timedelta(days=1)
         older = {**article, "seen_at": AT + timedelta(hours=1)}  # what came later was no other version
         assert reading.pages_of(connection, [older])[article["id"]].fetched_at == AT
         page_ = reading.page(connection, held)
     assert page_ is not None and page_.url == f"{SITE}/1"
+
+
+def paragraphs(number: int) -> dict[str, Any]:
+    lines = [f"Paragraph {n} tells a great deal about the bridge that was built in Saltmere." for n in range(number)]
+    blocks = tuple(Block(kind="paragraph", text=line, kept=True) for line in lines)
+    return {"body": "\n".join(lines), "blocks": blocks, "access": "full" if number > 2 else "truncated"}
+
+
+def test_a_page_that_the_crawl_refused_never_becomes_the_articles(database: Database) -> None:
+    """The whole page is gone with its month; what was fetched later shows the beginning only."""
+    due = leased(database, 1)
+    crawled(database, due, b"whole", **paragraphs(8))
+    crawled(database, due, b"cut", days=20, **paragraphs(2))
+    list(partitions.prune(database.engine, datetime(2026, 12, 1, tzinfo=UTC)))
+    assert ask(database, "SELECT count(*) FROM pages") == 1
+    with database.engine.connect() as connection:
+        [article] = column(database, "SELECT id FROM articles")
+        [subject] = reextractions.of_articles(connection, [article])
+        assert subject.held is None
+        counted, change = judged(Reading(job=Job(subject=subject), reason="without_page"))
+        assert (counted["without_page"], change) == (1, None)
+        shown, stored = reading.raw_page(connection, article), reading.article(connection, article)
+    assert shown and stored and shown.html == b"cut" and stored.is_older_than(shown)
+    said = [row.note for row in origin_rows(Inspection(seen=stored.article, url=None, stored=stored, raw=shown))]
+    assert said[-1].endswith("fetched after this version, whose own page is not stored")
+
+
+def test_another_address_page_stays_the_articles_where_its_own_was_refused(database: Database) -> None:
+    due = leased(database, 2)
+    crawled(database, due[1:], b"whole", canonical_url=f"{SITE}/1", **paragraphs(8))
+    crawled(database, due[:1], b"cut", days=1, **paragraphs(2))
+    with database.engine.connect() as connection:
+        [subject] = reextractions.of_articles(connection, column(database, "SELECT id FROM articles"))
+        assert subject.held and subject.held.url_id == due[1].url_id
+
+
+def test_what_a_crawl_has_stored_since_is_no_new_article(database: Database) -> None:
+    """It came through another address, and newer; the old page only leads to it now."""
+    due = leased(database, 2)
+    [entry] = [an_entry(one, html=b"old") for one in due[:1]]
+    assert entry.archived
+    old = replace(entry.archived, outcome="no_body", page=replace(entry.archived.page, fetched_at=AT))
+    with database.engine.begin() as connection:
+        visit = replace(entry.visit, outcome="no_body")
+        writer.commit(connection, None, [replace(entry, visit=visit, archived=old, article=None)])
+        run = reextractions.begin(connection, Asked(), RULES, anew=True).id
+        [url] = reextractions.url_ids(connection, Asked(), 0)
+        [subject] = reextractions.of_urls(connection, [url])
+        content = articles.row_of(an_article(1, **told("What was printed thirty days ago.")))
+        change = Change(subject=subject, outcome="new", weight=1, content=content)
+        reextractions.note(connection, run, [change], {"herald": Counter(new=1)}, urls_done=url)
+    crawled(database, due[1:], b"new", days=30, canonical_url=f"{SITE}/1", **told("What is printed today."))
+    assert applied(database, run) == Applied(0, 0, 1)
+    assert column(database, BODIES) == ["What is printed today."]
+    assert ask(database, "SELECT count(*) FROM revisions") == 0
+    assert (
+        ask(database, "SELECT article_id FROM urls WHERE id = :id", id=url)
+        == column(database, "SELECT id FROM articles")[0]
+    )
 
 
 def test_what_the_database_refuses_is_told_of(database: Database) -> None:

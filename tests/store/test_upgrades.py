@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from crawler.errors import StoreError
 from crawler.packing import unpack
-from crawler.store import checks
+from crawler.store import checks, reextractions
 from crawler.store.crawls import CRAWL_LOCK
 from crawler.store.embedded import binary
 from crawler.store.engine import Database, known_schemas, migrate
@@ -117,21 +117,28 @@ def test_processes_that_start_together_migrate_what_is_there_once(bare_url: str,
     assert content(bare_url) == before
 
 
-def test_tables_are_not_changed_under_a_running_crawl(bare_url: str) -> None:
+LOCKS = {
+    "crawl 2": f"SELECT pg_advisory_lock({CRAWL_LOCK}, 2)",
+    "scrapy reextract": f"SELECT pg_advisory_lock({reextractions.LOCK})",
+}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_tables_are_not_changed_under_a_run(bare_url: str, name: str) -> None:
     before = restored(bare_url, FIRST)
-    with Database(bare_url) as database, psycopg.connect(bare_url) as crawl:
-        crawl.execute("SELECT pg_advisory_lock(%s, 2)", [CRAWL_LOCK])
-        with pytest.raises(StoreError, match=r"from 0001 to .* crawls of an earlier program use them: 2; wait"):
+    with Database(bare_url) as database, psycopg.connect(bare_url) as run:
+        run.execute(LOCKS[name].encode())
+        with pytest.raises(StoreError, match=rf"from 0001 to .* runs of an earlier program use them: {name}; wait"):
             migrate(database.engine)
         assert content(bare_url) == before
-        crawl.close()
+        run.close()
         until(lambda: not running(database))
         assert migrate(database.engine)[0] == "0001"
 
 
-def running(database: Database) -> list[int]:
+def running(database: Database) -> bool:
     with database.engine.connect() as connection:
-        return checks.alive(connection)
+        return bool(checks.alive(connection)) or reextractions.is_running(connection)
 
 
 def test_a_crawl_begins_with_the_tables_it_knows_or_not_at_all(database: Database, database_url: str) -> None:
