@@ -141,9 +141,9 @@ async def reasons(pool: ExtractionPool, *pages: bytes) -> list[str]:
 
 
 def test_a_page_that_takes_too_long_is_given_up(pools: list[ExtractionPool]) -> None:
-    pools.append(pool := ExtractionPool(1, 0.3, 2048))
+    pools.append(pool := ExtractionPool(1, 1.0, 2048))
     assert asyncio.run(reasons(pool, PAGE)) in (["article"], ["extraction_timeout"])  # starts the worker
-    slow = many_links("https://example.com") * 3
+    slow = many_links("https://example.com") * 12
     assert asyncio.run(reasons(pool, PAGE, slow, PAGE)) == ["article", "extraction_timeout", "article"]
 
 
