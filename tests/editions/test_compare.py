@@ -164,6 +164,41 @@ def test_what_is(field: str, value: Any, before: str | None, after: str | None) 
     assert told_of(found, field) == [("changed", "publisher", before, after)]
 
 
+@pytest.mark.parametrize(
+    ("source", "host", "before", "after"),
+    [
+        ("sun", "www.thesun.co.uk", "Match moved - Sunday at 3pm", "Match moved - Sunday at 5pm"),
+        ("bbc", "www.bbc.co.uk", "Tim Davie - BBC boss quits", "Tim Davie - BBC boss stays"),
+        ("die_zeit", "www.zeit.de", "Streik beendet | Zeitplan steht", "Streik beendet | Zeitplan unklar"),
+        ("daily_express", "www.express.co.uk", "Crash - express train hits bus", "Crash - express train hits car"),
+        ("metro", "metro.co.uk", "Strike ends - Metro open again", "Strike ends - Metro stays shut"),
+        ("bbc", "www.bbc.co.uk", "Guilty - BBC", "Not guilty - BBC News"),
+    ],
+)
+def test_a_word_of_the_headline_is_not_the_sites_name(source: str, host: str, before: str, after: str) -> None:
+    site = {"source": source, "url": f"https://{host}/1"}
+    old, new = (edition(headline=one, **site) for one in (before, after))
+    assert compare(old, new).changed == compare(new, old).changed == ("headline",)
+
+
+@pytest.mark.parametrize(
+    ("source", "host", "name"),
+    [
+        ("bbc", "www.bbc.co.uk", "BBC News"),
+        ("the_sun", "www.thesun.co.uk", "The Sun"),
+        ("sun", "www.thesun.co.uk", "The Sun"),
+        ("die_zeit", "www.zeit.de", "ZEIT ONLINE"),
+        ("tagesschau", "www.tagesschau.de", "tagesschau.de"),
+        ("bbc_news", "www.bbc.com", "BBC"),
+    ],
+)
+def test_the_sites_name_is_not_the_headline(source: str, host: str, name: str) -> None:
+    site = {"source": source, "url": f"https://{host}/1"}
+    for named in (f"Bridge opens | {name}", f"{name} - Bridge opens"):
+        old, new = edition(headline="Bridge opens", **site), edition(headline=named, **site)
+        assert compare(old, new) == compare(new, old) == compare(new, new) == Comparison()
+
+
 def test_quotes_and_blanks_are_the_typesetters() -> None:
     old = edition('He said: "It\'s open" - and left...', *TEXT)
     new = edition("He said : “It’s open” – and left…", *TEXT)
