@@ -261,6 +261,20 @@ def test_a_block_learned_since_is_noise() -> None:
 
 def test_other_breaks_between_the_same_words_are_noise() -> None:
     assert compare(OLD, edition(f"{TEXT[0]} {TEXT[1]}", *TEXT[2:])) == Comparison(text_stays=True)
+    signs = "大桥于周一通车。", "市长没有出席。"
+    assert compare(edition(*signs), edition("".join(signs))) == Comparison(text_stays=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Police want the rapist to call.", "Police want therapist to call."),
+        ("Leeds 1 1", "Leeds 11"),
+        ("Es wird so viel gebaut.", "Es wird soviel gebaut."),
+    ],
+)
+def test_a_blank_between_words_is_none_of_noise(before: str, after: str) -> None:
+    assert compare(edition(*TEXT, before), edition(*TEXT, after)).changed == ("body",)
 
 
 # -- ours ------------------------------------------------------------------------------------------------------------
