@@ -147,9 +147,17 @@ def _body(old: Edition, new: Edition, ours: bool) -> list[Change]:
         before, after = tuple(map(folded, before)), tuple(map(folded, after))
         if _run_on(before) == _run_on(after):
             return []  # other breaks between the same words
-    changes = compared(old.paragraphs, new.paragraphs, before, after)
+    learned = _learned(old, new), _learned(new, old)
+    changes = compared(old.paragraphs, new.paragraphs, before, after, alone=learned)
     teasers = set() if ours else noise.rotating(changes, old.paragraphs, new.paragraphs, old.kept, new.kept)
     return [change.by(_cause(change, old, new, ours, at in teasers)) for at, change in enumerate(changes)]
+
+
+def _learned(one: Edition, other: Edition) -> frozenset[int]:
+    """Which paragraphs are the source's template by what is known for the other version: nothing becomes of them."""
+    if REASON not in other.dropped.values():
+        return frozenset()
+    return frozenset(at for at, text in enumerate(one.paragraphs) if other.dropped.get(folded(text)) == REASON)
 
 
 def _run_on(texts: Sequence[str]) -> str:

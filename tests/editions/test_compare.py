@@ -259,6 +259,17 @@ def test_a_block_learned_since_is_noise() -> None:
     assert [(one.change, one.cause) for one in found.changes] == [("added", "publisher"), ("removed", "noise")]
 
 
+def test_a_block_learned_since_hides_no_news_like_it() -> None:
+    box = "Follow the election results live with our reporters in Saltmere."
+    news = "Election results: our reporters in Saltmere say the mayor has resigned."
+    with_box, with_news = edition(*TEXT, box), edition(*TEXT, news, dropped(box, "template"))
+    found = compare(with_box, with_news)
+    assert found.changed == ("body",)
+    assert told_of(found) == [("removed", "noise", box, None), ("added", "publisher", None, news)]
+    found = compare(with_news, with_box)
+    assert told_of(found) == [("removed", "publisher", news, None), ("added", "noise", None, box)]
+
+
 def test_other_breaks_between_the_same_words_are_noise() -> None:
     assert compare(OLD, edition(f"{TEXT[0]} {TEXT[1]}", *TEXT[2:])) == Comparison(text_stays=True)
     signs = "大桥于周一通车。", "市长没有出席。"
@@ -273,7 +284,7 @@ def test_other_breaks_between_the_same_words_are_noise() -> None:
         ("Es wird so viel gebaut.", "Es wird soviel gebaut."),
     ],
 )
-def test_a_blank_between_words_is_none_of_noise(before: str, after: str) -> None:
+def test_a_blank_between_words_counts(before: str, after: str) -> None:
     assert compare(edition(*TEXT, before), edition(*TEXT, after)).changed == ("body",)
 
 
