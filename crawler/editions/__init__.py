@@ -166,8 +166,7 @@ def _run_on(texts: Sequence[str]) -> str:
 
 
 def _cause(change: Change, old: Edition, new: Edition, ours: bool, rotates: bool) -> str:
-    gone = None if change.before is None else new.dropped.get(folded(change.before))
-    came = None if change.after is None else old.dropped.get(folded(change.after))
+    gone, came = _dropped(change.before, old, new), _dropped(change.after, new, old)
     if change.change != "moved":
         if REASON in (gone, came):
             return "noise"
@@ -177,6 +176,14 @@ def _cause(change: Change, old: Edition, new: Edition, ours: bool, rotates: bool
         if all(whole):
             return "rules"
     return "rules" if ours else "publisher"
+
+
+def _dropped(text: str | None, kept: Edition, dropped: Edition) -> str | None:
+    """Why one version drops what another keeps. What both drop as well, a standfirst, is the publisher's to repeat."""
+    if text is None:
+        return None
+    reason = dropped.dropped.get(folded(text))
+    return reason if reason == REASON or folded(text) not in kept.dropped else None
 
 
 def _corrections(old: Edition, new: Edition) -> list[Change]:

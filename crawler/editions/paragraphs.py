@@ -73,10 +73,8 @@ def compared(
         gone.pop(one.at or 0)
         come.pop(one.to or 0)
     for before, after in places:
-        here, there = (
-            [i for i in before if i in gone and i not in alone[0]],
-            [j for j in after if j in come and j not in alone[1]],
-        )
+        here = [i for i in before if i in gone and i not in alone[0]]
+        there = [j for j in after if j in come and j not in alone[1]]
         for at, to in _pairs(here, there, old, new):
             found.append(Change(field="body", change="changed", before=old[at], after=new[to], at=at, to=to))
             gone.pop(at)

@@ -301,6 +301,17 @@ def test_what_the_page_had_before_is_ours() -> None:
     assert [one.cause for one in found.changes] == ["publisher", "rules"]
 
 
+def test_what_the_page_goes_on_to_have_beside_its_text_is_the_publishers() -> None:
+    lead = "Mayor Ann Lee took bribes from a builder, a court has heard."
+    told_twice, told_once = (
+        edition(*TEXT, lead, dropped(lead, "standfirst")),
+        edition(*TEXT, dropped(lead, "standfirst")),
+    )
+    for old, new in ((told_twice, told_once), (told_once, told_twice)):
+        found = compare(old, new)
+        assert (found.changed, found.cause) == (("body",), "publisher")
+
+
 def test_a_page_read_again_by_other_rules() -> None:
     found = compare(OLD, edition(*TEXT[:-1], headline="Bridge opens at Saltmere | Herald"), ours=True)
     assert (found.changed, found.cause) == (("headline", "body"), "rules")
