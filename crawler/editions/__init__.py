@@ -9,6 +9,7 @@ many. A page that shows only the beginning of what is held has lost nothing of t
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -230,11 +231,11 @@ def _cut(old: Edition, new: Edition, changes: Sequence[Change]) -> Cut | None:
         return None
     if old.access == "truncated":
         return "refused:truncated" if _is_broken_off(new.body, (folded(old.body),)) else None
-    beginnings = tuple(folded(text) for text in old.paragraphs)
+    wholes = sorted(map(folded, old.paragraphs))
     other = [
         change
         for change in changes
-        if change.after and change.change != "moved" and not _is_broken_off(change.after, beginnings)
+        if change.after and change.change != "moved" and not _is_broken_off(change.after, wholes)
     ]
     added = sum(count_words(change.after or "") for change in other if change.change == "added")
     if has - added < FROM_IT * has and not (
@@ -249,6 +250,7 @@ def _is_gated(edition: Edition) -> bool:
 
 
 def _is_broken_off(text: str, wholes: Sequence[str]) -> bool:
-    """Whether it is one of these that stops where the gate stands."""
-    start = folded(text).rstrip(". ").removesuffix("[").rstrip("-, ")
-    return bool(start) and any(whole.startswith(start) for whole in wholes)
+    """Whether it is one of these that stops where the gate stands. `wholes`: sorted, so what begins so is next."""
+    start = folded(text).rstrip(". ]").removesuffix("[").rstrip("-, ")
+    at = bisect_left(wholes, start)
+    return bool(start) and at < len(wholes) and wholes[at].startswith(start)

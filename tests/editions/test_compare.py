@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.editions import FIELDS, Comparison, Edition, compare, told
+from crawler.editions import FIELDS, Comparison, Edition, _is_broken_off, compare, told
 
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 TEXT = (
@@ -337,6 +338,38 @@ def test_the_beginning_of_an_edited_article_is_told_apart() -> None:
 
 def test_a_summary_under_the_same_headline_stands_for_the_text() -> None:
     assert compare(OLD, edition("A town has its crossing back.", access="truncated")).cut
+
+
+class Counted(list[str]):
+    """How many of it were looked at."""
+
+    seen = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.seen += 1
+        return super().__getitem__(at)
+
+    def __iter__(self) -> Iterator[str]:
+        for at in range(len(self)):
+            yield self[at]
+
+
+@given(
+    wholes=st.lists(st.text("ab")),
+    text=st.text("ab", min_size=1, max_size=5),
+    end=st.sampled_from(["", "...", " [...]"]),
+)
+def test_a_paragraph_that_is_broken_off_is_found(wholes: list[str], text: str, end: str) -> None:
+    begins = any(whole.startswith(text) for whole in wholes)
+    assert _is_broken_off(text + end, sorted(wholes)) == begins
+
+
+def test_a_paragraph_that_is_broken_off_is_not_looked_for_in_all() -> None:
+    """Of 50,000 rows against 25,000 the writer took 97 s."""
+    wholes = Counted(f"Row {at:04}" for at in range(5_000))
+    assert _is_broken_off("Row 499...", wholes)
+    assert not _is_broken_off("Another row", wholes)
+    assert wholes.seen < 50
 
 
 def test_a_page_that_shows_all_but_a_counter_is_not_cut_off() -> None:
