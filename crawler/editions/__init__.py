@@ -23,7 +23,18 @@ from crawler.editions.typography import folded
 from crawler.recurrence import REASON
 from crawler.text import count_words
 
-__all__ = ["FIELDS", "Cause", "Change", "Comparison", "Edition", "compare", "flickers", "paragraphs_of", "told"]
+__all__ = [
+    "FIELDS",
+    "Cause",
+    "Change",
+    "Comparison",
+    "Edition",
+    "compare",
+    "cut_of",
+    "flickers",
+    "paragraphs_of",
+    "told",
+]
 
 FIELDS = ("headline", "body", "correction", "authors", "published_at", "access", "is_accessible_for_free")
 Cause = Literal["publisher", "rules"]
@@ -106,9 +117,9 @@ class Comparison:
 
 def compare(old: Edition, new: Edition, *, ours: bool = False) -> Comparison:
     """`ours`: one page read twice, by other rules: whatever differs is what they make of it."""
-    body = _body(old, new, ours) if old.body != new.body else []
+    body = _body(old, new, ours)
     counts = [change for change in body if change.cause != "noise"]
-    cut = _cut(old, new, counts) if counts and not ours else None
+    cut = (cut_of(old, new) if ours else _cut(old, new, counts)) if counts else None
     found = [] if ours else _corrections(old, new)
     if cut:
         body, counts = [], []
@@ -129,20 +140,34 @@ def compare(old: Edition, new: Edition, *, ours: bool = False) -> Comparison:
 
 def flickers(old: Edition, new: Edition) -> bool:
     """Whether the bodies differ, and only by what differs at every fetch: counters, teasers, the source's template."""
-    body = _body(old, new, ours=False) if old.body != new.body else []
+    body = _body(old, new, ours=False)
     return bool(body) and all(change.cause == "noise" for change in body)
+
+
+def cut_of(old: Edition, new: Edition) -> Cut | None:
+    """Whether a stored page that is read again shows but the beginning of what is held, and not another page of it.
+
+    What it has beside its text by today's rules, it does not lack.
+    """
+    counts = [change for change in _body(old, new, ours=False) if change.cause != "noise"]
+    lacks = any(change.before and change.cause == "publisher" for change in counts)
+    return _cut(old, new, counts) if lacks else None
 
 
 def told(old: Edition, new: Edition) -> tuple[Change, ...]:
     """All that sets two versions apart which were stored as two when more was taken for an edit."""
     found = compare(old, new)
     known = {change.field for change in found.changes}
-    more = [change for change in compare(old, new, ours=True).changes if change.field not in known]
+    more = [change for change in _fields(old, new, True, text_changed=False, cut=False) if change.field not in known]
+    if "body" not in known:
+        more += _body(old, new, ours=True)
     return (*found.changes, *(change.by("publisher" if found.cut else "noise") for change in more))
 
 
 def _body(old: Edition, new: Edition, ours: bool) -> list[Change]:
     """The paragraphs that differ, each with who or what made it differ."""
+    if old.body == new.body:
+        return []
     before, after = old.paragraphs, new.paragraphs
     if not ours:
         before, after = tuple(map(folded, before)), tuple(map(folded, after))

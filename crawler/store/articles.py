@@ -247,7 +247,8 @@ def renewed(old: Row, new: Row) -> tuple[dict[str, Any], Comparison]:
     """The columns of a stored article that differ in what is made of its own page now (see `row_of`), and how.
 
     It stays the article that it is, whatever address the page is found to name. Where the stored text has outlived
-    other counters or teasers (see `editions`), it outlives those of the page as well.
+    other counters or teasers (see `editions`), it outlives those of the page as well; and a page that shows only the
+    beginning of it, when the whole one is no longer kept.
     """
     evidence = dict(new["evidence"])
     if any(new[name] != old[name] for name in IDENTITY):
@@ -257,6 +258,7 @@ def renewed(old: Row, new: Row) -> tuple[dict[str, Any], Comparison]:
     if flickers(Edition.of(old), Edition.of(now)):
         now |= {name: old[name] for name in TEXT}
     found = compare(Edition.of(old), Edition.of(now), ours=True)
+    now |= _held(old, now, found)
     return {name: now[name] for name in _differing(now, old)}, found
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.editions import FIELDS, Comparison, Edition, _is_broken_off, compare, told
+from crawler.editions import FIELDS, Comparison, Edition, _is_broken_off, compare, cut_of, told
 
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 TEXT = (
@@ -336,6 +336,21 @@ def test_the_beginning_of_an_edited_article_is_told_apart() -> None:
     assert (found.cut, found.changed) == ("refused:truncated-and-changed", ("headline",))
 
 
+def test_a_page_read_again_that_shows_the_beginning_takes_nothing_away() -> None:
+    new = edition(*BEGINNING, dropped("Subscribe", "paywall"), access="truncated", headline="Bridge opens")
+    assert cut_of(OLD, new) == "refused:truncated"
+    found = compare(OLD, new, ours=True)
+    assert (found.cut, found.text_stays, found.changed) == ("refused:truncated", True, ("headline",))
+    assert compare(new, OLD, ours=True).changed == ("headline", "body", "access")
+
+
+def test_todays_rules_may_find_that_the_gates_words_are_none_of_the_text() -> None:
+    gate = "Subscribe now to read on: the first month costs one euro."
+    old, new = edition(*TEXT, gate), edition(*TEXT, dropped(gate, "paywall"), access="truncated")
+    assert cut_of(old, new) is None
+    assert compare(old, new, ours=True).changed == ("body", "access")
+
+
 def test_a_summary_under_the_same_headline_stands_for_the_text() -> None:
     assert compare(OLD, edition("A town has its crossing back.", access="truncated")).cut
 
@@ -443,7 +458,7 @@ def test_what_is_said_agrees(old: Edition, new: Edition, ours: bool) -> None:
     assert list(found.changed) == [name for name in FIELDS if name in found.changed]
     assert set(found.changed) == {one.field for one in found.changes if one.cause != "noise"}
     assert found.text_stays == (old.body != new.body and "body" not in found.changed)
-    assert not found.cut or (found.text_stays and not ours)
+    assert not found.cut or found.text_stays
     if ours:
         assert {one.cause for one in found.changes} <= {"rules", "noise"}
     assert all(one.before or one.after for one in found.changes)

@@ -182,6 +182,17 @@ def test_a_page_seen_cut_off_leaves_the_article_whole(database: Database) -> Non
     assert broken(database) == []
 
 
+def test_a_page_read_again_that_is_cut_off_leaves_it_whole_too(database: Database) -> None:
+    """As `scrapy reextract` finds it when the whole page is no longer kept."""
+    save(database, of(*TEXT))
+    whole, page = row(database), cut_off(TEXT[0], "Five people were …", section="Elsewhere")
+    values, found = articles.renewed(whole, articles.row_of(page))
+    assert {"section", "evidence"} <= values.keys() and values["evidence"]["access"] == "refused:truncated"
+    assert values.keys().isdisjoint((*articles.TEXT, *articles.SEEN_WHOLE)) and "body" not in found.changed
+    save(database, page, cause="rules")
+    assert row(database)["body"] == whole["body"]
+
+
 def test_the_page_of_an_article_is_the_whole_one(database: Database) -> None:
     """Whoever reads the page again would make a stub of the article with the newest one."""
     [due] = leased(database, 1)
