@@ -90,6 +90,10 @@ class Edition:
         return paragraphs_of(self.body)
 
     @cached_property
+    def folded(self) -> tuple[str, ...]:
+        return tuple(map(folded, self.paragraphs))
+
+    @cached_property
     def dropped(self) -> dict[str, str]:
         """What its page also has: folded text -> reason."""
         return {folded(one["text"]): one.get("reason") or "" for one in self.blocks if not one["kept"]}
@@ -168,11 +172,9 @@ def _body(old: Edition, new: Edition, ours: bool) -> list[Change]:
     """The paragraphs that differ, each with who or what made it differ."""
     if old.body == new.body:
         return []
-    before, after = old.paragraphs, new.paragraphs
-    if not ours:
-        before, after = tuple(map(folded, before)), tuple(map(folded, after))
-        if _run_on(before) == _run_on(after):
-            return []  # other breaks between the same words
+    before, after = (old.paragraphs, new.paragraphs) if ours else (old.folded, new.folded)
+    if not ours and _run_on(before) == _run_on(after):
+        return []  # other breaks between the same words
     learned = _learned(old, new), _learned(new, old)
     changes = compared(old.paragraphs, new.paragraphs, before, after, alone=learned)
     teasers = set() if ours else noise.rotating(changes, old.paragraphs, new.paragraphs, old.kept, new.kept)
@@ -183,7 +185,7 @@ def _learned(one: Edition, other: Edition) -> frozenset[int]:
     """Which paragraphs are the source's template by what is known for the other version: nothing becomes of them."""
     if REASON not in other.dropped.values():
         return frozenset()
-    return frozenset(at for at, text in enumerate(one.paragraphs) if other.dropped.get(folded(text)) == REASON)
+    return frozenset(at for at, text in enumerate(one.folded) if other.dropped.get(text) == REASON)
 
 
 def _run_on(texts: Sequence[str]) -> str:
@@ -216,9 +218,10 @@ def _corrections(old: Edition, new: Edition) -> list[Change]:
     """Notes that the page has now, in the body or beside it."""
     if old.body == new.body and old.blocks == new.blocks:
         return []
-    had = {folded(text) for text in (*old.paragraphs, *(block["text"] for block in old.blocks))}
+    had = {*old.folded, *old.kept, *old.dropped}
     beside = [block["text"] for block in new.blocks if not block["kept"] and block.get("reason") in NEARBY]
-    fresh = dict.fromkeys(text for text in (*new.paragraphs, *beside) if folded(text) not in had)
+    inside = (text for text, key in zip(new.paragraphs, new.folded, strict=True) if key not in had)
+    fresh = dict.fromkeys((*inside, *(text for text in beside if folded(text) not in had)))
     return [Change(field="correction", change="added", after=text) for text in notes(fresh)]
 
 
@@ -256,7 +259,7 @@ def _cut(old: Edition, new: Edition, changes: Sequence[Change]) -> Cut | None:
         return None
     if old.access == "truncated":
         return "refused:truncated" if _is_broken_off(new.body, (folded(old.body),)) else None
-    wholes = sorted(map(folded, old.paragraphs))
+    wholes = sorted(old.folded)
     other = [
         change
         for change in changes
