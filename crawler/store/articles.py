@@ -221,14 +221,17 @@ def _differing(new: Row, old: Row) -> list[str]:
 
 
 def _held(old: Row, new: Row, found: Comparison) -> dict[str, Any]:
-    """What of the stored version stays, whatever the new one has."""
+    """What of the stored version stays, whatever the new one has. Its ledger notes what the new one corrects."""
     if not found.text_stays:
         return {}
+    notes = [one.after for one in found.changes if one.field == "correction"]
+    beside = [{"kind": "paragraph", "text": text, "kept": False, "reason": "outside"} for text in notes]
+    text = {name: old[name] for name in TEXT} | {"blocks": [*old["blocks"], *beside]}
     if not found.cut:
-        return {name: old[name] for name in TEXT}
+        return text
     of_text = {name: old["evidence"][name] for name in ("body", "page_type") if name in old["evidence"]}
     evidence = {**new["evidence"], **of_text, "access": found.cut}
-    return {name: old[name] for name in (*TEXT, *SEEN_WHOLE)} | {"evidence": evidence}
+    return text | {name: old[name] for name in SEEN_WHOLE} | {"evidence": evidence}
 
 
 def renew(connection: Connection, old: Row, values: Mapping[str, Any], found: Comparison, cause: Cause) -> Outcome:

@@ -351,6 +351,13 @@ def test_todays_rules_may_find_that_the_gates_words_are_none_of_the_text() -> No
     assert compare(old, new, ours=True).changed == ("body", "access")
 
 
+def test_a_withdrawal_behind_a_gate_is_told() -> None:
+    note = "This story has been removed after a legal complaint by the mayor."
+    found = compare(OLD, edition(note, dropped("Join us", "membership"), access="unknown"))
+    assert (found.cut, found.changed) == ("refused:truncated-and-changed", ("correction",))
+    assert told_of(found, "correction") == [("added", "publisher", None, note)]
+
+
 def test_a_summary_under_the_same_headline_stands_for_the_text() -> None:
     assert compare(OLD, edition("A town has its crossing back.", access="truncated")).cut
 

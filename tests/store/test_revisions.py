@@ -184,6 +184,20 @@ def test_a_page_seen_cut_off_leaves_the_article_whole(database: Database) -> Non
     assert broken(database) == []
 
 
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_note_beside_a_text_that_stays_is_told_once(database: Database, cut: bool) -> None:
+    note = "This story has been removed after a legal complaint by the mayor."
+    whole = of(*TEXT, "12 comments")
+    beside = Block(kind="paragraph", text=note, kept=False, reason="outside")
+    noted = cut_off(note, is_accessible_for_free=None) if cut else of(*TEXT, "13 comments", beside)
+    outcomes = [save(database, article)[0].outcome for article in (whole, noted, noted)]
+    assert outcomes == ["new", "updated", "unchanged"]
+    assert rows(database, "SELECT changed FROM revisions") == [(["correction"],)]
+    assert rows(database, "SELECT after FROM news.revision_changes") == [(note,)]
+    assert row(database)["body"] == whole.body
+    assert broken(database) == []
+
+
 def test_a_page_read_again_that_is_cut_off_leaves_it_whole_too(database: Database) -> None:
     """As `scrapy reextract` finds it when the whole page is no longer kept."""
     save(database, of(*TEXT))
