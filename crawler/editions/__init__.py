@@ -151,11 +151,12 @@ def flickers(old: Edition, new: Edition) -> bool:
 def cut_of(old: Edition, new: Edition) -> Cut | None:
     """Whether a stored page that is read again shows but the beginning of what is held, and not another page of it.
 
-    What it has beside its text by today's rules, it does not lack.
+    What it has beside its text by today's rules, or in other paragraphs, it does not lack.
     """
     counts = [change for change in _body(old, new, ours=False) if change.cause != "noise"]
-    lacks = any(change.before and change.cause == "publisher" for change in counts)
-    return _cut(old, new, counts) if lacks else None
+    elsewhere = [change for change in counts if change.cause == "publisher"]
+    lacks = sum(count_words(change.before or "") - count_words(change.after or "") for change in elsewhere)
+    return _cut(old, new, counts) if lacks > 0 else None
 
 
 def told(old: Edition, new: Edition) -> tuple[Change, ...]:
