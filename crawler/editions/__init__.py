@@ -8,6 +8,8 @@ many. A page that shows only the beginning of what is held has lost nothing of t
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +23,18 @@ from crawler.editions.typography import folded
 from crawler.recurrence import REASON
 from crawler.text import count_words
 
-__all__ = ["FIELDS", "Cause", "Change", "Comparison", "Edition", "compare", "flickers", "paragraphs_of", "told"]
+__all__ = [
+    "FIELDS",
+    "Cause",
+    "Change",
+    "Comparison",
+    "Edition",
+    "compare",
+    "cut_of",
+    "flickers",
+    "paragraphs_of",
+    "told",
+]
 
 FIELDS = ("headline", "body", "correction", "authors", "published_at", "access", "is_accessible_for_free")
 Cause = Literal["publisher", "rules"]
@@ -30,6 +43,9 @@ GATES = frozenset(("paywall", "registration", "membership"))  # reasons of dropp
 NEARBY = frozenset((None, "outside", "legal"))  # reasons for which a note may have been dropped
 FROM_IT = 0.5  # share of a cut text's words that stand in the whole one
 HALF = 0.5  # of the whole: a cut text with other words under the same headline is a summary of it
+
+_SIGN = r"[\u3001-\u3003\u3008-\u3011\u3040-\u30ff\u3400-\u9fff\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]"
+_NO_BLANK = re.compile(rf"(?<={_SIGN}) (?={_SIGN})")
 
 
 def paragraphs_of(body: str) -> tuple[str, ...]:
@@ -74,6 +90,10 @@ class Edition:
         return paragraphs_of(self.body)
 
     @cached_property
+    def folded(self) -> tuple[str, ...]:
+        return tuple(map(folded, self.paragraphs))
+
+    @cached_property
     def dropped(self) -> dict[str, str]:
         """What its page also has: folded text -> reason."""
         return {folded(one["text"]): one.get("reason") or "" for one in self.blocks if not one["kept"]}
@@ -101,9 +121,9 @@ class Comparison:
 
 def compare(old: Edition, new: Edition, *, ours: bool = False) -> Comparison:
     """`ours`: one page read twice, by other rules: whatever differs is what they make of it."""
-    body = _body(old, new, ours) if old.body != new.body else []
+    body = _body(old, new, ours)
     counts = [change for change in body if change.cause != "noise"]
-    cut = _cut(old, new, counts) if counts and not ours else None
+    cut = (cut_of(old, new) if ours else _cut(old, new, counts)) if counts else None
     found = [] if ours else _corrections(old, new)
     if cut:
         body, counts = [], []
@@ -124,37 +144,58 @@ def compare(old: Edition, new: Edition, *, ours: bool = False) -> Comparison:
 
 def flickers(old: Edition, new: Edition) -> bool:
     """Whether the bodies differ, and only by what differs at every fetch: counters, teasers, the source's template."""
-    body = _body(old, new, ours=False) if old.body != new.body else []
+    body = _body(old, new, ours=False)
     return bool(body) and all(change.cause == "noise" for change in body)
+
+
+def cut_of(old: Edition, new: Edition) -> Cut | None:
+    """Whether a stored page that is read again shows but the beginning of what is held, and not another page of it.
+
+    What it has beside its text by today's rules, or in other paragraphs, it does not lack.
+    """
+    counts = [change for change in _body(old, new, ours=False) if change.cause != "noise"]
+    elsewhere = [change for change in counts if change.cause == "publisher"]
+    lacks = sum(count_words(change.before or "") - count_words(change.after or "") for change in elsewhere)
+    return _cut(old, new, counts) if lacks > 0 else None
 
 
 def told(old: Edition, new: Edition) -> tuple[Change, ...]:
     """All that sets two versions apart which were stored as two when more was taken for an edit."""
     found = compare(old, new)
     known = {change.field for change in found.changes}
-    more = [change for change in compare(old, new, ours=True).changes if change.field not in known]
+    more = [change for change in _fields(old, new, True, text_changed=False, cut=False) if change.field not in known]
+    if "body" not in known:
+        more += _body(old, new, ours=True)
     return (*found.changes, *(change.by("publisher" if found.cut else "noise") for change in more))
 
 
 def _body(old: Edition, new: Edition, ours: bool) -> list[Change]:
     """The paragraphs that differ, each with who or what made it differ."""
-    before, after = old.paragraphs, new.paragraphs
-    if not ours:
-        before, after = tuple(map(folded, before)), tuple(map(folded, after))
-        if _run_on(before) == _run_on(after):
-            return []  # other breaks between the same words
-    changes = compared(old.paragraphs, new.paragraphs, before, after)
+    if old.body == new.body:
+        return []
+    before, after = (old.paragraphs, new.paragraphs) if ours else (old.folded, new.folded)
+    if not ours and _run_on(before) == _run_on(after):
+        return []  # other breaks between the same words
+    learned = _learned(old, new), _learned(new, old)
+    changes = compared(old.paragraphs, new.paragraphs, before, after, alone=learned)
     teasers = set() if ours else noise.rotating(changes, old.paragraphs, new.paragraphs, old.kept, new.kept)
     return [change.by(_cause(change, old, new, ours, at in teasers)) for at, change in enumerate(changes)]
 
 
+def _learned(one: Edition, other: Edition) -> frozenset[int]:
+    """Which paragraphs are the source's template by what is known for the other version: nothing becomes of them."""
+    if REASON not in other.dropped.values():
+        return frozenset()
+    return frozenset(at for at, text in enumerate(one.folded) if other.dropped.get(text) == REASON)
+
+
 def _run_on(texts: Sequence[str]) -> str:
-    return "".join("".join(texts).split())
+    """Words keep apart: "the rapist" is no therapist. Where a script has no blanks, a break between signs is none."""
+    return _NO_BLANK.sub("", " ".join(filter(None, texts)))
 
 
 def _cause(change: Change, old: Edition, new: Edition, ours: bool, rotates: bool) -> str:
-    gone = None if change.before is None else new.dropped.get(folded(change.before))
-    came = None if change.after is None else old.dropped.get(folded(change.after))
+    gone, came = _dropped(change.before, old, new), _dropped(change.after, new, old)
     if change.change != "moved":
         if REASON in (gone, came):
             return "noise"
@@ -166,13 +207,22 @@ def _cause(change: Change, old: Edition, new: Edition, ours: bool, rotates: bool
     return "rules" if ours else "publisher"
 
 
+def _dropped(text: str | None, kept: Edition, dropped: Edition) -> str | None:
+    """Why one version drops what another keeps. What both drop as well, a standfirst, is the publisher's to repeat."""
+    if text is None:
+        return None
+    reason = dropped.dropped.get(folded(text))
+    return reason if reason == REASON or folded(text) not in kept.dropped else None
+
+
 def _corrections(old: Edition, new: Edition) -> list[Change]:
     """Notes that the page has now, in the body or beside it."""
     if old.body == new.body and old.blocks == new.blocks:
         return []
-    had = {folded(text) for text in (*old.paragraphs, *(block["text"] for block in old.blocks))}
+    had = {*old.folded, *old.kept, *old.dropped}
     beside = [block["text"] for block in new.blocks if not block["kept"] and block.get("reason") in NEARBY]
-    fresh = dict.fromkeys(text for text in (*new.paragraphs, *beside) if folded(text) not in had)
+    inside = (text for text, key in zip(new.paragraphs, new.folded, strict=True) if key not in had)
+    fresh = dict.fromkeys((*inside, *(text for text in beside if folded(text) not in had)))
     return [Change(field="correction", change="added", after=text) for text in notes(fresh)]
 
 
@@ -210,11 +260,11 @@ def _cut(old: Edition, new: Edition, changes: Sequence[Change]) -> Cut | None:
         return None
     if old.access == "truncated":
         return "refused:truncated" if _is_broken_off(new.body, (folded(old.body),)) else None
-    beginnings = tuple(folded(text) for text in old.paragraphs)
+    wholes = sorted(old.folded)
     other = [
         change
         for change in changes
-        if change.after and change.change != "moved" and not _is_broken_off(change.after, beginnings)
+        if change.after and change.change != "moved" and not _is_broken_off(change.after, wholes)
     ]
     added = sum(count_words(change.after or "") for change in other if change.change == "added")
     if has - added < FROM_IT * has and not (
@@ -229,6 +279,7 @@ def _is_gated(edition: Edition) -> bool:
 
 
 def _is_broken_off(text: str, wholes: Sequence[str]) -> bool:
-    """Whether it is one of these that stops where the gate stands."""
-    start = folded(text).rstrip(". ").removesuffix("[").rstrip("-, ")
-    return bool(start) and any(whole.startswith(start) for whole in wholes)
+    """Whether it is one of these that stops where the gate stands. `wholes`: sorted, so what begins so is next."""
+    start = folded(text).rstrip(". ]").removesuffix("[").rstrip("-, ")
+    at = bisect_left(wholes, start)
+    return bool(start) and at < len(wholes) and wholes[at].startswith(start)

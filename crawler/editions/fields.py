@@ -18,16 +18,18 @@ MINUTE = timedelta(minutes=1)
 ZONES = timedelta(hours=14)  # how far two zones are apart from UTC, at most
 QUARTER = timedelta(minutes=15)  # zones lie that far apart
 MIN_NAME = 3  # letters of a site's name
-MAX_NAME_WORDS = 5
 _SEPARATOR = re.compile(r"\s+[|•·:~»-]\s+|\s*\|\s*")  # of a folded text
 _CLOCK = re.compile(r"\d{1,2}\s?[:.h]\s?\d{2}|\dT\d|\d\s?[ap]\.?m", re.IGNORECASE)
 _NO_NAMES = frozenset(("www", "com", "org", "net", "info", "news", "example", "localhost"))
+_BESIDE_NAMES = frozenset(("the", "news", "online"))
 
 
 def names(source: str, url: str) -> tuple[str, ...]:
-    """What a publication may be called: its source's name, and the parts of its host."""
-    host = (urlsplit(url).hostname or "").split(".")
-    found = [key(source), *(key(part) for part in host if part not in _NO_NAMES and not part.isdigit())]
+    """What a publication may be called: its source's name, its host and the parts of that."""
+    address = (urlsplit(url).hostname or "").removeprefix("www.")
+    host = [part for part in address.split(".") if part not in _NO_NAMES and not part.isdigit()]
+    words = [word for word in source.split("_") if word not in _BESIDE_NAMES]
+    found = [key(source), key("".join(words)), key(address), *map(key, host)]
     return tuple(dict.fromkeys(name for name in found if len(name) >= MIN_NAME))
 
 
@@ -61,27 +63,28 @@ def as_text(value: Any) -> str | None:
 def _headlines_differ(one: str | None, other: str | None, site: Sequence[str]) -> bool:
     if one is None or other is None:
         return one != other
-    before, after = (_without_site(folded(text), site) for text in (one, other))
+    (before, its), (after, others) = (_without_site(folded(text), site) for text in (one, other))
+    if its and others and its != others:
+        return True
     if before.isupper() or after.isupper():
         before, after = before.casefold(), after.casefold()
     return before != after
 
 
-def _without_site(headline: str, site: Sequence[str]) -> str:
-    """ "Bridge closed | Example Herald" and "Herald - Bridge closed" are "Bridge closed"."""
+def _without_site(headline: str, site: Sequence[str]) -> tuple[str, str]:
+    """ "Bridge closed | Example Herald" and "Herald - Bridge closed" are "Bridge closed", and the name that goes."""
     edges = [match.span() for match in _SEPARATOR.finditer(headline)]
-    if edges and _is_site(headline[edges[-1][1] :], site):
-        return headline[: edges[-1][0]]
-    if edges and _is_site(headline[: edges[0][0]], site):
-        return headline[edges[0][1] :]
-    return headline
+    if edges and _is_site(last := headline[edges[-1][1] :], site):
+        return headline[: edges[-1][0]], key(last)
+    if edges and _is_site(first := headline[: edges[0][0]], site):
+        return headline[edges[0][1] :], key(first)
+    return headline, ""
 
 
 def _is_site(part: str, site: Sequence[str]) -> bool:
-    name = key(part)
-    if len(name) < MIN_NAME or len(part.split()) > MAX_NAME_WORDS:
-        return False
-    return any(name in one or one in name for one in site)
+    """A name word for word: "Sunday at 3pm" is not the Sun."""
+    own = [word for word in map(key, part.split()) if word not in _BESIDE_NAMES]
+    return key(part) in site or "".join(own) in site
 
 
 def _dates_differ(old: Edition, new: Edition) -> bool:

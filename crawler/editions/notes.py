@@ -1,4 +1,4 @@
-"""Corrections, clarifications, editor's notes: what a newspaper says of its own article, by language (words.yaml).
+"""Corrections, withdrawals, editor's notes: what a newspaper says of its own article, by language (words.yaml).
 
 A note begins with what it is; an article about corrections has the words within its sentences.
 """

@@ -7,7 +7,7 @@ what stands word by word in another place. Applied to the old paragraphs, the ch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -44,8 +44,17 @@ class Change:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def compared(old: Sequence[str], new: Sequence[str], old_keys: Sequence[str], new_keys: Sequence[str]) -> list[Change]:
-    """What makes `new` of `old`, in reading order; two paragraphs are the same when their keys are."""
+def compared(
+    old: Sequence[str],
+    new: Sequence[str],
+    old_keys: Sequence[str],
+    new_keys: Sequence[str],
+    alone: tuple[Set[int], Set[int]] = (frozenset(), frozenset()),
+) -> list[Change]:
+    """What makes `new` of `old`, in reading order; two paragraphs are the same when their keys are.
+
+    `alone`: places of those, before and after, that are no others, changed.
+    """
     gone: dict[int, None] = {}
     come: dict[int, None] = {}
     places: list[tuple[range, range]] = []
@@ -64,7 +73,8 @@ def compared(old: Sequence[str], new: Sequence[str], old_keys: Sequence[str], ne
         gone.pop(one.at or 0)
         come.pop(one.to or 0)
     for before, after in places:
-        here, there = [i for i in before if i in gone], [j for j in after if j in come]
+        here = [i for i in before if i in gone and i not in alone[0]]
+        there = [j for j in after if j in come and j not in alone[1]]
         for at, to in _pairs(here, there, old, new):
             found.append(Change(field="body", change="changed", before=old[at], after=new[to], at=at, to=to))
             gone.pop(at)

@@ -221,14 +221,17 @@ def _differing(new: Row, old: Row) -> list[str]:
 
 
 def _held(old: Row, new: Row, found: Comparison) -> dict[str, Any]:
-    """What of the stored version stays, whatever the new one has."""
+    """What of the stored version stays, whatever the new one has. Its ledger notes what the new one corrects."""
     if not found.text_stays:
         return {}
+    notes = [one.after for one in found.changes if one.field == "correction"]
+    beside = [{"kind": "paragraph", "text": text, "kept": False, "reason": "outside"} for text in notes]
+    text = {name: old[name] for name in TEXT} | {"blocks": [*old["blocks"], *beside]}
     if not found.cut:
-        return {name: old[name] for name in TEXT}
+        return text
     of_text = {name: old["evidence"][name] for name in ("body", "page_type") if name in old["evidence"]}
     evidence = {**new["evidence"], **of_text, "access": found.cut}
-    return {name: old[name] for name in (*TEXT, *SEEN_WHOLE)} | {"evidence": evidence}
+    return text | {name: old[name] for name in SEEN_WHOLE} | {"evidence": evidence}
 
 
 def renew(connection: Connection, old: Row, values: Mapping[str, Any], found: Comparison, cause: Cause) -> Outcome:
@@ -247,7 +250,8 @@ def renewed(old: Row, new: Row) -> tuple[dict[str, Any], Comparison]:
     """The columns of a stored article that differ in what is made of its own page now (see `row_of`), and how.
 
     It stays the article that it is, whatever address the page is found to name. Where the stored text has outlived
-    other counters or teasers (see `editions`), it outlives those of the page as well.
+    other counters or teasers (see `editions`), it outlives those of the page as well; and a page that shows only the
+    beginning of it, when the whole one is no longer kept.
     """
     evidence = dict(new["evidence"])
     if any(new[name] != old[name] for name in IDENTITY):
@@ -257,6 +261,7 @@ def renewed(old: Row, new: Row) -> tuple[dict[str, Any], Comparison]:
     if flickers(Edition.of(old), Edition.of(now)):
         now |= {name: old[name] for name in TEXT}
     found = compare(Edition.of(old), Edition.of(now), ours=True)
+    now |= _held(old, now, found)
     return {name: now[name] for name in _differing(now, old)}, found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.editions import FIELDS, Comparison, Edition, compare, told
+from crawler.editions import FIELDS, Comparison, Edition, _is_broken_off, compare, cut_of, told
 
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 TEXT = (
@@ -164,6 +165,41 @@ def test_what_is(field: str, value: Any, before: str | None, after: str | None) 
     assert told_of(found, field) == [("changed", "publisher", before, after)]
 
 
+@pytest.mark.parametrize(
+    ("source", "host", "before", "after"),
+    [
+        ("sun", "www.thesun.co.uk", "Match moved - Sunday at 3pm", "Match moved - Sunday at 5pm"),
+        ("bbc", "www.bbc.co.uk", "Tim Davie - BBC boss quits", "Tim Davie - BBC boss stays"),
+        ("die_zeit", "www.zeit.de", "Streik beendet | Zeitplan steht", "Streik beendet | Zeitplan unklar"),
+        ("daily_express", "www.express.co.uk", "Crash - express train hits bus", "Crash - express train hits car"),
+        ("metro", "metro.co.uk", "Strike ends - Metro open again", "Strike ends - Metro stays shut"),
+        ("bbc", "www.bbc.co.uk", "Guilty - BBC", "Not guilty - BBC News"),
+    ],
+)
+def test_a_word_of_the_headline_is_not_the_sites_name(source: str, host: str, before: str, after: str) -> None:
+    site = {"source": source, "url": f"https://{host}/1"}
+    old, new = (edition(headline=one, **site) for one in (before, after))
+    assert compare(old, new).changed == compare(new, old).changed == ("headline",)
+
+
+@pytest.mark.parametrize(
+    ("source", "host", "name"),
+    [
+        ("bbc", "www.bbc.co.uk", "BBC News"),
+        ("the_sun", "www.thesun.co.uk", "The Sun"),
+        ("sun", "www.thesun.co.uk", "The Sun"),
+        ("die_zeit", "www.zeit.de", "ZEIT ONLINE"),
+        ("tagesschau", "www.tagesschau.de", "tagesschau.de"),
+        ("bbc_news", "www.bbc.com", "BBC"),
+    ],
+)
+def test_the_sites_name_is_not_the_headline(source: str, host: str, name: str) -> None:
+    site = {"source": source, "url": f"https://{host}/1"}
+    for named in (f"Bridge opens | {name}", f"{name} - Bridge opens"):
+        old, new = edition(headline="Bridge opens", **site), edition(headline=named, **site)
+        assert compare(old, new) == compare(new, old) == compare(new, new) == Comparison()
+
+
 def test_quotes_and_blanks_are_the_typesetters() -> None:
     old = edition('He said: "It\'s open" - and left...', *TEXT)
     new = edition("He said : “It’s open” – and left…", *TEXT)
@@ -224,8 +260,33 @@ def test_a_block_learned_since_is_noise() -> None:
     assert [(one.change, one.cause) for one in found.changes] == [("added", "publisher"), ("removed", "noise")]
 
 
+def test_a_block_learned_since_hides_no_news_like_it() -> None:
+    box = "Follow the election results live with our reporters in Saltmere."
+    news = "Election results: our reporters in Saltmere say the mayor has resigned."
+    with_box, with_news = edition(*TEXT, box), edition(*TEXT, news, dropped(box, "template"))
+    found = compare(with_box, with_news)
+    assert found.changed == ("body",)
+    assert told_of(found) == [("removed", "noise", box, None), ("added", "publisher", None, news)]
+    found = compare(with_news, with_box)
+    assert told_of(found) == [("removed", "publisher", news, None), ("added", "noise", None, box)]
+
+
 def test_other_breaks_between_the_same_words_are_noise() -> None:
     assert compare(OLD, edition(f"{TEXT[0]} {TEXT[1]}", *TEXT[2:])) == Comparison(text_stays=True)
+    signs = "大桥于周一通车。", "市长没有出席。"
+    assert compare(edition(*signs), edition("".join(signs))) == Comparison(text_stays=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Police want the rapist to call.", "Police want therapist to call."),
+        ("Leeds 1 1", "Leeds 11"),
+        ("Es wird so viel gebaut.", "Es wird soviel gebaut."),
+    ],
+)
+def test_a_blank_between_words_counts(before: str, after: str) -> None:
+    assert compare(edition(*TEXT, before), edition(*TEXT, after)).changed == ("body",)
 
 
 # -- ours ------------------------------------------------------------------------------------------------------------
@@ -239,6 +300,17 @@ def test_what_the_page_had_before_is_ours() -> None:
     found = compare(edition(*TEXT, letter), edition("It snows in Saltmere.", *TEXT, dropped(letter, "support")))
     assert (found.changed, found.cause) == (("body",), "publisher")
     assert [one.cause for one in found.changes] == ["publisher", "rules"]
+
+
+def test_what_the_page_goes_on_to_have_beside_its_text_is_the_publishers() -> None:
+    lead = "Mayor Ann Lee took bribes from a builder, a court has heard."
+    told_twice, told_once = (
+        edition(*TEXT, lead, dropped(lead, "standfirst")),
+        edition(*TEXT, dropped(lead, "standfirst")),
+    )
+    for old, new in ((told_twice, told_once), (told_once, told_twice)):
+        found = compare(old, new)
+        assert (found.changed, found.cause) == (("body",), "publisher")
 
 
 def test_a_page_read_again_by_other_rules() -> None:
@@ -264,8 +336,64 @@ def test_the_beginning_of_an_edited_article_is_told_apart() -> None:
     assert (found.cut, found.changed) == ("refused:truncated-and-changed", ("headline",))
 
 
+def test_a_page_read_again_that_shows_the_beginning_takes_nothing_away() -> None:
+    new = edition(*BEGINNING, dropped("Subscribe", "paywall"), access="truncated", headline="Bridge opens")
+    assert cut_of(OLD, new) == "refused:truncated"
+    found = compare(OLD, new, ours=True)
+    assert (found.cut, found.text_stays, found.changed) == ("refused:truncated", True, ("headline",))
+    assert compare(new, OLD, ours=True).changed == ("headline", "body", "access")
+
+
+def test_todays_rules_may_find_that_the_gates_words_are_none_of_the_text() -> None:
+    gate = "Subscribe now to read on: the first month costs one euro."
+    old = edition(*TEXT, gate)
+    for texts in (TEXT, ("The bridge at Saltmere opened on Monday", "after three years of work.", *TEXT[1:])):
+        new = edition(*texts, dropped(gate, "paywall"), access="truncated")
+        assert cut_of(old, new) is None
+        assert compare(old, new, ours=True).changed == ("body", "access")
+
+
+def test_a_withdrawal_behind_a_gate_is_told() -> None:
+    note = "This story has been removed after a legal complaint by the mayor."
+    found = compare(OLD, edition(note, dropped("Join us", "membership"), access="unknown"))
+    assert (found.cut, found.changed) == ("refused:truncated-and-changed", ("correction",))
+    assert told_of(found, "correction") == [("added", "publisher", None, note)]
+
+
 def test_a_summary_under_the_same_headline_stands_for_the_text() -> None:
     assert compare(OLD, edition("A town has its crossing back.", access="truncated")).cut
+
+
+class Counted(list[str]):
+    """How many of it were looked at."""
+
+    seen = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.seen += 1
+        return super().__getitem__(at)
+
+    def __iter__(self) -> Iterator[str]:
+        for at in range(len(self)):
+            yield self[at]
+
+
+@given(
+    wholes=st.lists(st.text("ab")),
+    text=st.text("ab", min_size=1, max_size=5),
+    end=st.sampled_from(["", "...", " [...]"]),
+)
+def test_a_paragraph_that_is_broken_off_is_found(wholes: list[str], text: str, end: str) -> None:
+    begins = any(whole.startswith(text) for whole in wholes)
+    assert _is_broken_off(text + end, sorted(wholes)) == begins
+
+
+def test_a_paragraph_that_is_broken_off_is_not_looked_for_in_all() -> None:
+    """Of 50,000 rows against 25,000 the writer took 97 s."""
+    wholes = Counted(f"Row {at:04}" for at in range(5_000))
+    assert _is_broken_off("Row 499...", wholes)
+    assert not _is_broken_off("Another row", wholes)
+    assert wholes.seen < 50
 
 
 def test_a_page_that_shows_all_but_a_counter_is_not_cut_off() -> None:
@@ -339,7 +467,7 @@ def test_what_is_said_agrees(old: Edition, new: Edition, ours: bool) -> None:
     assert list(found.changed) == [name for name in FIELDS if name in found.changed]
     assert set(found.changed) == {one.field for one in found.changes if one.cause != "noise"}
     assert found.text_stays == (old.body != new.body and "body" not in found.changed)
-    assert not found.cut or (found.text_stays and not ours)
+    assert not found.cut or found.text_stays
     if ours:
         assert {one.cause for one in found.changes} <= {"rules", "noise"}
     assert all(one.before or one.after for one in found.changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
+from crawler.editions import Change, Edition, told
 from crawler.items import Article, Block
 from crawler.store import articles, checks, crawls, reading, writer
 from crawler.store.articles import Saved
@@ -182,6 +184,31 @@ def test_a_page_seen_cut_off_leaves_the_article_whole(database: Database) -> Non
     assert broken(database) == []
 
 
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_note_beside_a_text_that_stays_is_told_once(database: Database, cut: bool) -> None:
+    note = "This story has been removed after a legal complaint by the mayor."
+    whole = of(*TEXT, "12 comments")
+    beside = Block(kind="paragraph", text=note, kept=False, reason="outside")
+    noted = cut_off(note, is_accessible_for_free=None) if cut else of(*TEXT, "13 comments", beside)
+    outcomes = [save(database, article)[0].outcome for article in (whole, noted, noted)]
+    assert outcomes == ["new", "updated", "unchanged"]
+    assert rows(database, "SELECT changed FROM revisions") == [(["correction"],)]
+    assert rows(database, "SELECT after FROM news.revision_changes") == [(note,)]
+    assert row(database)["body"] == whole.body
+    assert broken(database) == []
+
+
+def test_a_page_read_again_that_is_cut_off_leaves_it_whole_too(database: Database) -> None:
+    """As `scrapy reextract` finds it when the whole page is no longer kept."""
+    save(database, of(*TEXT))
+    whole, page = row(database), cut_off(TEXT[0], "Five people were …", section="Elsewhere")
+    values, found = articles.renewed(whole, articles.row_of(page))
+    assert {"section", "evidence"} <= values.keys() and values["evidence"]["access"] == "refused:truncated"
+    assert values.keys().isdisjoint((*articles.TEXT, *articles.SEEN_WHOLE)) and "body" not in found.changed
+    save(database, page, cause="rules")
+    assert row(database)["body"] == whole["body"]
+
+
 def test_the_page_of_an_article_is_the_whole_one(database: Database) -> None:
     """Whoever reads the page again would make a stub of the article with the newest one."""
     [due] = leased(database, 1)
@@ -254,3 +281,35 @@ def test_earlier_revisions_are_told_too(bare_url: str) -> None:
         ]
         assert (3, "authors", "changed", "publisher", "B") in rows(database, asked)
         assert rows(database, "SELECT DISTINCT cause FROM news.revisions") == [("publisher",)]
+
+
+def test_earlier_revisions_may_be_read_while_they_are_compared(bare_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0008: and few of them are in memory at a time."""
+    read, held = [], []
+
+    def looked_at(old: Edition, new: Edition) -> tuple[Change, ...]:
+        with Database(bare_url) as reader, reader.engine.begin() as connection:
+            connection.execute(text("SET lock_timeout = '2s'"))
+            read.append(connection.execute(text("SELECT count(*) FROM revisions")).scalar_one())
+        held.append(sum(type(one) is dict and "mark" in one for one in gc.get_objects()))
+        return told(old, new)
+
+    with Database(bare_url) as database:
+        config = migration_config()
+        with database.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0007")
+            connection.execute(text("INSERT INTO sources (id, name, homepage, seed) VALUES ('herald', 'H', 'x', '{}')"))
+            article_id = connection.execute(text(ARTICLE_BEFORE), {"body": "It opened."}).scalar_one()
+            for number in range(1, 21):
+                given = {"id": article_id, "revision": number, "body": f"Version {number}.", "content": MARKED}
+                connection.execute(text(REVISION_BEFORE), given)
+        monkeypatch.setattr("crawler.editions.told", looked_at)
+        with database.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0008")
+        assert read == [20] * 20
+        assert max(held) < 15
+
+
+MARKED = '{"mark": [], "blocks": []}'
