@@ -290,7 +290,11 @@ class Reextract:
         return sys.stdin.isatty() and sys.stdout.isatty() and not self.opts.json
 
     def confirmed(self, pending: int) -> bool:
-        return self.asks and input(f"apply {pending:,} changes? [y/N] ").strip().lower() in ("y", "yes")
+        try:
+            return self.asks and input(f"apply {pending:,} changes? [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:  # Ctrl-D
+            print()
+            return False
 
     def apply(self, begun: Begun, pending: int) -> Applied:
         done = Applied()

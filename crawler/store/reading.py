@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from crawler.urls import url_key
 
 MAX_ID = 2**63 - 1
 STREAMED = 20  # rows of a server-side cursor at a time: a page may have 10 MB
+STORED_WITHIN = timedelta(hours=1)  # of its fetch, a version of an article: the database may have been away
 T = TypeVar("T", Block, Image, Post, Change)
 
 
@@ -105,7 +106,7 @@ def raw_page(connection: Connection, article_id: int) -> Page | None:
     article = models.Article
     statement = select(article.id, article.key, article.seen_at, article.updated_at).where(article.id == article_id)
     rows = connection.execute(statement).mappings().all()
-    held = pages_of(connection, rows, or_later=True).get(article_id)
+    held = pages_of(connection, rows, or_any=True).get(article_id)
     return page(connection, held) if held else None
 
 
@@ -118,14 +119,13 @@ class Held:
     url_id: int
 
 
-def pages_of(
-    connection: Connection, articles: Sequence[Mapping[Any, Any]], *, or_later: bool = False
-) -> dict[int, Held]:
+def pages_of(connection: Connection, articles: Sequence[Mapping[Any, Any]], *, or_any: bool = False) -> dict[int, Held]:
     """The stored page that each of these articles (with id, key, seen_at and updated_at) is made of.
 
     Its own rather than another address's, and of these the newest. Not one that was fetched after this version: the
     crawl has seen that one too, and refused it, or it would be the version (it showed the beginning only, behind a
-    paywall). `or_later`: rather such a one than none.
+    paywall). Nor one from long before it, which is an earlier version's, where this one's month is gone. `or_any`:
+    rather such a one than none.
     """
     known = {row["id"]: row for row in articles}
     page, url = models.Page, models.Url
@@ -138,10 +138,12 @@ def pages_of(
     best: dict[int, tuple[tuple[bool, bool, bool], Held]] = {}
     for row in connection.execute(statement).mappings():
         article_id, article = row["article_id"], known[row["article_id"]]
-        is_seen = row["fetched_at"] <= (article["seen_at"] or article["updated_at"])
-        if not (is_seen or or_later):
+        seen_at = article["seen_at"]
+        is_own = row["fetched_at"] <= (seen_at or article["updated_at"])
+        is_own = is_own and (seen_at is None or seen_at - row["fetched_at"] <= STORED_WITHIN)
+        if not (is_own or or_any):
             continue
-        rank = (is_seen, row["outcome"] == "article", url_key(row["url"]) == article["key"])
+        rank = (is_own, row["outcome"] == "article", url_key(row["url"]) == article["key"])
         if article_id not in best or rank >= best[article_id][0]:
             best[article_id] = rank, Held(id=row["id"], fetched_at=row["fetched_at"], url_id=row["url_id"])
     return {article_id: held for article_id, (_, held) in best.items()}

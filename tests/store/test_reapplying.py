@@ -133,12 +133,15 @@ def test_an_article_is_made_of_its_own_newest_page(database: Database) -> None:
             page = a_page(number, url_id=due[url_id - 1].url_id, at=AT + timedelta(days=days))
             pages.store(connection, [pages.Archived(page=page, outcome=outcome)], None)
         rows = connection.execute(select(models.Article.__table__).limit(1).order_by(models.Article.id)).mappings()
-        article = {**rows.one(), "seen_at": AT + timedelta(days=3)}
+        article = {**rows.one(), "seen_at": AT + timedelta(days=1, minutes=2)}
         held = reading.pages_of(connection, [article])[article["id"]]
         assert held.fetched_at == AT + timedelta(days=1)
         older = {**article, "seen_at": AT + timedelta(hours=1)}  # what came later was no other version
         assert reading.pages_of(connection, [older])[article["id"]].fetched_at == AT
         page_ = reading.page(connection, held)
+        edited = {**article, "seen_at": AT + timedelta(hours=12)}  # and the month of that page is gone
+        assert reading.pages_of(connection, [edited]) == {}
+        assert reading.pages_of(connection, [edited], or_any=True)[article["id"]].fetched_at == AT + timedelta(days=1)
     assert page_ is not None and page_.url == f"{SITE}/1"
 
 
