@@ -4,6 +4,10 @@ Pure. A cluster is a star: every copy is like its original, so that a chain of t
 time does not end as one story. Articles have places: an agency's own page before the texts that credit an agency,
 these before the others, each by time. An article is an original if it is like no original before it, and a copy of the
 first that it is like otherwise. That says nothing of the order in which articles come, and neither do the clusters.
+
+Texts that are alike are still two stories if they are one form with other numbers and names in it (a robot's reports of
+earthquakes, results of a draw), or if they were published more than WITHIN apart: papers print a text within days, and
+what a year later reads alike is a form too. The very same text has no such limit, nor one with the same headline.
 """
 
 from __future__ import annotations
@@ -14,10 +18,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from crawler.agencies import agency_of, credited
-from crawler.likeness import Likeness, Text
+from crawler.likeness import SAME, Likeness, Text, one_form
 from crawler.recurrence import plain_text
 
 WHOLE = frozenset(("paywall_stub", "live_blog", "video", "gallery"))  # page types: little text, or text of every hour
+WITHIN = timedelta(days=14)  # of one another copies are published
 Why = Literal["agency_page", "agency_credit", "published_first", "stored_first"]
 Place = tuple[bool, int, datetime, datetime, int]
 
@@ -93,7 +98,18 @@ def likeness(copy: Told, original: Told) -> Likeness | None:
         equal = copy.text.words == original.text.words and copy.headline == original.headline
         return Likeness(1.0, 1.0, longer=False) if equal and copy.text.words else None
     found = Likeness.of(copy.text, original.text)
-    return found if found.kind else None
+    if found.kind is None or (_far_apart(copy, original) and not _same(copy, original, found)):
+        return None
+    return None if one_form(copy.text, original.text) else found
+
+
+def _far_apart(one: Told, other: Told) -> bool:
+    return one.dated and other.dated and abs(one.at - other.at) > WITHIN
+
+
+def _same(one: Told, other: Told, found: Likeness) -> bool:
+    headline = one.headline if one.headline == other.headline else ""
+    return one.text.words == other.text.words or bool(headline and found.jaccard >= SAME)
 
 
 def why(original: Told, copy: Told) -> Why:

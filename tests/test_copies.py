@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crawler.agencies import agency_of, credited
 from crawler.copies import Told, likeness, originals, why
 from tests.prose import prose
+from tests.test_likeness import DRAWS, QUAKES
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 TEXT = prose("wire")
@@ -111,3 +112,22 @@ def test_an_agencys_site() -> None:
     assert agency_of("https://www.reuters.com/world/") == "Reuters"
     assert agency_of("https://english.news.cn/") == "Xinhua"
     assert agency_of("https://kansa.it/") is None
+
+
+def test_what_is_published_weeks_apart_is_a_copy_only_if_it_is_the_same() -> None:
+    later = AT + timedelta(days=40)
+    credit = f"{TEXT}\nReporting by the Herald."
+    assert likeness(told(1, body=credit, published_at=AT + timedelta(days=13)), told(2)) is not None
+    assert likeness(told(1, body=credit, published_at=later), told(2)) is None
+    assert likeness(told(2), told(1, body=credit, published_at=later)) is None
+    assert likeness(told(1, published_at=later), told(2)) is not None
+    assert likeness(told(1, body=credit, published_at=later, headline="Headline 2"), told(2)) is not None
+    shorter = TEXT[: len(TEXT) // 2]
+    assert likeness(told(1, body=shorter, published_at=later, headline="Headline 2"), told(2)) is None
+    assert likeness(told(1, body=credit, published_at=None, stored_at=later), told(2)) is not None
+
+
+def test_two_earthquakes_and_two_draws_are_two_stories() -> None:
+    for forms in (QUAKES, DRAWS):
+        assert originals(told(number, body=body) for number, body in enumerate(forms)) == {}
+    assert originals([told(0, body=QUAKES[0]), told(1, body=f"{QUAKES[0]}\nThe Herald.")]) == {1: 0}
