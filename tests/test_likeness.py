@@ -119,8 +119,8 @@ DRAW = (
     'The winning numbers in {} night\'s drawing of the "Saltmere Millions" game were {}. The bonus ball was {}. The '
     "estimated jackpot for the draw was {} million pounds.\nPlayers must match all six numbers to win the top prize, "
     "and tickets cost two pounds each at shops. Winners have one hundred and eighty days from the "
-    "date of the draw to claim their prize at the lottery office in Thornby.\nFor more information about the game and how to "
-    "play it, call the office between nine and five on weekdays. The next drawing will be held on {}."
+    "date of the draw to claim their prize at the lottery office in Thornby.\nFor more information about the game, "
+    "call the office between nine and five on weekdays. The next drawing will be held on {}."
 )
 DRAWS = [
     DRAW.format("Tuesday", "4, 11, 19, 23, 38, 41", 7, 12, "Saturday"),
