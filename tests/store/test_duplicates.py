@@ -224,6 +224,17 @@ def test_a_view_that_does_not_ask_for_copies_does_not_look_for_them(database: Da
     assert "duplicates" in "".join(column(database, "EXPLAIN SELECT duplicate_of FROM news.articles"))
 
 
+def test_a_cluster_is_counted_once_and_looked_up_by_its_original(database: Database) -> None:
+    everything = "SELECT original_id, max(articles) FROM news.duplicates GROUP BY 1"
+    one = "SELECT source, articles FROM news.duplicates WHERE original_id = 17"
+    assert "SubPlan" not in "".join(column(database, f"EXPLAIN {everything}"))
+    with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "".join(connection.execute(text(f"EXPLAIN {one}")).scalars())
+    assert "Seq Scan" not in plan and plan.count("original_id = 17") >= 3
+    assert "count" not in "".join(column(database, "EXPLAIN VERBOSE SELECT kind, likeness FROM news.duplicates"))
+
+
 def test_a_prompt_that_thousands_have_costs_a_few_comparisons(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
