@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from crawler.agencies import agency_of, credited
@@ -23,7 +23,7 @@ from crawler.recurrence import plain_text
 
 WHOLE = frozenset(("paywall_stub", "live_blog", "video", "gallery"))  # page types: little text, or text of every hour
 WITHIN = timedelta(days=14)  # of one another copies are published
-Why = Literal["agency_page", "agency_credit", "published_first", "stored_first"]
+Why = Literal["agency_page", "agency_credit", "published_first", "stored_first", "settled"]
 Place = tuple[bool, int, datetime, datetime, int]
 
 
@@ -87,7 +87,8 @@ class Told:
 def _instant(published_at: datetime | None, raw: str | None, stored_at: datetime) -> datetime:
     if published_at is None:
         return stored_at
-    if raw and ":" not in raw and (published_at.hour, published_at.minute) == (0, 0):
+    utc = published_at.astimezone(UTC)  # whatever zone the session has that read it
+    if raw and ":" not in raw and (utc.hour, utc.minute) == (0, 0):
         return max(published_at, min(published_at + timedelta(days=1, seconds=-1), stored_at))
     return published_at
 
@@ -114,6 +115,8 @@ def _same(one: Told, other: Told, found: Likeness) -> bool:
 
 def why(original: Told, copy: Told) -> Why:
     """Why the one comes before the other."""
+    if original.place[1:] > copy.place[1:]:
+        return "settled"
     if original.place[1] != copy.place[1]:
         return "agency_page" if original.is_agencys else "agency_credit"
     return "published_first" if original.dated and original.at != copy.at else "stored_first"

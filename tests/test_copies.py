@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -49,6 +50,25 @@ def test_a_date_without_a_time_is_not_midnight() -> None:
     day = told(1, published_at=AT.replace(hour=0), published_raw="2026-11-20")
     assert originals([day, told(2)]) == {1: 2}
     assert originals([day, told(3, published_at=AT + timedelta(days=1))]) == {3: 1}
+
+
+def test_the_zone_of_the_session_says_nothing() -> None:
+    tokyo = ZoneInfo("Asia/Tokyo")
+    day, hour = AT.replace(hour=0), AT.replace(hour=15, minute=0)  # midnight in Tokyo
+    for zone in (UTC, tokyo):
+        dated = told(1, published_at=day.astimezone(zone), published_raw="2026-11-20")
+        timed = told(3, published_at=hour.astimezone(zone), published_raw="20 November 2026, 3 pm")
+        assert originals([dated, told(2)]) == {1: 2}
+        assert timed.at == hour
+
+
+def test_why_the_settled_original_is_one() -> None:
+    many = told(1, published_at=AT + timedelta(days=1), settled=True)
+    credit, earlier, later = told(2, authors=["Reuters"]), told(3), told(4, published_at=AT + timedelta(days=2))
+    assert originals([many, credit, earlier, later]) == {2: 1, 3: 1, 4: 1}
+    assert (why(many, credit), why(many, earlier), why(many, later)) == ("settled", "settled", "published_first")
+    agencys = told(5, homepage="https://www.reuters.com/", settled=True)
+    assert why(agencys, credit) == "agency_page"
 
 
 def test_a_chain_of_changes_does_not_end_as_one_story() -> None:

@@ -199,6 +199,7 @@ def test_an_original_with_very_many_copies_stays_one(database: Database, monkeyp
     first = store(database, *(told_by(number) for number in range(10, 18)))[0]
     [earlier] = store(database, told_by(1))
     assert set(stars(database).values()) == {first} and earlier in stars(database)
+    assert ask(database, "SELECT why FROM duplicates WHERE article_id = :id", id=earlier) == "settled"
     store(database, told_by(10, prose("another", 120)))  # what cannot be settled with it is left for later
     assert len(stars(database)) < 8 and sound(database)
     duplicates.catch_up(database.engine)

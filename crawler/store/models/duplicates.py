@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from crawler.store.models.base import Base, one_of
 
 COPY_KINDS = ("copy", "shortened", "extended", "adapted")
-COPY_REASONS = ("agency_page", "agency_credit", "published_first", "stored_first")
+COPY_REASONS = ("agency_page", "agency_credit", "published_first", "stored_first", "settled")
 
 
 class Band(Base):
@@ -58,7 +58,7 @@ class Duplicate(Base):
     why: Mapped[str | None] = mapped_column(
         Text,
         comment="Why that is the original: agency_page (it is the news agency's own page), agency_credit (it credits "
-        "one), published_first, stored_first",
+        "one), published_first, stored_first, settled (the copy would be, but the original has very many copies)",
     )
     agency: Mapped[str | None] = mapped_column(Text, comment="The news agency of the original, if it names one")
     __table_args__ = (
