@@ -5,7 +5,8 @@ bands name a few articles to be held against. If it turns out to be an original 
 any more, those that come after it are looked at again, in the order of their places, and so on: the clusters are
 those that all articles at once would give, whatever the order in which they came. Two limits keep the cost of an
 article bounded: it is held against the NEAREST articles that share most bands with it (and their originals), and an
-original with more than MOST_COPIES stays one.
+original with more than MOST_COPIES stays one. If such an original leaves (it was edited, or deleted), a part of its
+copies find their new one at once; the others wait, and are one cluster again when `catch_up` has seen to them.
 
 Writers take one lock, at the very end of their transactions: it is held for some milliseconds, and whoever holds it
 waits for nobody, so there is no circle to wait in. Of two that store two copies at once, the second sees the first's.
@@ -192,8 +193,12 @@ class _Settlement:
         return one
 
     def _introduced(self, copy: Told, original: Told) -> Iterator[int]:
-        """Originals near a copy that are like its own: of very many that are alike, not all have all others near."""
-        for other in self.near[copy.id] & self.told.keys() - {original.id}:
+        """Originals near a copy that are like its own: of very many that are alike, not all have all others near.
+
+        Those of its neighbours too: one to which only texts came that were not settled yet may be near to no other.
+        """
+        near = self.near[copy.id]
+        for other in {*near, *map(self._original_by_now, near)} & self.told.keys() - {original.id}:
             known = self.near.setdefault(other, set())
             told = self.told[other]
             if self.original[other] == other and original.id not in known and told.place > original.place:
@@ -202,12 +207,14 @@ class _Settlement:
                     yield other
 
     def _drawn(self, original: Told) -> Iterator[int]:
-        """Those that would rather be copies of this original than what they are."""
+        """Those that would rather be copies of this original than what they are; who waits to be settled will see."""
         for other in self.near[original.id]:
             told, now = self.told.get(other), self.told.get(self.original[other])
-            if told and now and min(told.place, now.place) > original.place and likeness(told, original):
+            waits = other in self.queued
+            if told and now and (waits or min(told.place, now.place) > original.place) and likeness(told, original):
                 self.near.setdefault(other, set()).add(original.id)
-                yield other
+                if not waits:
+                    yield other
 
     # -- what is looked at --------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -218,6 +219,20 @@ def test_very_many_copies_are_one_cluster_though_few_have_each_other_near(
         store(database, *(told_by(number) for number in order[start : start + batch]))
     assert len(stars(database)) == 24
     assert stars(database) == all_at_once(database) and sound(database)
+
+
+def test_when_an_original_with_very_many_copies_leaves_they_are_one_cluster_still(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "MOST_COPIES", 50)
+    given = [told_by(number, f"{prose('c', 150)}\nExtra line number {number} of it.") for number in range(1, 151)]
+    first, second, *_ = store(database, *given[:100])
+    store(database, *given[100:])
+    assert set(stars(database).values()) == {first}
+    store(database, told_by(1, prose("another", 150)))
+    assert set(stars(database).values()) == {second} and sound(database)  # few have it near
+    duplicates.catch_up(database.engine)
+    assert Counter(stars(database).values()) == {second: 148} and sound(database)
 
 
 def test_a_view_that_does_not_ask_for_copies_does_not_look_for_them(database: Database) -> None:
