@@ -47,7 +47,7 @@ class Duplicate(Base):
     kind: Mapped[str | None] = mapped_column(
         Text,
         comment="What it is to the original: copy (nearly the same), shortened (most of it is in the original), "
-        "extended (most of the original is in it), adapted (half of both is the same)",
+        "extended (most of the original is in it), adapted (two thirds of both are the same)",
     )
     likeness: Mapped[float | None] = mapped_column(
         Double, comment="Share of both texts' runs of five words that both have, 0 to 1 (Jaccard)"
