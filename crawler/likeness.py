@@ -22,6 +22,7 @@ import hashlib
 import re
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -47,7 +48,7 @@ WITHIN = 0.8  # contained: the smaller one is a part of the larger
 PART = 0.25  # of the larger's size; less than that is a quotation or a teaser
 
 BLANK = 40  # words that may stand in a blank of a form; more than that is a passage that was rewritten
-BLANKS, NUMBERS, NAMES = 2, 3, 2  # blanks with other numbers, such numbers, and other words in blanks, make a form
+BLANKS, NUMBERS, NAMES, BOTH = 2, 2, 2, 5  # blanks with other numbers; such numbers, other words, and both: a form
 AROUND = 2  # words on either side by which a blank is known
 
 Kind = Literal["copy", "shortened", "extended", "adapted"]
@@ -100,8 +101,8 @@ class Text:
         return frozenset(self._rows()) or frozenset({self.words})
 
     @cached_property
-    def numbers(self) -> frozenset[str]:
-        return frozenset(filter(_is_number, self.words))
+    def numbers(self) -> Counter[str]:
+        return Counter(filter(_is_number, self.words))
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         return zip(*(self.words[at:] for at in range(WORDS)), strict=False)
@@ -161,7 +162,7 @@ def one_form(one: Text, other: Text) -> bool:
         if all(map(any, only)) and "".join(filter(_is_number, here)) != "".join(filter(_is_number, there)):
             blanks += 1
             numbers += min(map(sum, only))
-    return blanks >= BLANKS and numbers >= NUMBERS and names >= NAMES
+    return blanks >= BLANKS and numbers >= NUMBERS and names >= NAMES and numbers + names >= BOTH
 
 
 def bands_of(text: str) -> tuple[int, ...]:

@@ -4,9 +4,10 @@ What is what, copies.py says; here an article is settled without looking at more
 bands name a few articles to be held against. If it turns out to be an original that was none before, or no original
 any more, those that come after it are looked at again, in the order of their places, and so on: the clusters are
 those that all articles at once would give, whatever the order in which they came. Two limits keep the cost of an
-article bounded: it is held against the NEAREST articles that share most bands with it (and their originals), and an
-original with more than MOST_COPIES stays one. If such an original leaves (it was edited, or deleted), a part of its
-copies find their new one at once; the others wait, and are one cluster again when `catch_up` has seen to them.
+article bounded: it is held against the NEAREST articles that share most, and the rarest, bands with it (and their
+originals), and an original with more than MOST_COPIES stays one. If such an original leaves (it was edited, or
+deleted), a part of its copies find their new one at once; the others wait, and are one cluster again when `catch_up`
+has seen to them.
 
 Writers take one lock, at the very end of their transactions: it is held for some milliseconds, and whoever holds it
 waits for nobody, so there is no circle to wait in. Of two that store two copies at once, the second sees the first's.
@@ -48,14 +49,16 @@ _TAKE_DOWN = text("DELETE FROM bands WHERE article_id = ANY(:ids)").bindparams(_
 _PUT_UP = text("INSERT INTO bands (key, article_id) SELECT * FROM unnest(:keys, :ids)").bindparams(
     _IDS, bindparam("keys", type_=ARRAY(BigInteger))
 )
+# The rarer a band, the more it says: among a robot's reports, all alike, those of one event have theirs to themselves.
 _NEAR = text("""
 SELECT own.article_id, other.article_id AS other, count(*) AS shared
 FROM bands own CROSS JOIN LATERAL (
-    SELECT article_id FROM bands WHERE key = own.key ORDER BY article_id LIMIT :per_band
+    SELECT article_id, 1 / count(*) OVER ()::float8 AS rarity
+    FROM (SELECT article_id FROM bands WHERE key = own.key ORDER BY article_id LIMIT :per_band) AS first
 ) AS other
 WHERE own.article_id = ANY(:ids) AND other.article_id <> own.article_id
 GROUP BY 1, 2 HAVING count(*) >= :shared
-ORDER BY 1, 3 DESC, 2
+ORDER BY 1, sum(rarity) DESC, 2
 """).bindparams(_IDS)
 _STANDING = text("SELECT article_id, original_id, cluster FROM duplicates WHERE article_id = ANY(:ids)").bindparams(
     _IDS

@@ -263,6 +263,26 @@ def test_a_prompt_that_thousands_have_costs_a_few_comparisons(
     assert stars(database) == {}
 
 
+def test_among_very_many_reports_of_one_robot_a_copy_finds_its_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "PER_BAND", 8)
+    monkeypatch.setattr(duplicates, "NEAREST", 4)
+    frame = prose("robot", 160).split("\n")
+    reports = [
+        "\n".join(
+            f"{line} In {prose((day, at), 3)} {day * 7 + at} of {prose((at, day), 2)} came."
+            for at, line in enumerate(frame)
+        )
+        for day in range(40)
+    ]
+    store(database, *(told_by(day, report) for day, report in enumerate(reports)))
+    assert stars(database) == {}
+    ids = column(database, "SELECT id FROM articles ORDER BY published_at")
+    copies = store(database, *(told_by(100 + day, f"{reports[day]}\nThe Herald.") for day in (3, 21, 39)))
+    assert stars(database) == dict(zip(copies, (ids[3], ids[21], ids[39]), strict=True))
+
+
 # -- through the writer, at once, and later ----------------------------------------------------------------------------
 
 
