@@ -1,7 +1,8 @@
 """Whose text an article is when it says so: the news agency of its byline, dateline or last line.
 
 Pure. Names are taken only where credits stand, for many of them are words and other bodies' initials too: as an author,
-in brackets or slashes before the dash of a dateline, alone on the last line. "(PTI)" within a sentence is a party.
+after a place or a date before the dash of a dateline, alone on the last line or after its full stop. "(PTI)" within a
+sentence is a party, and so it is where its letters are the initials of what stands before it.
 """
 
 from __future__ import annotations
@@ -74,7 +75,11 @@ _BRACKETED = re.compile(
     r"|[【［（]([^】］）]{2,50})[】］）]",
     re.M,
 )
-_BEFORE_DASH = re.compile(r"^(?:[^\n.!?]{0,60}[,:] ?)?([^\W\d_][\w-]{1,20}(?: [^\W\d_][\w-]{1,20}){0,2})\s*[-–—]\s")
+_BEFORE_DASH = re.compile(r"^([^\n!?]{2,60}), ?([^\W\d_][\w-]{1,20}(?: [^\W\d_][\w-]{1,20}){0,2})\s*[-–—]\s")
+_DAY = re.compile(r"\d+\.?(?: (?:de )?[^\W\d_]+\.?(?: de)?(?: \d{4})?)?")
+_PARTICLE = 3  # letters that a word of a place's name may have without a capital
+_MOST_WORDS = 7  # of a place and a date
+_CLOSING = re.compile(r"(?:^|[.!?…。।\"”»’])\s*\(([^()\n]{2,30})\)\.?$")
 _OPENING = re.compile(r"^(新华社|新華社|共同社|中新社)")
 _CREDIT_WORDS = re.compile(
     r"©|\(c\)|\d{4}|\b(?:copyright|source|sources|quelle|quellen|fuente|fuentes|fonte|via|by|from|mit|und|and|et|y|e|"
@@ -111,6 +116,8 @@ def _named(parts: Iterable[str]) -> str | None:
 def _dateline(start: str) -> str | None:
     for match in _BRACKETED.finditer(start):
         inside = match[match.lastindex or 0]
+        if match.lastindex == 1 and not _is_place(start[: match.start()].rpartition("\n")[2], inside):
+            continue
         if found := _named([inside]) or _named(_PARTS.split(inside)) or _named(_SPACED_PARTS.split(inside)):
             return found
         if found := _named(inside[at:] for at in range(1, len(inside)) if not inside[at].isascii()):  # 東京共同
@@ -118,7 +125,20 @@ def _dateline(start: str) -> str | None:
     if opening := _OPENING.match(start):
         return _NAMES.get(opening[1])
     before = _BEFORE_DASH.match(start)
-    return _named([before[1]]) if before else None
+    return _named([before[2]]) if before and _is_place(before[1], before[2]) else None
+
+
+def _is_place(before: str, name: str) -> bool:
+    """Whether a place and a date stand before a name, or nothing, and not what the name is short for."""
+    words = re.findall(r"[^\W\d_]+", before)
+    initials = "".join(word[0] for word in words if word[0].isupper())
+    rest = re.findall(r"[^\W\d_][^\s,]*", _DAY.sub("", before))
+    return (
+        len(words) <= _MOST_WORDS
+        and ":" not in before
+        and not (words and initials.endswith(name))
+        and all(len(word) <= _PARTICLE or not word[0].islower() for word in rest)
+    )
 
 
 def _signature(body: str) -> str | None:
@@ -128,7 +148,7 @@ def _signature(body: str) -> str | None:
         named = [part for part in rest if part]
         if named and all(part in _NAMES for part in named):
             return _NAMES[named[0]]
-    closing = re.search(r"\(([^()\n]{2,30})\)\.?$", last)
+    closing = _CLOSING.search(last)
     if closing and (found := _named(_PARTS.split(closing[1]))):
         return found
     return "Reuters" if _REUTERS.search(last) else None

@@ -4,21 +4,26 @@ Pure. A cluster is a star: every copy is like its original, so that a chain of t
 time does not end as one story. Articles have places: an agency's own page before the texts that credit an agency,
 these before the others, each by time. An article is an original if it is like no original before it, and a copy of the
 first that it is like otherwise. That says nothing of the order in which articles come, and neither do the clusters.
+
+Texts that are alike are still two stories if they are one form with other numbers and names in it (a robot's reports of
+earthquakes, results of a draw), or if they were published more than WITHIN apart: papers print a text within days, and
+what a year later reads alike is a form too. The very same text has no such limit, nor one with the same headline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from crawler.agencies import agency_of, credited
-from crawler.likeness import Likeness, Text
+from crawler.likeness import SAME, Likeness, Text, one_form
 from crawler.recurrence import plain_text
 
 WHOLE = frozenset(("paywall_stub", "live_blog", "video", "gallery"))  # page types: little text, or text of every hour
-Why = Literal["agency_page", "agency_credit", "published_first", "stored_first"]
+WITHIN = timedelta(days=14)  # of one another copies are published
+Why = Literal["agency_page", "agency_credit", "published_first", "stored_first", "settled"]
 Place = tuple[bool, int, datetime, datetime, int]
 
 
@@ -82,7 +87,8 @@ class Told:
 def _instant(published_at: datetime | None, raw: str | None, stored_at: datetime) -> datetime:
     if published_at is None:
         return stored_at
-    if raw and ":" not in raw and (published_at.hour, published_at.minute) == (0, 0):
+    utc = published_at.astimezone(UTC)  # whatever zone the session has that read it
+    if raw and ":" not in raw and (utc.hour, utc.minute) == (0, 0):
         return max(published_at, min(published_at + timedelta(days=1, seconds=-1), stored_at))
     return published_at
 
@@ -93,11 +99,24 @@ def likeness(copy: Told, original: Told) -> Likeness | None:
         equal = copy.text.words == original.text.words and copy.headline == original.headline
         return Likeness(1.0, 1.0, longer=False) if equal and copy.text.words else None
     found = Likeness.of(copy.text, original.text)
-    return found if found.kind else None
+    if found.kind is None or (_far_apart(copy, original) and not _same(copy, original, found)):
+        return None
+    return None if one_form(copy.text, original.text) else found
+
+
+def _far_apart(one: Told, other: Told) -> bool:
+    return one.dated and other.dated and abs(one.at - other.at) > WITHIN
+
+
+def _same(one: Told, other: Told, found: Likeness) -> bool:
+    headline = one.headline if one.headline == other.headline else ""
+    return one.text.words == other.text.words or bool(headline and found.jaccard >= SAME)
 
 
 def why(original: Told, copy: Told) -> Why:
     """Why the one comes before the other."""
+    if original.place[1:] > copy.place[1:]:
+        return "settled"
     if original.place[1] != copy.place[1]:
         return "agency_page" if original.is_agencys else "agency_credit"
     return "published_first" if original.dated and original.at != copy.at else "stored_first"

@@ -8,6 +8,9 @@ PERMUTATIONS hash functions, two and two, are its bands, and who shares two band
 texts that share half of their shingles, 77 % of those that share a third, and one in a million of those that share
 a hundredth. One band of three minima would find as much and cost half as many bands again.
 
+A robot's reports of two earthquakes are alike too: `one_form` knows them by what differs, numbers and names in the same
+places of the same sentences. A copy that was cut or extended has no other numbers, and one with a correction has few.
+
 2026-11, 190 real pages in 30 languages: of variants with a sentence added to 40 % of their paragraphs all have a
 jaccard of 0.54 or more; where 14 % of the words and more were replaced all have less than 0.5. Two accounts of one
 event have up to 0.06 (contained: 0.14), press releases of one company up to 0.11 (0.19).
@@ -19,7 +22,8 @@ import hashlib
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -42,6 +46,10 @@ SAME = 0.9  # jaccard: the same text but for a credit or a correction
 ALIKE = 0.5  # jaccard: more in common than apart
 WITHIN = 0.8  # contained: the smaller one is a part of the larger
 PART = 0.25  # of the larger's size; less than that is a quotation or a teaser
+
+BLANK = 40  # words that may stand in a blank of a form; more than that is a passage that was rewritten
+BLANKS, NUMBERS, NAMES, BOTH = 2, 2, 2, 5  # blanks with other numbers; such numbers, other words, and both: a form
+AROUND = 2  # words on either side by which a blank is known
 
 Kind = Literal["copy", "shortened", "extended", "adapted"]
 
@@ -70,6 +78,10 @@ def _parted(word: str) -> Iterator[str]:
         yield word[at:]
 
 
+def _is_number(word: str) -> bool:
+    return word[0].isdigit()
+
+
 @dataclass(frozen=True)
 class Text:
     """A text as it is compared."""
@@ -86,7 +98,27 @@ class Text:
 
     @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:
-        return frozenset(zip(*(self.words[at:] for at in range(WORDS)), strict=False)) or frozenset({self.words})
+        return frozenset(self._rows()) or frozenset({self.words})
+
+    @cached_property
+    def numbers(self) -> Counter[str]:
+        return Counter(filter(_is_number, self.words))
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        return zip(*(self.words[at:] for at in range(WORDS)), strict=False)
+
+    def blanks(self, shared: Set[tuple[str, ...]]) -> dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]:
+        """The words that stand in none of these shingles, run by run, under those around them."""
+        taken = bytearray(len(self.words))
+        for at, row in enumerate(self._rows()):
+            if row in shared:
+                taken[at : at + WORDS] = b"\1" * WORDS
+        runs = [(run.start(), run.end()) for run in re.finditer(b"\0+", taken)]
+        return {
+            (self.words[max(0, start - AROUND) : start], self.words[end : end + AROUND]): self.words[start:end]
+            for start, end in runs
+            if end - start <= BLANK
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +144,25 @@ class Likeness:
         if self.contained >= WITHIN and self.jaccard >= PART * WITHIN:
             return "extended" if self.longer else "shortened"
         return "adapted" if self.jaccard >= ALIKE else None
+
+
+def one_form(one: Text, other: Text) -> bool:
+    """Whether two texts that are alike are one form that was filled in twice: results of a draw, reports of a robot.
+
+    Its blanks have other numbers in them, and other words. Numbers that are only written otherwise do not count.
+    """
+    if not (one.numbers - other.numbers and other.numbers - one.numbers):
+        return False
+    shared = one.shingles & other.shingles
+    ours, theirs = one.blanks(shared), other.blanks(shared)
+    blanks = numbers = names = 0
+    for here, there in ((ours[place], theirs[place]) for place in ours.keys() & theirs.keys()):
+        only = [list(map(_is_number, set(here) - set(there))), list(map(_is_number, set(there) - set(here)))]
+        names += min(len(words) - sum(words) for words in only)
+        if all(map(any, only)) and "".join(filter(_is_number, here)) != "".join(filter(_is_number, there)):
+            blanks += 1
+            numbers += min(map(sum, only))
+    return blanks >= BLANKS and numbers >= NUMBERS and names >= NAMES and numbers + names >= BOTH
 
 
 def bands_of(text: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from crawler.agencies import agency_of, credited
 from crawler.copies import Told, likeness, originals, why
 from tests.prose import prose
+from tests.test_likeness import DRAWS, QUAKES
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 TEXT = prose("wire")
@@ -48,6 +50,25 @@ def test_a_date_without_a_time_is_not_midnight() -> None:
     day = told(1, published_at=AT.replace(hour=0), published_raw="2026-11-20")
     assert originals([day, told(2)]) == {1: 2}
     assert originals([day, told(3, published_at=AT + timedelta(days=1))]) == {3: 1}
+
+
+def test_the_zone_of_the_session_says_nothing() -> None:
+    tokyo = ZoneInfo("Asia/Tokyo")
+    day, hour = AT.replace(hour=0), AT.replace(hour=15, minute=0)  # midnight in Tokyo
+    for zone in (UTC, tokyo):
+        dated = told(1, published_at=day.astimezone(zone), published_raw="2026-11-20")
+        timed = told(3, published_at=hour.astimezone(zone), published_raw="20 November 2026, 3 pm")
+        assert originals([dated, told(2)]) == {1: 2}
+        assert timed.at == hour
+
+
+def test_why_the_settled_original_is_one() -> None:
+    many = told(1, published_at=AT + timedelta(days=1), settled=True)
+    credit, earlier, later = told(2, authors=["Reuters"]), told(3), told(4, published_at=AT + timedelta(days=2))
+    assert originals([many, credit, earlier, later]) == {2: 1, 3: 1, 4: 1}
+    assert (why(many, credit), why(many, earlier), why(many, later)) == ("settled", "settled", "published_first")
+    agencys = told(5, homepage="https://www.reuters.com/", settled=True)
+    assert why(agencys, credit) == "agency_page"
 
 
 def test_a_chain_of_changes_does_not_end_as_one_story() -> None:
@@ -98,6 +119,25 @@ def test_the_order_in_which_they_come_does_not_matter(order: list[int], credits:
         ("Xinhua", [], "新华社北京5月3日电 大桥通车。"),
         ("Yonhap", [], "(서울=연합뉴스) 홍길동 기자 = 다리가 열렸다."),
         ("PR Newswire", [], "NEW YORK, May 3, 2026 /PRNewswire/ -- Acme opens a bridge."),
+        ("Reuters", [], "BERLIN (Reuters) - The minister said so."),
+        ("dpa", [], "Berlin, 3. Mai (dpa) – Die Bahn fährt."),
+        ("dpa", [], "Frankfurt/Main, dpa – Die Bahn fährt."),
+        ("AP", [], "WASHINGTON, D.C., May 3, 2026 (AP) — The minister said so."),
+        ("AFP", [], "Rio de Janeiro (AFP) - Le ministre l'a dit."),
+        ("PTI", [], "New Delhi, May 3 (PTI) The bridge.\nThe bridge was opened. (PTI)"),
+        ("ANSA", [], "Text.\nIl ministro ha detto: «Basta». (ANSA)."),
+        ("EFE", [], "Text.\nLo dijo el ministro.\nEFE"),
+        (None, [], "PAP – the party that has governed Singapore since 1959 – won again on Saturday."),
+        (None, [], "Bloomberg – who ran for president in 2020 – has said he will not run again."),
+        (None, [], "TT – the Isle of Man race – starts on Monday."),
+        (None, [], "In Audi's new TT – the third of its kind – there is room."),
+        (None, [], "Palestinian Authority (PA) – the body that governs the West Bank – said so."),
+        (None, [], "The Pakistan Tehreek-e-Insaf (PTI) - the largest party - said so."),
+        (None, [], "In 2020 Imran Khan's party (PTI) – then in power – said so."),
+        (None, [], "The vote was held on Monday.\nIt was boycotted by the Palestinian Authority (PA)."),
+        (None, [], "He spoke.\nThe rally was called by Pakistan Tehreek-e-Insaf (PTI)."),
+        (None, [], "He spoke.\nHe found help at Alcoholics Anonymous (AA)."),
+        (None, [], "He left the party (PTI)\nIt was the end."),
         (None, ["Ann Thropic"], "The Pakistan Tehreek-e-Insaf (PTI) said on Monday that it would march."),
         (None, [], "Reuters was bought for 20 million.\nThe agency AFP was not."),
         (None, ["Apa Dpan"], "The New York Times - a paper - said so."),
@@ -111,3 +151,22 @@ def test_an_agencys_site() -> None:
     assert agency_of("https://www.reuters.com/world/") == "Reuters"
     assert agency_of("https://english.news.cn/") == "Xinhua"
     assert agency_of("https://kansa.it/") is None
+
+
+def test_what_is_published_weeks_apart_is_a_copy_only_if_it_is_the_same() -> None:
+    later = AT + timedelta(days=40)
+    credit = f"{TEXT}\nReporting by the Herald."
+    assert likeness(told(1, body=credit, published_at=AT + timedelta(days=13)), told(2)) is not None
+    assert likeness(told(1, body=credit, published_at=later), told(2)) is None
+    assert likeness(told(2), told(1, body=credit, published_at=later)) is None
+    assert likeness(told(1, published_at=later), told(2)) is not None
+    assert likeness(told(1, body=credit, published_at=later, headline="Headline 2"), told(2)) is not None
+    shorter = TEXT[: len(TEXT) // 2]
+    assert likeness(told(1, body=shorter, published_at=later, headline="Headline 2"), told(2)) is None
+    assert likeness(told(1, body=credit, published_at=None, stored_at=later), told(2)) is not None
+
+
+def test_two_earthquakes_and_two_draws_are_two_stories() -> None:
+    for forms in (QUAKES, DRAWS):
+        assert originals(told(number, body=body) for number, body in enumerate(forms)) == {}
+    assert originals([told(0, body=QUAKES[0]), told(1, body=f"{QUAKES[0]}\nThe Herald.")]) == {1: 0}

@@ -4,8 +4,10 @@ What is what, copies.py says; here an article is settled without looking at more
 bands name a few articles to be held against. If it turns out to be an original that was none before, or no original
 any more, those that come after it are looked at again, in the order of their places, and so on: the clusters are
 those that all articles at once would give, whatever the order in which they came. Two limits keep the cost of an
-article bounded: it is held against the NEAREST articles that share most bands with it (and their originals), and an
-original with more than MOST_COPIES stays one.
+article bounded: it is held against the NEAREST articles that share most, and the rarest, bands with it (and their
+originals), and an original with more than MOST_COPIES stays one. If such an original leaves (it was edited, or
+deleted), a part of its copies find their new one at once; the others wait, and are one cluster again when `catch_up`
+has seen to them.
 
 Writers take one lock, at the very end of their transactions: it is held for some milliseconds, and whoever holds it
 waits for nobody, so there is no circle to wait in. Of two that store two copies at once, the second sees the first's.
@@ -47,14 +49,16 @@ _TAKE_DOWN = text("DELETE FROM bands WHERE article_id = ANY(:ids)").bindparams(_
 _PUT_UP = text("INSERT INTO bands (key, article_id) SELECT * FROM unnest(:keys, :ids)").bindparams(
     _IDS, bindparam("keys", type_=ARRAY(BigInteger))
 )
+# The rarer a band, the more it says: among a robot's reports, all alike, those of one event have theirs to themselves.
 _NEAR = text("""
 SELECT own.article_id, other.article_id AS other, count(*) AS shared
 FROM bands own CROSS JOIN LATERAL (
-    SELECT article_id FROM bands WHERE key = own.key ORDER BY article_id LIMIT :per_band
+    SELECT article_id, 1 / count(*) OVER ()::float8 AS rarity
+    FROM (SELECT article_id FROM bands WHERE key = own.key ORDER BY article_id LIMIT :per_band) AS first
 ) AS other
 WHERE own.article_id = ANY(:ids) AND other.article_id <> own.article_id
 GROUP BY 1, 2 HAVING count(*) >= :shared
-ORDER BY 1, 3 DESC, 2
+ORDER BY 1, sum(rarity) DESC, 2
 """).bindparams(_IDS)
 _STANDING = text("SELECT article_id, original_id, cluster FROM duplicates WHERE article_id = ANY(:ids)").bindparams(
     _IDS
@@ -192,8 +196,12 @@ class _Settlement:
         return one
 
     def _introduced(self, copy: Told, original: Told) -> Iterator[int]:
-        """Originals near a copy that are like its own: of very many that are alike, not all have all others near."""
-        for other in self.near[copy.id] & self.told.keys() - {original.id}:
+        """Originals near a copy that are like its own: of very many that are alike, not all have all others near.
+
+        Those of its neighbours too: one to which only texts came that were not settled yet may be near to no other.
+        """
+        near = self.near[copy.id]
+        for other in {*near, *map(self._original_by_now, near)} & self.told.keys() - {original.id}:
             known = self.near.setdefault(other, set())
             told = self.told[other]
             if self.original[other] == other and original.id not in known and told.place > original.place:
@@ -202,12 +210,14 @@ class _Settlement:
                     yield other
 
     def _drawn(self, original: Told) -> Iterator[int]:
-        """Those that would rather be copies of this original than what they are."""
+        """Those that would rather be copies of this original than what they are; who waits to be settled will see."""
         for other in self.near[original.id]:
             told, now = self.told.get(other), self.told.get(self.original[other])
-            if told and now and min(told.place, now.place) > original.place and likeness(told, original):
+            waits = other in self.queued
+            if told and now and (waits or min(told.place, now.place) > original.place) and likeness(told, original):
                 self.near.setdefault(other, set()).add(original.id)
-                yield other
+                if not waits:
+                    yield other
 
     # -- what is looked at --------------------------------------------------------------------------------------------
 

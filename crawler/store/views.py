@@ -94,7 +94,10 @@ STORIES = """FROM (
     UNION ALL
     SELECT original_id, original_id, min(cluster), 'original', 1, 1, min(why), min(agency)
     FROM duplicates WHERE original_id IS NOT NULL GROUP BY original_id
-) AS d JOIN articles a ON a.id = d.article_id"""
+) AS d JOIN articles a ON a.id = d.article_id
+LEFT JOIN (
+    SELECT original_id, count(*) + 1 AS articles FROM duplicates WHERE original_id IS NOT NULL GROUP BY original_id
+) AS n ON n.original_id = d.original_id"""  # counted once a cluster; not at all where nobody asks how many there are
 
 VIEWS = (
     View(
@@ -333,12 +336,7 @@ VIEWS = (
             _made("original_id", "bigint", "The probable original: news.articles.id", "d.original_id"),
             _made("kind", "text", f"original; else {Duplicate.__table__.c.kind.comment}", "d.kind"),
             *_own("d", Duplicate, "likeness contained why agency"),
-            _made(
-                "articles",
-                "bigint",
-                "Articles of the cluster",
-                "(SELECT count(*) + 1 FROM duplicates o WHERE o.original_id = d.original_id)",
-            ),
+            _made("articles", "bigint", "Articles of the cluster", "n.articles"),
         ),
         origin=STORIES,
     ),

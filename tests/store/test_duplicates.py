@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -199,6 +200,7 @@ def test_an_original_with_very_many_copies_stays_one(database: Database, monkeyp
     first = store(database, *(told_by(number) for number in range(10, 18)))[0]
     [earlier] = store(database, told_by(1))
     assert set(stars(database).values()) == {first} and earlier in stars(database)
+    assert ask(database, "SELECT why FROM duplicates WHERE article_id = :id", id=earlier) == "settled"
     store(database, told_by(10, prose("another", 120)))  # what cannot be settled with it is left for later
     assert len(stars(database)) < 8 and sound(database)
     duplicates.catch_up(database.engine)
@@ -219,9 +221,34 @@ def test_very_many_copies_are_one_cluster_though_few_have_each_other_near(
     assert stars(database) == all_at_once(database) and sound(database)
 
 
+def test_when_an_original_with_very_many_copies_leaves_they_are_one_cluster_still(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "MOST_COPIES", 50)
+    given = [told_by(number, f"{prose('c', 150)}\nExtra line number {number} of it.") for number in range(1, 151)]
+    first, second, *_ = store(database, *given[:100])
+    store(database, *given[100:])
+    assert set(stars(database).values()) == {first}
+    store(database, told_by(1, prose("another", 150)))
+    assert set(stars(database).values()) == {second} and sound(database)  # few have it near
+    duplicates.catch_up(database.engine)
+    assert Counter(stars(database).values()) == {second: 148} and sound(database)
+
+
 def test_a_view_that_does_not_ask_for_copies_does_not_look_for_them(database: Database) -> None:
     assert "duplicates" not in "".join(column(database, "EXPLAIN SELECT headline FROM news.articles"))
     assert "duplicates" in "".join(column(database, "EXPLAIN SELECT duplicate_of FROM news.articles"))
+
+
+def test_a_cluster_is_counted_once_and_looked_up_by_its_original(database: Database) -> None:
+    everything = "SELECT original_id, max(articles) FROM news.duplicates GROUP BY 1"
+    one = "SELECT source, articles FROM news.duplicates WHERE original_id = 17"
+    assert "SubPlan" not in "".join(column(database, f"EXPLAIN {everything}"))
+    with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "".join(connection.execute(text(f"EXPLAIN {one}")).scalars())
+    assert "Seq Scan" not in plan and plan.count("original_id = 17") >= 3
+    assert "count" not in "".join(column(database, "EXPLAIN VERBOSE SELECT kind, likeness FROM news.duplicates"))
 
 
 def test_a_prompt_that_thousands_have_costs_a_few_comparisons(
@@ -234,6 +261,26 @@ def test_a_prompt_that_thousands_have_costs_a_few_comparisons(
     store(database, told_by(99, prompt))
     assert 0 < len(read) <= duplicates.NEAREST
     assert stars(database) == {}
+
+
+def test_among_very_many_reports_of_one_robot_a_copy_finds_its_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "PER_BAND", 8)
+    monkeypatch.setattr(duplicates, "NEAREST", 4)
+    frame = prose("robot", 160).split("\n")
+    reports = [
+        "\n".join(
+            f"{line} In {prose((day, at), 3)} {day * 7 + at} of {prose((at, day), 2)} came."
+            for at, line in enumerate(frame)
+        )
+        for day in range(40)
+    ]
+    store(database, *(told_by(day, report) for day, report in enumerate(reports)))
+    assert stars(database) == {}
+    ids = column(database, "SELECT id FROM articles ORDER BY published_at")
+    copies = store(database, *(told_by(100 + day, f"{reports[day]}\nThe Herald.") for day in (3, 21, 39)))
+    assert stars(database) == dict(zip(copies, (ids[3], ids[21], ids[39]), strict=True))
 
 
 # -- through the writer, at once, and later ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from crawler.store.models.base import Base, one_of
 
 COPY_KINDS = ("copy", "shortened", "extended", "adapted")
-COPY_REASONS = ("agency_page", "agency_credit", "published_first", "stored_first")
+COPY_REASONS = ("agency_page", "agency_credit", "published_first", "stored_first", "settled")
 
 
 class Band(Base):
@@ -47,7 +47,7 @@ class Duplicate(Base):
     kind: Mapped[str | None] = mapped_column(
         Text,
         comment="What it is to the original: copy (nearly the same), shortened (most of it is in the original), "
-        "extended (most of the original is in it), adapted (half of both is the same)",
+        "extended (most of the original is in it), adapted (two thirds of both are the same)",
     )
     likeness: Mapped[float | None] = mapped_column(
         Double, comment="Share of both texts' runs of five words that both have, 0 to 1 (Jaccard)"
@@ -58,7 +58,7 @@ class Duplicate(Base):
     why: Mapped[str | None] = mapped_column(
         Text,
         comment="Why that is the original: agency_page (it is the news agency's own page), agency_credit (it credits "
-        "one), published_first, stored_first",
+        "one), published_first, stored_first, settled (the copy would be, but the original has very many copies)",
     )
     agency: Mapped[str | None] = mapped_column(Text, comment="The news agency of the original, if it names one")
     __table_args__ = (

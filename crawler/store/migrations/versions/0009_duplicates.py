@@ -51,7 +51,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("kind IN ('copy', 'shortened', 'extended', 'adapted')", name=op.f("ck_duplicates_kind")),
         sa.CheckConstraint(
-            "why IN ('agency_page', 'agency_credit', 'published_first', 'stored_first')",
+            "why IN ('agency_page', 'agency_credit', 'published_first', 'stored_first', 'settled')",
             name=op.f("ck_duplicates_why"),
         ),
     )
