@@ -1,6 +1,8 @@
 # Two commands do all the set-up: `make demo` shows the main job, `make test` passes the tests.
 PYTHON ?= python3
 DEMO_PORT ?= 48080
+# Processes: the tests wait much of their time, so more than two cores have.
+TESTERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
@@ -14,7 +16,7 @@ demo: $(VENV)/.runtime  ## crawl a small fake newspaper into the embedded Postgr
 	@$(BIN)/python -m tests.demo --port $(DEMO_PORT)
 
 test: $(VENV)/.development  ## all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 browser: $(VENV)/.browser  ## what `render: true` needs: Playwright and, as root on Debian, Chromium
 	@for program in "$$CHROMIUM" chromium chromium-browser google-chrome; do \

@@ -110,6 +110,7 @@ class Prober:
     def __init__(self, database: Database, rows: int) -> None:
         self.database, self.maker, self.stored = database, Maker(), 0
         self.next = rows * 2  # numbers that no filled article has
+        self.maker.random.seed(time.time_ns())  # nor its words: they would be copies
         with database.engine.begin() as connection:
             self.crawl_id = crawls.begin(connection, "benchmark", [source_of(n) for n in range(SOURCES)], {})
         self.frames = [frame(number) for number in range(SOURCES)]

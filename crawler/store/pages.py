@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 
 from crawler.items import Page
-from crawler.packing import Dictionary, pack
+from crawler.packing import pack
 from crawler.store import dictionaries, models, partitions
 
 logger = logging.getLogger(__name__)
+_PACKER = ThreadPoolExecutor(1, thread_name_prefix="packer")  # zstd lets go of the interpreter
 Row = dict[str, Any]
 
 
@@ -33,27 +35,49 @@ def sha256(html: bytes) -> bytes:
     return hashlib.sha256(html).digest()
 
 
-def store(
-    connection: Connection, archived: Sequence[Archived], crawl_id: int | None, kept_from: datetime | None = None
-) -> None:
-    """Insert pages; their month's partition is made when it is first needed.
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A page whose bytes are being packed, in a thread."""
 
-    What was fetched before `kept_from` (out of an archive) or in a month that is being dropped, is not stored.
+    archived: Archived
+    dictionary_id: int | None
+    packed: Future[bytes]
+
+
+def begin(connection: Connection, archived: Sequence[Archived], kept_from: datetime | None = None) -> list[Packing]:
+    """Have pages packed while the database does something else: that is a seventh of what an article costs.
+
+    What was fetched before `kept_from` (out of an archive) is left out.
     """
     archived = [one for one in archived if kept_from is None or one.page.fetched_at >= kept_from]
-    months = {partitions.month_of(one.page.fetched_at) for one in archived}
+    newest = dictionaries.newest(connection, {one.page.source for one in archived})
+    found = []
+    for one in archived:
+        dictionary_id, dictionary = newest.get(one.page.source, (None, None))
+        found.append(Packing(one, dictionary_id, _PACKER.submit(pack, one.page.html, dictionary)))
+    return found
+
+
+def finish(connection: Connection, packings: Sequence[Packing], crawl_id: int | None) -> None:
+    """Insert pages; their month's partition is made when it is first needed. Not in a month that is being dropped."""
+    months = {partitions.month_of(one.archived.page.fetched_at) for one in packings}
     closed = {month for month in sorted(months) if not partitions.ensure(connection, month)}
     for month in closed:
         logger.warning("pages of %s are not stored: this month is being dropped, or was detached", f"{month:%Y-%m}")
-    archived = [one for one in archived if partitions.month_of(one.page.fetched_at) not in closed]
-    if archived:
-        newest = dictionaries.newest(connection, (one.page.source for one in archived))
-        rows = [_row(one, crawl_id, *newest.get(one.page.source, (None, None))) for one in archived]
+    rows = [_row(one, crawl_id) for one in packings if partitions.month_of(one.archived.page.fetched_at) not in closed]
+    if rows:
         connection.execute(insert(models.Page), rows)
 
 
-def _row(archived: Archived, crawl_id: int | None, dictionary_id: int | None, dictionary: Dictionary | None) -> Row:
-    page = archived.page
+def store(
+    connection: Connection, archived: Sequence[Archived], crawl_id: int | None, kept_from: datetime | None = None
+) -> None:
+    """Both."""
+    finish(connection, begin(connection, archived, kept_from), crawl_id)
+
+
+def _row(packing: Packing, crawl_id: int | None) -> Row:
+    archived, page = packing.archived, packing.archived.page
     return {
         "url_id": page.url_id,
         "crawl_id": crawl_id,
@@ -61,9 +85,9 @@ def _row(archived: Archived, crawl_id: int | None, dictionary_id: int | None, di
         "fetched_at": page.fetched_at,
         "status": page.status,
         "headers": page.headers,
-        "html_zstd": pack(page.html, dictionary),
+        "html_zstd": packing.packed.result(),
         "html_bytes": len(page.html),
-        "dictionary_id": dictionary_id,
+        "dictionary_id": packing.dictionary_id,
         "outcome": archived.outcome,
         "detail": archived.detail,
         "rights": archived.rights,

@@ -76,14 +76,15 @@ def commit(
 ) -> list[Stored]:
     """Write entries in the transaction of `connection`. `keep_months`: see PAGES_KEEP_MONTHS."""
     entries = _placed(connection, entries)
+    kept_from = partitions.kept_from(keep_months, datetime.now(UTC))
+    packings = pages.begin(connection, _new_pages(connection, entries), kept_from)
     wanted = [(index, entry.article) for index, entry in enumerate(entries) if entry.article]
     seen = [entries[index].visit.fetched_at for index, _ in wanted]
     saved = dict(zip([i for i, _ in wanted], articles.save(connection, [a for _, a in wanted], seen), strict=True))
     fresh = [(saved[index], article) for index, article in wanted if saved[index].outcome in CHANGED]
     templates.learn(connection, [lesson(article, one) for one, article in fresh])
     notices.tell(connection, [(one.id, "new" if one.outcome == "new" else "updated") for one, _ in fresh])
-    kept_from = partitions.kept_from(keep_months, datetime.now(UTC))
-    pages.store(connection, _new_pages(connection, entries), crawl_id, kept_from)
+    pages.finish(connection, packings, crawl_id)
     visits = [
         replace(entry.visit, article_id=saved[index].id) if index in saved else entry.visit
         for index, entry in enumerate(entries)
