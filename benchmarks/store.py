@@ -11,6 +11,12 @@ here. CPU is that of this process and of all of the server's.
 
 The filled raw pages are stubs, since their number and not their size is what could slow a writer; bytes an article are
 those by which the tables grew with the probe. Searches and the SQL of docs/sql.md run ROUNDS times on a warm cache.
+
+November 2026, two cores, nothing else on them. Ten thousand articles: 401 articles/s in batches of 100 (CPU: own 1.26,
+server 1.23 ms), 354 in batches of 16. A million, filled under 0007 and migrated: 267, 303 and 286 articles/s in three
+rounds (own 1.25, server 2.6 to 2.9). 65 KB an article, 51 of them its page. Searches at a million: 20 to 52 ms, 172
+for a phrase, 118 for one word without another; questions 0.2 to 66 ms, news.source_health 221, news.dropped_blocks of
+a week of 37,000 articles 402.
 """
 
 from __future__ import annotations
