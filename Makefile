@@ -47,7 +47,7 @@ lock: $(VENV)/.development  ## pin dependencies anew (needs uv on the PATH)
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["browser"], sep="\n")' | \
 		$(COMPILE) - -c requirements.lock -o requirements-browser.lock
-	$(COMPILE) pyproject.toml --extra browser --extra parquet --group dev -c requirements.lock -c requirements-browser.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra browser --extra metrics --extra parquet --group dev -c requirements.lock -c requirements-browser.lock -o requirements-dev.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }

@@ -61,9 +61,10 @@ class Command(ScrapyCommand):
         parser.add_argument("--markdown", action="store_true", help="with describe: print docs/schema.md")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
-        end_with_the_reader()
         if not args or args[0] not in ACTIONS:
             raise UsageError(f"say what to do: scrapy db {' | '.join(ACTIONS)}")
+        if args[0] != "restore":  # it tells of a psql that ended early
+            end_with_the_reader()
         if len(args) > 1 and args[0] not in WITH_ARGUMENTS:
             raise UsageError(f"scrapy db {args[0]} takes no arguments")
         if opts.markdown and args != ["describe"]:

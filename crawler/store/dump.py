@@ -113,7 +113,7 @@ def _clearing(connection: Connection) -> str:
             f"SET client_min_messages = warning; SET lock_timeout = '{LOCK_TIMEOUT}';",
             *(f'DROP TABLE IF EXISTS public."{table}" CASCADE;' for table in tables),
             *(f"DROP FUNCTION IF EXISTS {function} CASCADE;" for function in functions),
-            "DROP SCHEMA IF EXISTS news CASCADE;\n",
+            "DROP SCHEMA IF EXISTS news CASCADE; DROP SCHEMA IF EXISTS procrastinate CASCADE;\n",
         ]
     )
 

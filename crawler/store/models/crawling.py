@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Identity, Integer, Text, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Identity, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -28,6 +28,17 @@ class Source(Base):
         Instant, server_default=NOW, comment="When the seed was last loaded by a crawl"
     )
     crawled_at: Mapped[datetime | None] = mapped_column(Instant, comment="When a crawl of it last finished")
+    seeded_at: Mapped[datetime | None] = mapped_column(
+        Instant, comment="When a scheduler last found its seed; null: it has none, or the seed is gone"
+    )
+    due_at: Mapped[datetime | None] = mapped_column(Instant, comment="When its next crawl is due; null: on demand only")
+    due_why: Mapped[str | None] = mapped_column(Text, comment="What made the crawl due then: the schedule, in words")
+    queued_at: Mapped[datetime | None] = mapped_column(Instant, comment="When its last scheduled crawl was queued")
+    disabled_at: Mapped[datetime | None] = mapped_column(
+        Instant, comment="When a person disabled it for all workers (`scrapy disable`); null: it is not"
+    )
+    disabled_why: Mapped[str | None] = mapped_column(Text, comment="Why it was disabled")
+    __table_args__ = (Index("ix_sources_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),)
 
 
 class Crawl(Base):
