@@ -21,6 +21,17 @@ def _whole(name: str, default: int) -> int:
     return int(given)
 
 
+def _commands() -> str:
+    """Of COMMANDS_MODULE, Scrapy imports all to run one, and with it what any of them needs: name the one it runs."""
+    program, *words = sys.argv
+    asked = next((word for word in words if not word.startswith("-")), None)  # as Scrapy finds it
+    if asked is None or Path(program).stem not in ("scrapy", "__main__"):
+        return "crawler.commands"
+    name = asked.replace("-", "_")
+    ours = {path.stem for path in Path(__file__).with_name("commands").glob("[a-z]*.py")}
+    return f"crawler.commands.{name}" if name in ours else ""
+
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 ON_TERMINAL = sys.stderr.isatty()
 
@@ -59,7 +70,7 @@ AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 BOT_NAME = "news-crawler"
-COMMANDS_MODULE = "crawler.commands"
+COMMANDS_MODULE = _commands()
 CONCURRENT_ITEMS = 1  # a response gives one item, and Scrapy starts this many tasks for each response
 CONCURRENT_REQUESTS = 32
 CONCURRENT_REQUESTS_PER_DOMAIN = 2

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from scrapy import Request, Spider
 from scrapy.settings import BaseSettings
+from scrapy.utils.misc import load_object
 
 from crawler.errors import CrawlerError
 from crawler.sources import source_names
-from crawler.spiders.archive import ArchiveSpider
-from crawler.spiders.news import NewsSpider
-from crawler.spiders.page import PageSpider
 
-GENERAL: dict[str, type[Spider]] = {"archive": ArchiveSpider, "news": NewsSpider, "page": PageSpider}
+GENERAL = {  # imported when they are to run: Scrapy makes a loader for commands that crawl nothing, too
+    "archive": "crawler.spiders.archive.ArchiveSpider",
+    "news": "crawler.spiders.news.NewsSpider",
+    "page": "crawler.spiders.page.PageSpider",
+}
 
 
 class SeedSpiderLoader:
@@ -39,14 +41,19 @@ class SeedSpiderLoader:
     def load(self, spider_name: str) -> type[Spider]:
         """Raises KeyError for an unknown name, as Scrapy expects."""
         if spider_name in GENERAL:
-            return GENERAL[spider_name]
+            return _general(spider_name)
         try:
             known = spider_name in source_names(self.seeds_dir)
         except CrawlerError:
             known = False
         if not known:
             raise KeyError(f"no source {spider_name!r}; `scrapy list` shows those of {self.seeds_dir}")
-        return type(f"{spider_name.title().replace('_', '')}Spider", (NewsSpider,), {"name": spider_name})
+        return type(f"{spider_name.title().replace('_', '')}Spider", (_general("news"),), {"name": spider_name})
 
     def find_by_request(self, request: Request) -> Sequence[str]:
         return ["page"]
+
+
+def _general(name: str) -> type[Spider]:
+    spider: type[Spider] = load_object(GENERAL[name])
+    return spider

@@ -120,7 +120,7 @@ def _clearing(connection: Connection) -> str:
 
 def _judging() -> str:
     """SQL that refuses what this program cannot use, and commits."""
-    known = ", ".join(f"'{schema}'" for schema in sorted(known_schemas()))
+    known = ", ".join(f"'{schema}'" for schema in known_schemas())
     return f"""
 DO $$ BEGIN
     IF to_regclass('public.alembic_version') IS NULL OR to_regclass('public.articles') IS NULL THEN
