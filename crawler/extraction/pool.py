@@ -38,7 +38,7 @@ class ExtractionPool:
         self.timeout, self.start_limit = timeout, start_limit
         self._proven = False  # a worker has answered
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["crawler.extraction", "datasketch"])
+        context.set_forkserver_preload(["crawler.extraction", "numpy.random"])
         self._pool = ProcessPool(
             max_workers=max(1, workers),
             max_tasks=TASKS_PER_WORKER,
