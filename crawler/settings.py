@@ -21,16 +21,15 @@ def _whole(name: str, default: int) -> int:
     return int(given)
 
 
+def _is_yes(name: str) -> bool:
+    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
+
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 ON_TERMINAL = sys.stderr.isatty()
 
 # -- ours ---------------------------------------------------------------------------------------------------------
-ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "").lower() in (
-    "1",
-    "true",
-    "yes",
-    "on",
-)  # fetch from private and loopback addresses too
+ALLOW_PRIVATE_NETWORKS = _is_yes("ALLOW_PRIVATE_NETWORKS")  # fetch from private and loopback addresses too
 CHROMIUM = os.environ.get("CHROMIUM", "")  # path or name; empty: chromium, chromium-browser or google-chrome
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
@@ -40,6 +39,10 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: th
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)
+LOG_JSON = _is_yes("LOG_JSON")  # each line of the log is a JSON object, for who collects logs
+METRICS_HOST = os.environ.get("METRICS_HOST", "127.0.0.1")  # the address that Prometheus scrapes
+METRICS_PORT = _whole("METRICS_PORT", 0)  # of workers and schedulers; 0: no metrics
+METRICS_SOURCES = _whole("METRICS_SOURCES", 500)  # a worker that has crawled more tells no numbers of single sources
 OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
 PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
@@ -54,7 +57,7 @@ SEEDS_DIR = os.environ.get("SEEDS_DIR", str(PROJECT_DIR / "seeds"))
 TRUSTED_PROXIES = [url.rpartition("@")[2] for scheme, url in getproxies().items() if scheme != "no"]
 
 # -- Scrapy's -----------------------------------------------------------------------------------------------------
-ADDONS: dict[str, int] = {}
+ADDONS = {"crawler.extensions.log_format.JsonLog": 0}  # does nothing without LOG_JSON
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
@@ -103,7 +106,7 @@ ITEM_PIPELINES = {
     "crawler.pipelines.store.StorePipeline": 400,
 }
 LOG_FORMATTER = "crawler.extensions.log_format.ShortLogFormatter"
-LOG_LEVEL = "WARNING" if ON_TERMINAL else "INFO"  # a terminal shows the progress display instead
+LOG_LEVEL = "WARNING" if ON_TERMINAL and not LOG_JSON else "INFO"  # a terminal shows the progress display instead
 METAREFRESH_ENABLED = False  # news pages reload themselves; that is no redirect
 REDIRECT_MAX_TIMES = 5
 REFERRER_POLICY = "no-referrer"

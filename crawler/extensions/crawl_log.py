@@ -12,6 +12,7 @@ from scrapy.crawler import Crawler
 from scrapy.statscollectors import StatsCollector
 from sqlalchemy.exc import SQLAlchemyError
 
+from crawler import json_log
 from crawler.errors import CrawlerError
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
@@ -66,6 +67,7 @@ class CrawlLog:
         spider.store = store  # type: ignore[attr-defined]
         spider.hosts = HostGate(store, self.retry_after_max)  # type: ignore[attr-defined]
         self.stats.set_value("crawl_id", store.crawl_id)
+        json_log.tell(crawl=store.crawl_id, source=next(iter(spider.chosen)) if len(spider.chosen) == 1 else None)  # type: ignore[attr-defined]
 
     def spider_closed(self, spider: Spider, reason: str) -> None:
         store: CrawlStore | None = getattr(spider, "store", None)

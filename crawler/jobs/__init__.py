@@ -1,0 +1,1 @@
+"""Scheduled crawls, on one machine and on many."""
