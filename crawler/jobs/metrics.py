@@ -4,7 +4,7 @@ What a worker has counted is in its memory. What the database knows is read for 
 one thread at a time: however many monitors ask, the database is asked once, and when it is away they are told so
 (`news_database_up 0`) instead of waiting for it.
 
-`/health` is for health checks of containers: 200, or 503 while the database is away.
+`/health` is for health checks of containers: 200, or 503 with a line that says what is wrong.
 """
 
 from __future__ import annotations
@@ -66,11 +66,18 @@ class Readings:
 
 
 def serve(
-    port: int, host: str, board: Board | None, database: Database | None, *, sources: int = 0, kept: float = KEPT
+    port: int,
+    host: str,
+    board: Board | None,
+    database: Database | None,
+    *,
+    sources: int = 0,
+    complaint: Callable[[], str | None] = lambda: None,
 ) -> Callable[[], None]:
     """Answer scrapes until what is returned is called. With port 0 nothing is served.
 
-    `sources`: how many sources at most are counted one by one. Raises ConfigurationError.
+    `sources`: how many sources at most are counted one by one. `complaint`: what is wrong with the process itself, for
+    `/health`. Raises ConfigurationError.
     """
     if not port:
         return lambda: None
@@ -82,7 +89,7 @@ def serve(
 
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
-    readings = Readings(lambda: _figures(database), kept) if database is not None else None
+    readings = Readings(lambda: _figures(database)) if database is not None else None
     if board is not None:
         registry.register(WorkerSeries(board, sources))
     if readings is not None:
@@ -91,7 +98,7 @@ def serve(
         server, thread = exposition.start_wsgi_server(port, host, registry)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(f"METRICS_PORT={port}: {error}; is it another worker's?") from None
-    server.set_app(_with_health(exposition.make_wsgi_app(registry), readings))
+    server.set_app(_with_health(exposition.make_wsgi_app(registry), readings, complaint))
 
     def close() -> None:
         server.shutdown()
@@ -106,12 +113,18 @@ def _figures(database: Database) -> Figures:
         return figures.read(connection)
 
 
-def _with_health(app: Callable[[dict[str, Any], Start], Iterable[bytes]], readings: Readings | None) -> Any:
+def _with_health(
+    app: Callable[[dict[str, Any], Start], Iterable[bytes]],
+    readings: Readings | None,
+    complaint: Callable[[], str | None],
+) -> Any:
     def answer(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != HEALTH:
             return app(environ, start)
-        well = readings is None or readings.newest() is not None
-        start("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"ok\n" if well else b"the database is away\n"]
+        wrong = complaint()
+        if wrong is None and readings is not None and readings.newest() is None:
+            wrong = "the database is away"
+        start("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{wrong or 'ok'}\n".encode()]
 
     return answer

@@ -106,9 +106,16 @@ class DatabaseSeries(Series):
         if figures is None:
             return
         jobs = GaugeMetricFamily("news_jobs", "Jobs that are not done", labels=["task", "state"])
-        for (task, state), number in sorted(figures.jobs.items()):
-            jobs.add_metric([task, state], number)
-        yield jobs
+        incidents = GaugeMetricFamily("news_incidents", "Incidents that are open", labels=["kind", "severity"])
+        for family, numbers in ((jobs, figures.jobs), (incidents, figures.incidents)):
+            for labels, number in sorted(numbers.items()):
+                family.add_metric(labels, number)
+            yield family
+        failures = {"failed": 0, "lost": 0, "dropped": 0} | dict(figures.failures)
+        yield _gauge("news_jobs_failures", "Attempts at jobs that came to nothing in the last hour", "kind", failures)
+        if figures.tick is not None:
+            tick = "Since a scheduler last looked for what is due; absent: there is none"
+            yield GaugeMetricFamily("news_scheduler_tick_age_seconds", tick, value=figures.tick)
         yield _gauge(
             "news_jobs_oldest_seconds", "For how long the oldest waiting job has been waiting", "task", figures.oldest
         )
@@ -121,6 +128,8 @@ class DatabaseSeries(Series):
             gsum_value=figures.lag_seconds,
         )
         for name, value, said in (
+            ("news_workers", figures.workers, "Workers that live"),
+            ("news_workers_places", figures.places, "Jobs that these do at once"),
             ("news_crawls_running", figures.crawls, "Crawls whose process lives, those by hand included"),
             ("news_sources_due", figures.due, "Sources that are due and not queued yet"),
             (

@@ -16,6 +16,7 @@ from crawler.store.checks import alive
 LAG_BOUNDS = (60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)  # seconds
 LAG_ARTICLES = 10_000  # so many of the last hour's, at most
 LATE = 300  # seconds after it was due a source is overdue: the scheduler ticks every few
+WORKER_LOCK = 7_305_130  # workers.py: the first key of the lock that a worker's session holds
 PATIENCE_MS = 5_000  # for each statement: a monitor's questions wait for nobody's lock
 
 _JOBS = text("""
@@ -47,6 +48,15 @@ SELECT width_bucket(lag, CAST(:bounds AS float[])) AS bucket, count(*) AS articl
         AND published_raw LIKE '%:%'
 ) AS lags GROUP BY 1
 """)
+_WORKERS = text("""
+SELECT count(*) AS alive, coalesce(sum(w.crawls), 0) AS places FROM workers w JOIN pg_locks l ON l.objid = w.id
+WHERE w.stopped_at IS NULL AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+    AND l.classid = CAST(CAST(:key AS bigint) AS oid)
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+_TICK = text("SELECT extract(epoch FROM now() - max(ticked_at))::float FROM schedulers WHERE ended_at IS NULL")
+_FAILURES = text("SELECT kind, count(*) AS n FROM job_failures WHERE at > now() - interval '1 hour' GROUP BY kind")
+_INCIDENTS = text("SELECT kind, severity, count(*) AS n FROM incidents WHERE closed_at IS NULL GROUP BY 1, 2")
 _ARTICLES = text("SELECT reltuples::bigint FROM pg_class WHERE oid = 'articles'::regclass")
 _COUNTED = text("SELECT count(*) FROM articles")  # of a table that nobody has looked at yet
 _SERVER = text("""
@@ -57,10 +67,18 @@ SELECT pg_database_size(current_database()) AS bytes, current_setting('max_conne
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """How things stand. `jobs`: by task and state (waiting, postponed, running); ages and lags in seconds."""
+    """How things stand. `jobs`: by task and state (waiting, postponed, running); ages and lags in seconds.
+
+    `places`: how many jobs the workers that live do at once. `tick`: None while nobody schedules.
+    """
 
     jobs: Mapping[tuple[str, str], int]
     oldest: Mapping[str, float]  # by task: how long its oldest job has been waiting
+    failures: Mapping[str, int]  # attempts at jobs in the last hour, by kind
+    workers: int
+    places: int
+    tick: float | None
+    incidents: Mapping[tuple[str, str], int]  # open ones, by kind and severity
     crawls: int  # runs whose process lives, also those by hand
     sources: Mapping[str, int]  # by state: scheduled, on_demand, disabled
     due: int
@@ -84,11 +102,17 @@ def read(connection: Connection) -> Figures:
     for row in buckets:
         for bound in range(row.bucket, len(lag)):
             lag[bound] += row.articles
+    workers = connection.execute(_WORKERS, {"key": WORKER_LOCK}).one()
     articles = connection.execute(_ARTICLES).scalar_one()
     server = connection.execute(_SERVER).one()
     return Figures(
         jobs={(row.task, row.state): row.jobs for row in jobs},
         oldest={task: connection.execute(_SINCE, {"job": job}).scalar_one() or 0.0 for task, job in waiting.items()},
+        failures={row.kind: row.n for row in connection.execute(_FAILURES)},
+        workers=workers.alive,
+        places=workers.places,
+        tick=connection.execute(_TICK).scalar_one(),
+        incidents={(row.kind, row.severity): row.n for row in connection.execute(_INCIDENTS)},
         crawls=len(alive(connection)),
         sources={state: getattr(sources, state) for state in ("scheduled", "on_demand", "disabled")},
         due=sources.due,

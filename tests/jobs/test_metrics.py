@@ -41,6 +41,21 @@ INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, status, sch
     ('news', 'reextract', 'todo', NULL), ('news', 'crawl', 'succeeded', NULL)
 """
 WAITING = "UPDATE procrastinate.procrastinate_events SET at = at - interval '90 seconds'"
+OTHERS = """
+CREATE TABLE IF NOT EXISTS workers (id bigint, host text, pid int, version text, crawls int, stopped_at timestamptz);
+CREATE TABLE IF NOT EXISTS schedulers (host text, pid int, version text, ticked_at timestamptz, ended_at timestamptz);
+CREATE TABLE IF NOT EXISTS job_failures (job_id bigint, kind text, at timestamptz DEFAULT now());
+CREATE TABLE IF NOT EXISTS incidents (source text, kind text, severity text, detail text, closed_at timestamptz);
+INSERT INTO workers (id, host, pid, version, crawls, stopped_at) VALUES
+    (1, 'a', 1, '1', 8, NULL), (2, 'b', 1, '1', 8, NULL), (3, 'c', 1, '1', 8, now());
+INSERT INTO schedulers (host, pid, version, ticked_at, ended_at) VALUES
+    ('a', 1, '1', now() - interval '1 day', now()), ('b', 1, '1', now() - interval '7 seconds', NULL);
+INSERT INTO job_failures (job_id, kind, at) VALUES
+    (1, 'failed', now()), (2, 'failed', now()), (3, 'lost', now() - interval '2 hours');
+INSERT INTO incidents (source, kind, severity, detail, closed_at) VALUES
+    ('late', 'silent', 'warn', '', NULL), ('now', 'silent', 'warn', '', NULL), ('off', 'silent', 'warn', '', now());
+"""
+ALIVE = f"SELECT pg_advisory_lock({figures.WORKER_LOCK}, 1)"  # the second worker was killed
 ARTICLE = text("""
 INSERT INTO articles (source, url, canonical_url, key, body, authors, published_at, published_raw,
     published_zone_assumed, tags, images, blocks, evidence, word_count, stored_at)
@@ -133,6 +148,16 @@ def counted() -> Counted:
     return Counted(stats=stats)
 
 
+@pytest.fixture
+def stocked(database: Database) -> Database:
+    with database.engine.begin() as connection:
+        for statement in (SOURCES, JOBS, WAITING, *OTHERS.split(";")[:-1]):
+            connection.execute(text(statement))
+        for age, stored, raw in ARTICLES:
+            connection.execute(ARTICLE, {"key": f"{age}", "age": age, "stored": stored, "raw": raw})
+    return database
+
+
 def test_what_a_worker_has_counted() -> None:
     with served(counted(), None, sources=2) as url:
         samples = scraped(url)
@@ -156,22 +181,29 @@ def test_what_a_worker_has_counted() -> None:
     assert "news_database_up" not in names(samples)
 
 
+def test_a_process_says_what_is_wrong_with_it() -> None:
+    with served(counted(), None, complaint=lambda: "its loop stands still") as url:
+        assert status(url) == 503
+
+
 def test_single_sources_are_told_up_to_a_limit() -> None:
     with served(counted(), None, sources=1) as url:
         assert "news_source_articles_total" not in names(scraped(url))
 
 
-def test_what_the_database_knows(database: Database) -> None:
-    with database.engine.begin() as connection:
-        for statement in (SOURCES, JOBS, WAITING):
-            connection.execute(text(statement))
-        for age, stored, raw in ARTICLES:
-            connection.execute(ARTICLE, {"key": f"{age}", "age": age, "stored": stored, "raw": raw})
-    with served(None, database) as url:
+def test_what_the_database_knows(stocked: Database) -> None:
+    with stocked.engine.connect() as worker, served(None, stocked) as url:
+        worker.execute(text(ALIVE))
         samples = scraped(url)
         assert status(url) == 200
 
     assert value(samples, "news_database_up") == 1
+    assert value(samples, "news_workers") == 1
+    assert value(samples, "news_workers_places") == 8
+    assert 7 <= value(samples, "news_scheduler_tick_age_seconds") < 60
+    assert value(samples, "news_jobs_failures", kind="failed") == 2
+    assert value(samples, "news_jobs_failures", kind="lost") == 0
+    assert value(samples, "news_incidents", kind="silent", severity="warn") == 2
     assert value(samples, "news_jobs", task="crawl", state="waiting") == 2
     assert value(samples, "news_jobs", task="crawl", state="postponed") == 1
     assert value(samples, "news_jobs", task="crawl", state="running") == 1
@@ -205,13 +237,13 @@ def test_a_database_that_is_away_is_told_and_not_waited_for() -> None:
                 assert status(url) == 503
 
 
-def test_many_monitors_ask_the_database_once(database: Database) -> None:
+def test_many_monitors_ask_the_database_once(stocked: Database) -> None:
     asked, go = [], threading.Event()
 
     def read() -> figures.Figures:
         asked.append(1)
         go.wait(10)
-        with database.engine.begin() as connection:
+        with stocked.engine.begin() as connection:
             return figures.read(connection)
 
     readings = Readings(read, kept=60, patience=20)
