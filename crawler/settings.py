@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import getproxies
 
 from crawler import __version__
@@ -19,6 +20,31 @@ def _whole(name: str, default: int) -> int:
     if not given.isascii() or not given.isdigit():
         sys.exit(f"{name}={given}: it has to be a whole number")
     return int(given)
+
+
+def _read(name: str, path: str) -> str:
+    """The first line of a file."""
+    try:
+        return Path(path).read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"{name}={path}: {getattr(error, 'strerror', None) or error}")
+
+
+def _secret(name: str) -> str:
+    """NAME of the environment, or what stands in the file that NAME_FILE names: only its owner need read that."""
+    given, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    return given or (_read(f"{name}_FILE", path) if path else "")
+
+
+def _database_url() -> str:
+    """With the password of DATABASE_PASSWORD_FILE in its place, escaped."""
+    url, path = _secret("DATABASE_URL"), os.environ.get("DATABASE_PASSWORD_FILE", "")
+    start, separator, rest = url.partition("://")
+    if not path or not separator:
+        return url
+    user, at, place = rest.rpartition("@")
+    password = quote(_read("DATABASE_PASSWORD_FILE", path), safe="")
+    return f"{start}://{user.partition(':')[0]}:{password}@{place}" if at else f"{start}://:{password}@{rest}"
 
 
 def _is_yes(name: str) -> bool:
@@ -35,7 +61,7 @@ CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail addre
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
 DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went away
-DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: the embedded server
+DATABASE_URL = _database_url()  # postgresql://...; empty: the embedded server
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import sys
 import threading
@@ -14,6 +16,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from sqlalchemy import text
@@ -24,7 +27,10 @@ from crawler.jobs.metrics import Readings, serve
 from crawler.jobs.series import Board
 from crawler.store import figures
 from crawler.store.engine import Database
+from tests.runs import PROJECT
 
+DEPLOY = PROJECT / "deploy"
+METRIC = re.compile(r"\b(news_\w+)(\{[^}]*\})?")
 HOST = "127.0.0.1"
 SOURCES = """
 INSERT INTO sources (id, name, homepage, seed, due_at, disabled_at) VALUES
@@ -143,6 +149,8 @@ def counted() -> Counted:
     tally.count(stats, "outcome", "article", 7)
     tally.count(stats, "outcome", "timeout", 1)
     tally.count(stats, "dropped", "paywall", 4)
+    tally.count(stats, "listing", "read", 3)
+    tally.count(stats, "rejected", "listing", 1)
     for seconds in (0.01, 0.05, 0.3, 99.0):
         tally.count_time(stats, "extraction", seconds)
     return Counted(stats=stats)
@@ -220,6 +228,24 @@ def test_what_the_database_knows(stocked: Database) -> None:
     assert value(samples, "news_articles") == len(ARTICLES)
     assert value(samples, "news_database_size_bytes") > 1_000_000
     assert 0 < value(samples, "news_database_connections") < value(samples, "news_database_connections_max")
+
+
+def test_dashboard_and_alerts_ask_for_what_is_told(stocked: Database) -> None:
+    dashboard = json.loads((DEPLOY / "grafana/news.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    (group,) = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]
+    asked += [rule["expr"] for rule in group["rules"]]
+    with served(counted(), stocked) as url:
+        told = {one.name: one.labels.keys() for one in scraped(url)}
+
+    for expression in asked:
+        for name, wanted in METRIC.findall(expression):
+            assert name in told, expression
+            assert set(re.findall(r"(\w+)=", wanted)) <= told[name], expression
+        labels = {label for by in re.findall(r"by \(([^)]*)\)", expression) for label in by.split(", ")}
+        assert labels <= set().union(*(told[name] for name, _ in METRIC.findall(expression))), expression
+    places = [tuple(panel["gridPos"][key] for key in "xy") for panel in dashboard["panels"]]
+    assert len(set(places)) == len(places)
 
 
 def test_a_database_that_is_away_is_told_and_not_waited_for() -> None:
