@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from fnmatch import fnmatchcase
@@ -226,3 +227,20 @@ def test_the_password_of_a_file_is_put_into_the_url(tmp_path: Path) -> None:
     assert make_url(url()).password == "a/b@c:%é"
     environment["DATABASE_PASSWORD_FILE"] = "/not/there"
     assert url() == "DATABASE_PASSWORD_FILE=/not/there: No such file or directory"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
+def test_systemd_takes_the_units_and_finds_them_safe(tmp_path: Path) -> None:
+    names = {"news-crawler-worker@.service": "news-crawler-worker@1.service"}
+    units = []
+    for unit in (DEPLOY / "systemd").glob("*.service"):
+        units.append(tmp_path / names.get(unit.name, unit.name))
+        program = f"ExecStart={shutil.which('true')}"  # not /opt's, which is not there
+        units[-1].write_text(re.sub(r"ExecStart=/opt/news-crawler/.venv/bin/scrapy", program, unit.read_text()))
+    assert len(units) == 2
+
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for unit in units:
+        judged = ["systemd-analyze", "security", "--offline=true", "--threshold=25", "--no-pager", unit]  # of 100
+        assert subprocess.run(judged, capture_output=True).returncode == 0
