@@ -242,5 +242,5 @@ def test_systemd_takes_the_units_and_finds_them_safe(tmp_path: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     for unit in units:
-        judged = ["systemd-analyze", "security", "--offline=true", "--threshold=25", "--no-pager", unit]  # of 100
+        judged = ["systemd-analyze", "security", "--offline=true", "--threshold=25", "--no-pager", str(unit)]  # of 100
         assert subprocess.run(judged, capture_output=True).returncode == 0
