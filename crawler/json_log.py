@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
+START = '{"time": "'  # of a line
 about: ContextVar[dict[str, Any]] = ContextVar("about", default={})  # noqa: B039 (tell() replaces it)
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 class LoggedStream(io.TextIOBase):
-    """Stands for standard error: what is printed there becomes lines of the log."""
+    """Stands for standard error: what is printed there becomes lines of the log, if it is none of a child's."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._begun = stream, ""
@@ -63,7 +64,10 @@ class LoggedStream(io.TextIOBase):
     def write(self, text: str) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
-            if line.strip():
+            if line.startswith(START):
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
+            elif line.strip():
                 logging.getLogger("stderr").error("%s", line.rstrip())
         return len(text)
 

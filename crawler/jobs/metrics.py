@@ -9,29 +9,29 @@ one thread at a time: however many monitors ask, the database is asked once, and
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
+from scrapy.settings import BaseSettings
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import ConfigurationError, CrawlerError
+from crawler.jobs.board import Board
 from crawler.store import figures
 from crawler.store.engine import Database
 from crawler.store.figures import Figures
-
-if TYPE_CHECKING:
-    from crawler.jobs.series import Board
 
 logger = logging.getLogger(__name__)
 KEPT = 15.0  # seconds that a reading serves: Prometheus' own interval
 PATIENCE = 3.0  # seconds that a scrape waits for one; Prometheus gives up after 10
 HEALTH = "/health"
 MISSING = "METRICS_PORT needs prometheus-client: pip install 'news-crawler[metrics]'"
-
+T = TypeVar("T")
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -65,6 +65,19 @@ class Readings:
             reading.set_exception(error)
 
 
+def serve_as_set(
+    settings: BaseSettings, board: Board | None, database: Database | None, loop: asyncio.AbstractEventLoop
+) -> Callable[[], None]:
+    """What METRICS_PORT and its like ask for, of a process that lives in this loop. Raises ConfigurationError."""
+    numbers = []
+    for name in ("METRICS_PORT", "METRICS_SOURCES"):
+        try:
+            numbers.append(settings.getint(name))
+        except ValueError:
+            raise ConfigurationError(f"{name}={settings[name]}: it has to be a whole number") from None
+    return serve(numbers[0], settings["METRICS_HOST"], board, database, sources=numbers[1], loop=loop)
+
+
 def serve(
     port: int,
     host: str,
@@ -72,12 +85,12 @@ def serve(
     database: Database | None,
     *,
     sources: int = 0,
-    complaint: Callable[[], str | None] = lambda: None,
+    loop: asyncio.AbstractEventLoop | None = None,
 ) -> Callable[[], None]:
     """Answer scrapes until what is returned is called. With port 0 nothing is served.
 
-    `sources`: how many sources at most are counted one by one. `complaint`: what is wrong with the process itself, for
-    `/health`. Raises ConfigurationError.
+    `sources`: how many sources at most are counted one by one. `loop`: where the board is written, and read. Raises
+    ConfigurationError.
     """
     if not port:
         return lambda: None
@@ -85,20 +98,20 @@ def serve(
         from prometheus_client import CollectorRegistry, ProcessCollector, exposition
     except ImportError:
         raise ConfigurationError(MISSING) from None
-    from crawler.jobs.series import DatabaseSeries, WorkerSeries
+    from crawler.jobs.series import DatabaseSeries, WorkerSeries, counted
 
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
-    readings = Readings(lambda: _figures(database)) if database is not None else None
+    readings = Readings(lambda: _figures(database), KEPT, PATIENCE) if database is not None else None
     if board is not None:
-        registry.register(WorkerSeries(board, sources))
+        registry.register(WorkerSeries(lambda: _in_loop(loop, lambda: counted(board)), sources))
     if readings is not None:
         registry.register(DatabaseSeries(readings.newest))
     try:
         server, thread = exposition.start_wsgi_server(port, host, registry)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(f"METRICS_PORT={port}: {error}; is it another worker's?") from None
-    server.set_app(_with_health(exposition.make_wsgi_app(registry), readings, complaint))
+    server.set_app(_with_health(exposition.make_wsgi_app(registry), readings, loop))
 
     def close() -> None:
         server.shutdown()
@@ -106,6 +119,18 @@ def serve(
         thread.join()
 
     return close
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop | None, work: Callable[[], T]) -> T | None:
+    """What work gives in the thread of the loop; None if that stands still."""
+    if loop is None:
+        return work()
+    done: Future[T] = Future()
+    try:
+        loop.call_soon_threadsafe(lambda: done.set_result(work()))
+        return done.result(PATIENCE)
+    except (RuntimeError, TimeoutError):  # RuntimeError: it is closed
+        return None
 
 
 def _figures(database: Database) -> Figures:
@@ -116,13 +141,15 @@ def _figures(database: Database) -> Figures:
 def _with_health(
     app: Callable[[dict[str, Any], Start], Iterable[bytes]],
     readings: Readings | None,
-    complaint: Callable[[], str | None],
+    loop: asyncio.AbstractEventLoop | None,
 ) -> Any:
     def answer(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != HEALTH:
             return app(environ, start)
-        wrong = complaint()
-        if wrong is None and readings is not None and readings.newest() is None:
+        wrong = ""
+        if not _in_loop(loop, lambda: True):
+            wrong = "its loop stands still"
+        elif readings is not None and readings.newest() is None:
             wrong = "the database is away"
         start("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
         return [f"{wrong or 'ok'}\n".encode()]

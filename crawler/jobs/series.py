@@ -6,8 +6,10 @@ worker tells for as long as it has crawled no more sources than METRICS_SOURCES:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -18,8 +20,10 @@ from prometheus_client.core import (
 )
 
 from crawler import __version__, tally
+from crawler.jobs.board import Board
 from crawler.store.figures import LAG_BOUNDS, Figures
 
+TASKS = ("crawl", "reextract", "archive")
 CHANGES = {"stored": "new", "updated": "changed", "unchanged": "unchanged"}
 PASSED_ON = {  # of Scrapy's counters
     "news_requests": ("downloader/request_count", "Requests sent, robots.txt and lists included"),
@@ -39,21 +43,19 @@ REASONS = {
 STATUS = "downloader/response_status_count/"
 
 
-class Crawling(Protocol):
-    """A crawl that runs now."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """A board at one moment: jobs at hand by task, ended ones by outcome, and the sums of Scrapy's stats."""
 
-    @property
-    def task(self) -> str: ...
+    running: Mapping[str, int]
+    ended: Mapping[str, int]
+    stats: Mapping[str, Any]
 
 
-class Board(Protocol):
-    """What a worker knows of its crawls (board.py)."""
-
-    @property
-    def running(self) -> Mapping[int, Crawling]: ...
-    @property
-    def ended(self) -> Mapping[str, int]: ...
-    def summed(self) -> Mapping[str, Any]: ...
+def counted(board: Board) -> Counted:
+    """In the thread that writes the board."""
+    running = Counter(one.task for one in board.running.values())
+    return Counted(running={**dict.fromkeys(TASKS, 0), **running}, ended=dict(board.ended), stats=board.summed())
 
 
 class Series:
@@ -66,17 +68,16 @@ class Series:
 class WorkerSeries(Series):
     """What the crawls of this process have counted, those that run included."""
 
-    def __init__(self, board: Board, most_sources: int) -> None:
-        self.board, self.most_sources = board, most_sources
+    def __init__(self, count: Callable[[], Counted | None], most_sources: int) -> None:
+        self.count, self.most_sources = count, most_sources
 
     def collect(self) -> Iterator[Metric]:
-        stats = self.board.summed()
         yield _gauge("news_build_info", "Version of the crawler", "version", {__version__: 1})
-        running = dict.fromkeys(("crawl", "reextract", "archive"), 0)
-        for crawl in list(self.board.running.values()):
-            running[crawl.task] = running.get(crawl.task, 0) + 1
-        yield _gauge("news_worker_running", "Jobs that this worker is at", "task", running)
-        yield _counter("news_worker_jobs", "Jobs that this worker has ended", "outcome", dict(self.board.ended))
+        if (known := self.count()) is None:
+            return
+        stats = known.stats
+        yield _gauge("news_worker_running", "Jobs that this worker is at", "task", known.running)
+        yield _counter("news_worker_jobs", "Jobs that this worker has ended", "outcome", known.ended)
         for name, (group, label, said) in REASONS.items():
             yield _counter(name, said, label, tally.reasons(stats, group))
         sources = tally.by_source(stats)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from crawler.store.checks import alive
+from crawler.store.workers import WORKER_LOCK
 
 LAG_BOUNDS = (60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)  # seconds
 LAG_ARTICLES = 10_000  # so many of the last hour's, at most
 LATE = 300  # seconds after it was due a source is overdue: the scheduler ticks every few
-WORKER_LOCK = 7_305_130  # workers.py: the first key of the lock that a worker's session holds
 PATIENCE_MS = 5_000  # for each statement: a monitor's questions wait for nobody's lock
 
 _JOBS = text("""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -9,9 +10,8 @@ import sys
 import threading
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError
 
@@ -23,10 +23,12 @@ from sqlalchemy import text
 
 from crawler import tally
 from crawler.errors import ConfigurationError
+from crawler.jobs import metrics
+from crawler.jobs.board import Board
 from crawler.jobs.metrics import Readings, serve
-from crawler.jobs.series import Board
 from crawler.store import figures
 from crawler.store.engine import Database
+from crawler.store.workers import WORKER_LOCK
 from tests.runs import PROJECT
 
 DEPLOY = PROJECT / "deploy"
@@ -48,9 +50,7 @@ INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, status, sch
 """
 WAITING = "UPDATE procrastinate.procrastinate_events SET at = at - interval '90 seconds'"
 OTHERS = """
-CREATE TABLE IF NOT EXISTS workers (id bigint, host text, pid int, version text, crawls int, stopped_at timestamptz);
 CREATE TABLE IF NOT EXISTS schedulers (host text, pid int, version text, ticked_at timestamptz, ended_at timestamptz);
-CREATE TABLE IF NOT EXISTS job_failures (job_id bigint, kind text, at timestamptz DEFAULT now());
 CREATE TABLE IF NOT EXISTS incidents (source text, kind text, severity text, detail text, closed_at timestamptz);
 INSERT INTO workers (id, host, pid, version, crawls, stopped_at) VALUES
     (1, 'a', 1, '1', 8, NULL), (2, 'b', 1, '1', 8, NULL), (3, 'c', 1, '1', 8, now());
@@ -61,7 +61,7 @@ INSERT INTO job_failures (job_id, kind, at) VALUES
 INSERT INTO incidents (source, kind, severity, detail, closed_at) VALUES
     ('late', 'silent', 'warn', '', NULL), ('now', 'silent', 'warn', '', NULL), ('off', 'silent', 'warn', '', now());
 """
-ALIVE = f"SELECT pg_advisory_lock({figures.WORKER_LOCK}, 1)"  # the second worker was killed
+ALIVE = f"SELECT pg_advisory_lock({WORKER_LOCK}, 1)"  # the second worker was killed
 ARTICLE = text("""
 INSERT INTO articles (source, url, canonical_url, key, body, authors, published_at, published_raw,
     published_zone_assumed, tags, images, blocks, evidence, word_count, stored_at)
@@ -78,23 +78,6 @@ ARTICLES = (  # seconds since publication and storage, what the page said
 )
 
 
-@dataclass(frozen=True)
-class Running:
-    task: str
-
-
-@dataclass
-class Counted:
-    """A worker's board, as of two crawls that ended and one that runs."""
-
-    running: dict[int, Running] = field(default_factory=lambda: {1: Running("crawl")})
-    ended: Counter[str] = field(default_factory=lambda: Counter(finished=2))
-    stats: dict[str, Any] = field(default_factory=dict)
-
-    def summed(self) -> Mapping[str, Any]:
-        return self.stats
-
-
 class Tallied(dict[str, int]):
     """What counts, as Scrapy's collector does."""
 
@@ -103,9 +86,9 @@ class Tallied(dict[str, int]):
 
 
 @contextmanager
-def served(board: Board | None, database: Database | None, **more: Any) -> Iterator[str]:
+def served(counted: Board | None, database: Database | None, **more: Any) -> Iterator[str]:
     port = free_port()
-    close = serve(port, HOST, board, database, **more)
+    close = serve(port, HOST, counted, database, **more)
     try:
         yield f"http://{HOST}:{port}"
     finally:
@@ -141,7 +124,7 @@ def names(samples: list[Sample]) -> set[str]:
     return {one.name for one in samples}
 
 
-def counted() -> Counted:
+def board() -> Board:
     stats = Tallied({"downloader/response_bytes": 12_345, "downloader/response_status_count/200": 7})
     stats |= {"downloader/response_status_count/206": 1, "downloader/response_status_count/503": 2, "finish_reason": 1}
     tally.count(stats, "herald", "stored", 5)
@@ -153,7 +136,9 @@ def counted() -> Counted:
     tally.count(stats, "rejected", "listing", 1)
     for seconds in (0.01, 0.05, 0.3, 99.0):
         tally.count_time(stats, "extraction", seconds)
-    return Counted(stats=stats)
+    made = Board(ended=Counter(finished=2))
+    made.begin(17, "crawl", "herald").stats.update(stats)
+    return made
 
 
 @pytest.fixture
@@ -166,8 +151,8 @@ def stocked(database: Database) -> Database:
     return database
 
 
-def test_what_a_worker_has_counted() -> None:
-    with served(counted(), None, sources=2) as url:
+def test_what_a_worker_has_board() -> None:
+    with served(board(), None, sources=2) as url:
         samples = scraped(url)
         assert status(url) == 200
 
@@ -189,13 +174,25 @@ def test_what_a_worker_has_counted() -> None:
     assert "news_database_up" not in names(samples)
 
 
-def test_a_process_says_what_is_wrong_with_it() -> None:
-    with served(counted(), None, complaint=lambda: "its loop stands still") as url:
+def test_the_board_is_read_in_the_loop_and_a_loop_that_stands_still_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.5)
+    loop = asyncio.new_event_loop()
+    turning = threading.Thread(target=loop.run_forever)
+    turning.start()
+    with served(board(), None, loop=loop) as url:
+        assert value(scraped(url), "news_worker_running", task="crawl") == 1
+        assert status(url) == 200
+        loop.call_soon_threadsafe(loop.stop)
+        turning.join()
         assert status(url) == 503
+        assert names(scraped(url)) >= {"news_build_info"}
+    loop.close()
 
 
 def test_single_sources_are_told_up_to_a_limit() -> None:
-    with served(counted(), None, sources=1) as url:
+    with served(board(), None, sources=1) as url:
         assert "news_source_articles_total" not in names(scraped(url))
 
 
@@ -235,7 +232,7 @@ def test_dashboard_and_alerts_ask_for_what_is_told(stocked: Database) -> None:
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     (group,) = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]
     asked += [rule["expr"] for rule in group["rules"]]
-    with served(counted(), stocked) as url:
+    with served(board(), stocked) as url:
         told = {one.name: one.labels.keys() for one in scraped(url)}
 
     for expression in asked:
@@ -248,14 +245,15 @@ def test_dashboard_and_alerts_ask_for_what_is_told(stocked: Database) -> None:
     assert len(set(places)) == len(places)
 
 
-def test_a_database_that_is_away_is_told_and_not_waited_for() -> None:
+def test_a_database_that_is_away_is_told_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "PATIENCE", 0.5)
     with (
         socket.create_server((HOST, 0)) as silent,  # it takes the connection, and says nothing
         Database(f"postgresql://me@{HOST}:{silent.getsockname()[1]}/news") as frozen,
         Database(f"postgresql://me@{HOST}:{free_port()}/news") as gone,
     ):
         for database in (gone, frozen):
-            with served(counted(), database) as url:
+            with served(board(), database) as url:
                 samples = scraped(url)
                 assert value(samples, "news_database_up") == 0
                 assert "news_sources" not in names(samples)
@@ -301,16 +299,16 @@ def test_a_reading_is_made_anew_when_it_is_old_and_an_error_is_no_end() -> None:
 
 def test_port_0_serves_nothing() -> None:
     threads = threading.active_count()
-    serve(0, HOST, counted(), None)()
+    serve(0, HOST, board(), None)()
     assert threading.active_count() == threads
 
 
 def test_a_port_that_is_taken_is_one_line() -> None:
-    with served(counted(), None) as url, pytest.raises(ConfigurationError, match=r"METRICS_PORT=\d+: .* another"):
-        serve(int(url.rpartition(":")[2]), HOST, counted(), None)
+    with served(board(), None) as url, pytest.raises(ConfigurationError, match=r"METRICS_PORT=\d+: .* another"):
+        serve(int(url.rpartition(":")[2]), HOST, board(), None)
 
 
 def test_without_the_extra_it_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'news-crawler\[metrics\]'"):
-        serve(free_port(), HOST, counted(), None)
+        serve(free_port(), HOST, board(), None)
