@@ -42,6 +42,7 @@ EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)
 OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
 PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
+QUIET_HOURS = os.environ.get("QUIET_HOURS", "")  # 23:00-06:00 Europe/Berlin: no crawl is due then; a seed may say else
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
 RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
 RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
@@ -49,7 +50,9 @@ RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is
 RETRY_AFTER_MAX = 600  # seconds; a host that wants a longer pause is left for this run
 RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, with jitter
 RETRY_BACKOFF_MAX = 60.0
+SCHEDULE = os.environ.get("SCHEDULE") or "auto"  # of seeds that name none: auto, never, 30m, 2h, 1d, five cron fields
 SEEDS_DIR = os.environ.get("SEEDS_DIR", str(PROJECT_DIR / "seeds"))
+TICK = 5.0  # seconds between two looks of the scheduler at what is due, and at the seeds
 # The user's own proxy may be private. Without its credentials: settings are logged.
 TRUSTED_PROXIES = [url.rpartition("@")[2] for scheme, url in getproxies().items() if scheme != "no"]
 

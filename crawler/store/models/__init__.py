@@ -10,6 +10,7 @@ from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, L
 from crawler.store.models.hosts import Host, Robots
 from crawler.store.models.raw import Archive, Page, PageDictionary
 from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
+from crawler.store.models.scheduling import Rhythm, Scheduler
 
 __all__ = [
     "COPY_KINDS",
@@ -34,7 +35,9 @@ __all__ = [
     "ReextractedSource",
     "Reextraction",
     "Revision",
+    "Rhythm",
     "Robots",
+    "Scheduler",
     "Source",
     "Url",
     "UrlAlias",
