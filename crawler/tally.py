@@ -9,6 +9,9 @@ news/dropped/<kind>       blocks of stored articles that are not the article
 news/outcome/<outcome>    how the fetches of pages ended, in the words of outcomes.py
 news/listing/<outcome>    the same of feeds, sitemaps and sections
 
+time/<what>/ms            what all took: `extraction` of pages, their wait included; `download`, to the first byte
+time/<what>/le/<bound>    how many took at most so many seconds and more than the bound before: one of BOUNDS, or +Inf
+
 archive/<what>            of a crawl of WARC files: files, files_passed, files_known, files_taken, records, bytes
 archive/skipped/<reason>  records that are no pages, or none that was asked for
 """
@@ -21,6 +24,7 @@ from typing import Any, Protocol
 WHAT = ("lists", "found", "known", "fetched", "stored", "updated", "unchanged", "rejected", "failed", "feed_errors")
 
 GROUPS = ("rejected", "failed", "dropped", "outcome", "listing")
+BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 
 
 class Stats(Protocol):
@@ -33,6 +37,23 @@ def count(stats: Stats | None, group: str, what: str, number: int = 1) -> None:
     """Add to `news/<group>/<what>`; group is a source or one of GROUPS."""
     if stats is not None and number:
         stats.inc_value(f"news/{group}/{what}", count=number)
+
+
+def count_time(stats: Stats | None, what: str, seconds: float) -> None:
+    """Add to the histogram of `time/<what>`."""
+    if stats is not None:
+        bound = next((f"{bound:g}" for bound in BOUNDS if seconds <= bound), "+Inf")
+        stats.inc_value(f"time/{what}/le/{bound}")
+        stats.inc_value(f"time/{what}/ms", count=round(seconds * 1000))
+
+
+def times(stats: Mapping[str, Any], what: str) -> tuple[list[tuple[str, int]], float]:
+    """`time/<what>` as Prometheus has it: (bound, how many took at most that), and the sum in seconds."""
+    found, so_far = [], 0
+    for bound in (*(f"{bound:g}" for bound in BOUNDS), "+Inf"):
+        so_far += stats.get(f"time/{what}/le/{bound}", 0)
+        found.append((bound, so_far))
+    return found, stats.get(f"time/{what}/ms", 0) / 1000
 
 
 def by_source(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:

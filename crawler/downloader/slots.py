@@ -32,6 +32,7 @@ from scrapy.utils.defer import _schedule_coro
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
+from crawler import tally
 from crawler.errors import HostUnavailable
 
 if TYPE_CHECKING:
@@ -224,6 +225,8 @@ class PoliteDownloader(Downloader):
         return entering.result()
 
     def _heed(self, response: Response, request: Request) -> None:
+        if (latency := request.meta.get("download_latency")) is not None:
+            tally.count_time(self.crawler.stats, "download", latency)
         key = self.get_slot_key(request)
         if response.status in OVERLOADED:
             self._slow_down(key)

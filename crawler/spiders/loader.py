@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scrapy import Request, Spider
 from scrapy.settings import BaseSettings
 from scrapy.utils.misc import load_object
 
 from crawler.errors import CrawlerError
-from crawler.sources import source_names
+from crawler.sources import Source, source_names
 
 GENERAL = {  # imported when they are to run: Scrapy makes a loader for commands that crawl nothing, too
     "archive": "crawler.spiders.archive.ArchiveSpider",
@@ -48,7 +49,7 @@ class SeedSpiderLoader:
             known = False
         if not known:
             raise KeyError(f"no source {spider_name!r}; `scrapy list` shows those of {self.seeds_dir}")
-        return type(f"{spider_name.title().replace('_', '')}Spider", (_general("news"),), {"name": spider_name})
+        return _spider(spider_name)
 
     def find_by_request(self, request: Request) -> Sequence[str]:
         return ["page"]
@@ -57,3 +58,12 @@ class SeedSpiderLoader:
 def _general(name: str) -> type[Spider]:
     spider: type[Spider] = load_object(GENERAL[name])
     return spider
+
+
+def queued_spider(source: Source, job: Mapping[str, Any]) -> type[Spider]:
+    """The spider of a queued crawl, whose source comes out of the database. `job` goes into its `crawls.arguments`."""
+    return _spider(source.id, given=source, job=job)
+
+
+def _spider(name: str, **attributes: Any) -> type[Spider]:
+    return type(f"{name.title().replace('_', '')}Spider", (_general("news"),), {"name": name, **attributes})

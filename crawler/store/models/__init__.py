@@ -8,8 +8,10 @@ from crawler.store.models.crawling import Crawl, Source
 from crawler.store.models.duplicates import COPY_KINDS, COPY_REASONS, Band, Duplicate
 from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, Listing, Url, UrlAlias, UrlShape
 from crawler.store.models.hosts import Host, Robots
+from crawler.store.models.queueing import JobFailure, Worker
 from crawler.store.models.raw import Archive, Page, PageDictionary
 from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
+from crawler.store.models.scheduling import Rhythm, Scheduler
 
 __all__ = [
     "COPY_KINDS",
@@ -27,6 +29,7 @@ __all__ = [
     "Duplicate",
     "EditRate",
     "Host",
+    "JobFailure",
     "Listing",
     "Page",
     "PageDictionary",
@@ -34,9 +37,12 @@ __all__ = [
     "ReextractedSource",
     "Reextraction",
     "Revision",
+    "Rhythm",
     "Robots",
+    "Scheduler",
     "Source",
     "Url",
     "UrlAlias",
     "UrlShape",
+    "Worker",
 ]
