@@ -36,6 +36,7 @@ CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail addre
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
 DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went away
+DISABLED_CHECK = 1.0  # seconds between a crawl's looks at which of its sources a person has disabled
 DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: the embedded server
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
@@ -95,6 +96,7 @@ EXTENSIONS = {
     "scrapy.extensions.logstats.LogStats": None,  # ours counts articles
     "crawler.extensions.crawl_log.CrawlLog": 100,
     "crawler.extensions.progress.Progress": 200,
+    "crawler.extensions.switch.SourceSwitch": 300,
 }
 ITEM_PIPELINES = {
     "crawler.pipelines.extract.ExtractPipeline": 100,

@@ -15,8 +15,9 @@ from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.admission import admission
 from crawler.spiders.captures import archives_at
 from crawler.spiders.page import address
-from crawler.spiders.selection import chosen_sources, is_yes, span_of
-from crawler.store.engine import open_database
+from crawler.spiders.selection import chosen_sources, is_yes, source_of, span_of
+from crawler.store import disabling
+from crawler.store.engine import Database, open_database
 
 FLAGS = {"again", "archives", "recheck", "seeded"}  # that are 1 or 0
 BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
@@ -62,7 +63,9 @@ class Command(crawl.Command):
         try:
             self.check(args[0], opts.spargs)
             assert self.settings is not None
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])):
+            url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
+            with open_database(url, data_dir) as database:
+                self.refuse(database, args[0], opts.spargs)
                 self.crawl(args[0], opts.spargs)
         except CrawlerError as error:
             print(f"scrapy crawl: {error}", file=sys.stderr)
@@ -93,6 +96,21 @@ class Command(crawl.Command):
         else:
             chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
             span_of(arguments.get("since"), arguments.get("until"))
+
+    def refuse(self, database: Database, name: str, arguments: dict[str, str]) -> None:
+        """Raises ConfigurationError when all that is asked for is disabled. Of several, a crawl leaves those out."""
+        assert self.settings is not None
+        if name == "archive":
+            return
+        seeds_dir = Path(self.settings["SEEDS_DIR"])
+        if name == "page":
+            asked = [source_of(seeds_dir, address(arguments.get("url")))]
+        else:
+            asked, _ = chosen_sources(seeds_dir, name, arguments.get("sources"))
+        with database.engine.connect() as connection:
+            found = disabling.disabled(connection, [source.id for source in asked])
+        if len(found) == len(asked):
+            raise ConfigurationError("; ".join(disabling.said(source, why) for source, why in found.items()))
 
     def crawl(self, name: str, arguments: dict[str, str]) -> None:
         assert self.crawler_process is not None

@@ -13,11 +13,13 @@ from scrapy.statscollectors import StatsCollector
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import CrawlerError
+from crawler.store import disabling
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
 from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
+OUTCOME_OF = {"finished": "finished", "shutdown": "shutdown", "source_disabled": "shutdown"}  # by a person, both
 
 
 class CrawlLog:
@@ -61,6 +63,8 @@ class CrawlLog:
             logger.error("no crawl without a database: %s", str(error).splitlines()[0])
             self.stats.set_value("news/failed/database", 1)
             return
+        for source, why in store.disabled.items():
+            logger.warning("left out: %s", disabling.said(source, why))
         if buried:
             logger.info("crawls %s had been killed; what they had leased is queued again", buried)
         spider.store = store  # type: ignore[attr-defined]
@@ -70,7 +74,7 @@ class CrawlLog:
     def spider_closed(self, spider: Spider, reason: str) -> None:
         store: CrawlStore | None = getattr(spider, "store", None)
         if store is not None:
-            outcome = reason if reason in ("finished", "shutdown") else "failed"
+            outcome = OUTCOME_OF.get(reason, "failed")
             store.close(outcome, reason, _plain(self.stats.get_stats()))
         if self.database is not None:
             self.database.close()

@@ -190,7 +190,7 @@ class Discovery:
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
             tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
-        if reading.outcome == "crawl_closing":
+        if reading.outcome in ("crawl_closing", "source_disabled"):
             return
         await self.store.was_read(reading)
         if listing.kind == "homepage" and reading.outcome != READ:  # its robots.txt may have been read all the same

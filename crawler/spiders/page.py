@@ -36,6 +36,8 @@ class PageSpider(NewsSpider):
     async def first_requests(self) -> AsyncIterator[Request]:
         assert self.store is not None
         (source,) = self.chosen.values()
+        if self.is_switched_off:
+            return
         due = await self.store.lease(source, Candidate(url=self.address, source=source.id, found_in="ad_hoc"))
         if due is None:
             self.logger.warning("%s is being fetched by another crawl", self.address)

@@ -56,6 +56,7 @@ WITH chosen AS MATERIALIZED (
         SELECT due.id, due.rank, wanted.n,
             row_number() OVER (PARTITION BY wanted.source ORDER BY due.rank, due.not_before, due.id) AS place
         FROM unnest(CAST(:sources AS text[]), CAST(:limits AS int[])) AS wanted(source, n)
+        JOIN sources ON sources.id = wanted.source AND disabled_at IS NULL
         CROSS JOIN unnest(CAST(:ranks AS smallint[])) AS ranks(rank)
         CROSS JOIN LATERAL (
             SELECT id, urls.rank, not_before FROM urls

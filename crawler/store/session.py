@@ -25,6 +25,7 @@ from crawler.store import (
     cleaning,
     crawls,
     dictionaries,
+    disabling,
     duplicates,
     frontier,
     hosts,
@@ -32,6 +33,7 @@ from crawler.store import (
     intake,
     learning,
     listings,
+    models,
     partitions,
     templates,
 )
@@ -70,6 +72,7 @@ class CrawlStore:
         self.sources: list[str] = []
         self.in_flight: dict[int, str] = {}
         self.processing: set[int] = set()  # ids of pages that have come and are not committed yet
+        self.disabled: dict[str, str] = {}  # of the sources that were to be crawled, why a person has disabled them
         self.changed = asyncio.Event()
         self.failure: DatabaseUnreachable | None = None  # set when the database did not come back
         self._guard: Guard | None = None
@@ -80,7 +83,6 @@ class CrawlStore:
 
     def open(self, spider: str, sources: Sequence[Source], arguments: dict[str, Any]) -> list[int]:
         """Begin the run; returns the ids of earlier runs that had died and were buried."""
-        self.sources = [source.id for source in sources]
         self.patience = Patience(self.patience.seconds, self.database.place, self.database.mend)
         self.database.heed = self.patience.heed
         connection = self.database.engine.connect()
@@ -88,7 +90,10 @@ class CrawlStore:
             with connection.begin():
                 keep_schema(connection)
                 buried = crawls.bury_dead(connection)
-                self.crawl_id = crawls.begin(connection, spider, sources, arguments)
+                self.disabled = disabling.disabled(connection, [source.id for source in sources])
+                enabled = [source for source in sources if source.id not in self.disabled]
+                self.sources = [source.id for source in enabled]
+                self.crawl_id = crawls.begin(connection, spider, enabled, arguments)
         except BaseException:
             connection.close()
             raise
@@ -138,6 +143,22 @@ class CrawlStore:
         if due:
             self.in_flight[due.url_id] = due.candidate.source
         return due
+
+    async def look_for_disabled(self) -> dict[str, str]:
+        """Which sources of this run are disabled by now; what is leased of those that were not before is given back."""
+
+        def work(connection: Connection) -> dict[str, str]:
+            found = disabling.disabled(connection, [*self.sources, *self.disabled])
+            if fresh := found.keys() - self.disabled.keys():
+                crawls.give_back(connection, [self.crawl_id], models.Url.source.in_(fresh))
+            return found
+
+        self.disabled = await self._work(work)
+        return self.disabled
+
+    async def give_back(self, url_id: int) -> None:
+        """A page that was leased and is not asked for."""
+        await self._work(lambda connection: crawls.give_back(connection, [self.crawl_id], models.Url.id == url_id))
 
     async def redirected(self, due: Due, target: str, *, permanent: bool) -> Hop:
         """See identity.redirected. A page that was merged into another is no longer in flight."""
