@@ -85,6 +85,7 @@ OUTCOMES: dict[str, Ending] = {
     "browser_missing": Ending("failed", DOUBTS),  # the seed wants rendering, and there is no browser
     "render_failed": Ending("failed", PASSING),
     "listing_url": Ending("excluded"),  # a sitemap names it, and its address says that it is no article
+    "forgotten": Ending("excluded"),  # its publisher does not want it here (`scrapy forget`)
     "ignored": Ending("failed", DOUBTS),
 }
 

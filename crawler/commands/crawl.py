@@ -16,11 +16,15 @@ from crawler.spiders.admission import admission
 from crawler.spiders.captures import archives_at
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources, is_yes, source_of, span_of
-from crawler.store import disabling
+from crawler.store import disabling, tombstones
 from crawler.store.engine import Database, open_database
 
 FLAGS = {"again", "archives", "recheck", "seeded"}  # that are 1 or 0
 BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
+FORGOTTEN = (
+    "this page was forgotten, and is not fetched: its publisher does not want it here; "
+    "if that has changed: scrapy forget --undo URL"
+)
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 ARGUMENTS = {
     "archive": ("warc", "sources", "seeded", "since", "until", "again"),
@@ -108,9 +112,11 @@ class Command(crawl.Command):
         else:
             asked, _ = chosen_sources(seeds_dir, name, arguments.get("sources"))
         with database.engine.connect() as connection:
-            found = disabling.disabled(connection, [source.id for source in asked])
+            found = disabling.barred(connection, asked)
+            if name == "page" and not found and tombstones.is_forgotten(connection, address(arguments.get("url"))):
+                raise ConfigurationError(FORGOTTEN)
         if len(found) == len(asked):
-            raise ConfigurationError("; ".join(disabling.said(source, why) for source, why in found.items()))
+            raise ConfigurationError("; ".join(found.values()))
 
     def crawl(self, name: str, arguments: dict[str, str]) -> None:
         assert self.crawler_process is not None

@@ -13,7 +13,6 @@ from scrapy.statscollectors import StatsCollector
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import CrawlerError
-from crawler.store import disabling
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
 from crawler.store.session import CrawlStore
@@ -63,8 +62,8 @@ class CrawlLog:
             logger.error("no crawl without a database: %s", str(error).splitlines()[0])
             self.stats.set_value("news/failed/database", 1)
             return
-        for source, why in store.disabled.items():
-            logger.warning("left out: %s", disabling.said(source, why))
+        for why in store.disabled.values():
+            logger.warning("left out: %s", why)
         if buried:
             logger.info("crawls %s had been killed; what they had leased is queued again", buried)
         spider.store = store  # type: ignore[attr-defined]

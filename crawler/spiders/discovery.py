@@ -290,6 +290,7 @@ class Discovery:
             added = await self.store.add(source.id, fresh, heed=heed, since=self.since, covered=covered)
             tally.count(stats, source.id, "found", added.new + added.due + added.known)
             tally.count(stats, source.id, "known", added.known)
+            tally.count(stats, "outcome", "forgotten", added.forgotten)
             # Nearly all that a feed or a news sitemap names are articles: that teaches what their addresses look like.
             named = {one.url for one in fresh if one.found_in == "feed" or (one.title and one.published_at)}
             await self.store.shaped([(source.id, shape_of(url), True) for url in added.urls if url in named])

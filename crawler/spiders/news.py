@@ -219,7 +219,7 @@ class NewsSpider(Spider):
         else:
             permanent = due.is_permanent and response.status in fetches.PERMANENT
             is_own = same_site(target, due.candidate.url)
-            hop = await self.store.redirected(due, target, permanent=permanent) if is_own else "follow"
+            hop = await self.store.redirected(due, target, permanent=permanent, is_own=is_own)
             if hop == "new":  # the target is a page of its own, and this one may be back; but not so without end
                 hop = "follow" if due.candidate.found_in == "redirect" else "moved"
                 if hop == "moved":
@@ -229,8 +229,10 @@ class NewsSpider(Spider):
                 return self.article_request(replace(due, chain=chain, is_permanent=permanent), target)
             if hop in ("duplicate", "moved"):
                 await self.visited(due, Lost(hop, target))
+            elif hop == "refused":
+                await self.visited(due, Lost("forgotten", "it redirects to what was forgotten"))
             else:
-                tally.count(self.crawler.stats, "outcome", "duplicate")
+                tally.count(self.crawler.stats, "outcome", "forgotten" if hop == "forgotten" else "duplicate")
         return None
 
     async def broke(self, due: Due | None, failure: Failure) -> None:

@@ -6,12 +6,18 @@ statement; a crawl that runs asks about its own sources every DISABLED_CHECK sec
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, text
 
+from crawler.sources import Source
+from crawler.store import tombstones
+from crawler.urls import url_key
+
 _DISABLED = text("""
-SELECT id, coalesce(disabled_why, '') FROM sources WHERE id = ANY(:ids) AND disabled_at IS NOT NULL
+SELECT id, disabled_why AS why, EXISTS (
+    SELECT FROM tombstones WHERE kind = 'source' AND source = sources.id AND digest IS NOT NULL) AS is_forgotten
+FROM sources WHERE id = ANY(:ids) AND disabled_at IS NOT NULL
 """)
 _DISABLE = text("""
 UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :id
@@ -20,8 +26,18 @@ _ENABLE = text("UPDATE sources SET disabled_at = NULL, disabled_why = NULL WHERE
 
 
 def disabled(connection: Connection, sources: Collection[str]) -> dict[str, str]:
-    """Those of these that are, and why."""
-    return dict(connection.execute(_DISABLED, {"ids": list(sources)}).all())
+    """Those of these that are, each with what is to be said to a person."""
+    rows = connection.execute(_DISABLED, {"ids": list(sources)}).all()
+    return {row.id: _forgotten(row.id) if row.is_forgotten else _said(row.id, row.why) for row in rows}
+
+
+def barred(connection: Connection, sources: Iterable[Source]) -> dict[str, str]:
+    """The same of seeds, and those whose site was forgotten under whatever name."""
+    given = list(sources)
+    keys = {source.id: url_key(str(source.homepage)) or str(source.homepage) for source in given}
+    gone = tombstones.forgotten(connection, dict.fromkeys(keys.values(), ""))
+    refused = {source: _forgotten(source) for source, key in keys.items() if key in gone}
+    return refused | disabled(connection, list(keys))
 
 
 def disable(connection: Connection, source: str, why: str | None) -> bool:
@@ -34,6 +50,12 @@ def enable(connection: Connection, source: str) -> bool:
     return connection.execute(_ENABLE, {"id": source}).rowcount == 1
 
 
-def said(source: str, why: str) -> str:
-    """One line for a person."""
+def _forgotten(source: str) -> str:
+    return (
+        f"{source} was forgotten: its publisher does not want it here; "
+        f"if that has changed: scrapy forget --undo {source}"
+    )
+
+
+def _said(source: str, why: str | None) -> str:
     return f"{source} is disabled{f' ({why})' if why else ''}: `scrapy enable {source}` lets it be crawled again"

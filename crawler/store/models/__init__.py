@@ -10,6 +10,7 @@ from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, L
 from crawler.store.models.hosts import Host, Robots
 from crawler.store.models.raw import Archive, Page, PageDictionary
 from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
+from crawler.store.models.tombstones import TOMBSTONES, Tombstone
 
 __all__ = [
     "COPY_KINDS",
@@ -17,6 +18,7 @@ __all__ = [
     "LISTING_KINDS",
     "REEXTRACTED",
     "THIS_TRANSACTION",
+    "TOMBSTONES",
     "URL_STATES",
     "Archive",
     "Article",
@@ -36,6 +38,7 @@ __all__ = [
     "Revision",
     "Robots",
     "Source",
+    "Tombstone",
     "Url",
     "UrlAlias",
     "UrlShape",
