@@ -74,6 +74,7 @@ CRAWL_TIME_MAX = 3600  # seconds that a queued crawl may take; what it leaves st
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
 DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went away
 DATABASE_URL = _database_url()  # postgresql://...; empty: the embedded server
+DISABLED_CHECK = 1.0  # seconds between a crawl's looks at which of its sources a person has disabled
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)
@@ -147,6 +148,7 @@ EXTENSIONS = {
     "scrapy.extensions.logstats.LogStats": None,  # ours counts articles
     "crawler.extensions.crawl_log.CrawlLog": 100,
     "crawler.extensions.progress.Progress": 200,
+    "crawler.extensions.switch.SourceSwitch": 300,
 }
 ITEM_PIPELINES = {
     "crawler.pipelines.extract.ExtractPipeline": 100,

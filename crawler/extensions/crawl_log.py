@@ -21,7 +21,8 @@ from crawler.store.patience import Patience
 from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
-ENDINGS = {"finished": "finished", "shutdown": "shutdown", "time_max": "shutdown"}  # reason -> outcome; else failed
+# reason -> outcome; else failed
+ENDINGS = {"finished": "finished", "shutdown": "shutdown", "source_disabled": "shutdown", "time_max": "shutdown"}
 
 
 class CrawlLog:
@@ -71,6 +72,8 @@ class CrawlLog:
             logger.log(level, "no crawl without a database: %s", str(error).splitlines()[0])
             self.stats.set_value(f"news/failed/{what or 'database'}", 1)
             return
+        for why in store.disabled.values():
+            logger.warning("left out: %s", why)
         if buried:
             logger.info("crawls %s had been killed; what they had leased is queued again", buried)
         spider.store = store  # type: ignore[attr-defined]

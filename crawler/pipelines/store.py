@@ -40,12 +40,15 @@ class StorePipeline:
         steps: Sequence[float] = getattr(self.crawler.spider, "steps", STEPS)
         stored = record.stored = await store.store(entry_of(record, rates.get(record.page.source, {}), steps))
         self.count(record, stored)
-        if record.article is None or stored.error:
-            raise DropItem(record.rejected or "store_refused")
+        if record.article is None or stored.error or stored.forgotten:
+            raise DropItem(record.rejected or ("forgotten" if stored.forgotten else "store_refused"))
         return record.article
 
     def count(self, record: Record, stored: Stored) -> None:
         stats, source = self.crawler.stats, record.page.source
+        if stored.forgotten:
+            tally.count(stats, "outcome", "forgotten")
+            return
         tally.count(stats, "outcome", "store_refused" if stored.error else outcome_of(record))
         if record.page.status >= 400:
             tally.count(stats, source, "failed")

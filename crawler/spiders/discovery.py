@@ -190,7 +190,7 @@ class Discovery:
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
             tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
-        if reading.outcome == "crawl_closing":
+        if reading.outcome in ("crawl_closing", "source_disabled"):
             return
         await self.store.was_read(reading)
         if listing.kind == "homepage" and reading.outcome != READ:  # its robots.txt may have been read all the same
@@ -290,6 +290,7 @@ class Discovery:
             added = await self.store.add(source.id, fresh, heed=heed, since=self.since, covered=covered)
             tally.count(stats, source.id, "found", added.new + added.due + added.known)
             tally.count(stats, source.id, "known", added.known)
+            tally.count(stats, "outcome", "forgotten", added.forgotten)
             # Nearly all that a feed or a news sitemap names are articles: that teaches what their addresses look like.
             named = {one.url for one in fresh if one.found_in == "feed" or (one.title and one.published_at)}
             await self.store.shaped([(source.id, shape_of(url), True) for url in added.urls if url in named])

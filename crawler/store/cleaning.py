@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, select, text, tuple_, update
 
 from crawler.recurrence import REASON, Template, condemned, rule_of
-from crawler.store import duplicates, models, notices, templates
+from crawler.store import duplicates, models, notices, templates, tombstones
 
 BATCH = 200  # articles in one transaction
 MARGIN = timedelta(minutes=5)  # what began to be stored before a cleaning may be committed so long after it
@@ -71,6 +71,7 @@ def clean(engine: Engine, source: str, *, seconds: float = math.inf, since: date
     position = (plan.since, 0)
     while True:
         with engine.begin() as connection:
+            tombstones.respect(connection)
             batch = _batch(connection, source, position)
             changed += _clean(connection, source, batch, plan.template)
         through = len(batch) < BATCH

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, bindparam, func, insert, select, text, union, update
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, bindparam, func, insert, select, text, union, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -116,13 +116,17 @@ def bury_dead(connection: Connection) -> list[int]:
     return dead
 
 
-def give_back(connection: Connection, crawl_ids: Iterable[int]) -> int:
-    """Put back what these runs leased and did not finish; an interrupted fetch is no attempt."""
+def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnElement[bool]) -> int:
+    """Put back what these runs leased and did not finish; an interrupted fetch is no attempt.
+
+    `of`: only such pages, and no lists.
+    """
     given = list(crawl_ids)
-    listings.give_back(connection, given)
+    if not of:
+        listings.give_back(connection, given)
     statement = (
         update(models.Url)
-        .where(models.Url.state == "leased", models.Url.lease_crawl.in_(given))
+        .where(models.Url.state == "leased", models.Url.lease_crawl.in_(given), *of)
         .values(
             state=func.coalesce(models.Url.state_before, "queued"),
             state_before=None,

@@ -5,7 +5,8 @@
     for notice in connection.notifies():
         print(json.loads(notice.payload))  # {"id": 17, "source": "bbc", "url": "https://…", "outcome": "new"}
 
-The outcome is `new`, `updated` (there is a revision of what was) or `cleaned` (of what the source's template left in).
+The outcome is `new`, `updated` (there is a revision of what was), `cleaned` (of what the source's template left in) or
+`forgotten`: it is gone, and so should be what was made of it; then there is no address.
 A notice reaches whoever listens at that moment and is not kept: to miss none, listen, and fetch what came before with
 `scrapy export --cursor`.
 """

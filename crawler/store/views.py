@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from crawler.store.models import Article, Base, Crawl, Duplicate, Listing, Page, Revision, Source, Url
+from crawler.store.models import Article, Base, Crawl, Duplicate, Listing, Page, Revision, Source, Tombstone, Url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -339,5 +339,14 @@ VIEWS = (
             _made("articles", "bigint", "Articles of the cluster", "n.articles"),
         ),
         origin=STORIES,
+    ),
+    View(
+        name="forgotten",
+        comment="Articles that their publishers wanted removed: whoever keeps copies removes them, too.",
+        columns=(
+            _made("article_id", "bigint", "What its news.articles.id was", "t.article_id"),
+            *_own("t", Tombstone, "source forgotten_at why"),
+        ),
+        origin="FROM tombstones t WHERE t.article_id IS NOT NULL",
     ),
 )

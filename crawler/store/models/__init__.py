@@ -12,6 +12,7 @@ from crawler.store.models.queueing import JobFailure, Worker
 from crawler.store.models.raw import Archive, Page, PageDictionary
 from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
 from crawler.store.models.scheduling import Rhythm, Scheduler
+from crawler.store.models.tombstones import TOMBSTONES, Tombstone
 
 __all__ = [
     "COPY_KINDS",
@@ -19,6 +20,7 @@ __all__ = [
     "LISTING_KINDS",
     "REEXTRACTED",
     "THIS_TRANSACTION",
+    "TOMBSTONES",
     "URL_STATES",
     "Archive",
     "Article",
@@ -41,6 +43,7 @@ __all__ = [
     "Robots",
     "Scheduler",
     "Source",
+    "Tombstone",
     "Url",
     "UrlAlias",
     "UrlShape",
