@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +14,13 @@ from scrapy.crawler import Crawler
 from scrapy.statscollectors import StatsCollector
 from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, DatabaseUnreachable
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
 from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
+ACCOUNT_EVERY = 60.0  # seconds
 
 
 class CrawlLog:
@@ -35,6 +38,7 @@ class CrawlLog:
         self.database_url, self.data_dir, self.patience, self.stats = database_url, data_dir, patience, stats
         self.retry_after_max, self.keep_months = retry_after_max, keep_months
         self.database: Database | None = None
+        self.accounting: asyncio.Task[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -66,8 +70,21 @@ class CrawlLog:
         spider.store = store  # type: ignore[attr-defined]
         spider.hosts = HostGate(store, self.retry_after_max)  # type: ignore[attr-defined]
         self.stats.set_value("crawl_id", store.crawl_id)
+        self.accounting = asyncio.get_running_loop().create_task(self.account(store))
+
+    async def account(self, store: CrawlStore) -> None:
+        """Keep the database told of what this run does: it may be killed, or hang."""
+        with contextlib.suppress(asyncio.CancelledError, DatabaseUnreachable):
+            while True:
+                await asyncio.sleep(ACCOUNT_EVERY)
+                try:
+                    await store.account(_plain(self.stats.get_stats()))
+                except SQLAlchemyError as error:  # the next time, or the end, does it
+                    logger.warning("the crawl's figures were not noted: %s", str(error).splitlines()[0])
 
     def spider_closed(self, spider: Spider, reason: str) -> None:
+        if self.accounting is not None:
+            self.accounting.cancel()
         store: CrawlStore | None = getattr(spider, "store", None)
         if store is not None:
             outcome = reason if reason in ("finished", "shutdown") else "failed"

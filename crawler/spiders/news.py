@@ -158,6 +158,7 @@ class NewsSpider(Spider):
         )
 
     async def parse_article(self, response: Response, due: Due) -> AsyncIterator[Any]:
+        tally.answered(self.crawler.stats, due.candidate.source, response.meta.get("download_latency"))
         if response.status in fetches.REDIRECTS:
             if request := await self.followed(response, due):
                 yield request
@@ -216,7 +217,7 @@ class NewsSpider(Spider):
             if hop in ("duplicate", "moved"):
                 await self.visited(due, Lost(hop, target))
             else:
-                tally.count(self.crawler.stats, "outcome", "duplicate")
+                tally.ended(self.crawler.stats, due.candidate.source, "outcome", "duplicate")
         return None
 
     async def broke(self, due: Due | None, failure: Failure) -> None:
@@ -251,7 +252,7 @@ class NewsSpider(Spider):
         if lost.outcome == "crawl_closing":  # its lease is given back with the others
             self.store.in_flight.pop(due.url_id, None)
             return
-        tally.count(self.crawler.stats, "outcome", lost.outcome)
+        tally.ended(self.crawler.stats, source, "outcome", lost.outcome)
         look = None
         if lost.outcome == "not_modified":
             tally.count(self.crawler.stats, source, "unchanged")

@@ -26,6 +26,7 @@ from crawler.store import (
     crawls,
     dictionaries,
     duplicates,
+    facts,
     frontier,
     hosts,
     identity,
@@ -285,6 +286,10 @@ class CrawlStore:
         self.failure = self.failure or error
         self._closing.set()
         self.patience.give_up()
+
+    async def account(self, stats: dict[str, Any]) -> None:
+        """See facts.account: while the run goes on."""
+        await self._work(lambda connection: facts.account(connection, self.crawl_id, stats))
 
     async def wait(self, seconds: float) -> None:
         """Until something was stored or added, at most so long."""

@@ -7,6 +7,7 @@ from crawler.store.models.base import THIS_TRANSACTION, Base
 from crawler.store.models.crawling import Crawl, Source
 from crawler.store.models.duplicates import COPY_KINDS, COPY_REASONS, Band, Duplicate
 from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, Listing, Url, UrlAlias, UrlShape
+from crawler.store.models.health import SEVERITIES, Incident, SourceDay
 from crawler.store.models.hosts import Host, Robots
 from crawler.store.models.raw import Archive, Page, PageDictionary
 from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
@@ -16,6 +17,7 @@ __all__ = [
     "COPY_REASONS",
     "LISTING_KINDS",
     "REEXTRACTED",
+    "SEVERITIES",
     "THIS_TRANSACTION",
     "URL_STATES",
     "Archive",
@@ -27,6 +29,7 @@ __all__ = [
     "Duplicate",
     "EditRate",
     "Host",
+    "Incident",
     "Listing",
     "Page",
     "PageDictionary",
@@ -36,6 +39,7 @@ __all__ = [
     "Revision",
     "Robots",
     "Source",
+    "SourceDay",
     "Url",
     "UrlAlias",
     "UrlShape",
