@@ -93,7 +93,7 @@ class SourceDay(Base):
 
 
 class Incident(Base):
-    """Something that was found wrong with a source, or with the whole: opened once, told once, closed when it is over."""
+    """Something found wrong with a source, or with the whole: opened once, told once, closed when it is over."""
 
     __tablename__ = "incidents"
     id: Mapped[int] = mapped_column(
