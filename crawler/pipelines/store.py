@@ -47,9 +47,9 @@ class StorePipeline:
     def count(self, record: Record, stored: Stored) -> None:
         stats, source = self.crawler.stats, record.page.source
         if stored.forgotten:
-            tally.count(stats, "outcome", "forgotten")
+            tally.ended(stats, source, "outcome", "forgotten")
             return
-        tally.count(stats, "outcome", "store_refused" if stored.error else outcome_of(record))
+        tally.ended(stats, source, "outcome", "store_refused" if stored.error else outcome_of(record))
         if record.page.status >= 400:
             tally.count(stats, source, "failed")
             tally.count(stats, "failed", outcome_of(record))
@@ -63,6 +63,8 @@ class StorePipeline:
             for block in record.article.blocks:
                 if not block.kept and block.reason:
                     tally.count(stats, "dropped", block.reason)
+                    tally.count(stats, source, "dropped/blocks")
+                    tally.count(stats, source, "dropped/words", len(block.text.split()))
 
 
 def outcome_of(record: Record) -> str:

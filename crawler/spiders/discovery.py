@@ -136,6 +136,7 @@ class Discovery:
 
     async def parse(self, response: Response, source: Source, listing: DueListing) -> AsyncIterator[Request]:
         """A feed, a sitemap, a section or a home page."""
+        tally.answered(self.spider.crawler.stats, source.id, response.meta.get("download_latency"))
         try:
             lost = exchange.judged_listing(response)
             if lost is not None:
@@ -185,7 +186,7 @@ class Discovery:
     async def ended(self, reading: Reading) -> None:
         """Record how a request ended, and say so if it is worth saying."""
         listing = reading.listing
-        tally.count(self.spider.crawler.stats, "listing", reading.outcome)
+        tally.ended(self.spider.crawler.stats, listing.source, "listing", reading.outcome)
         tally.count(self.spider.crawler.stats, listing.source, "lists")
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
@@ -282,7 +283,7 @@ class Discovery:
         wanted, lists = self.told_apart(source, self.span.within(candidates))
         if lists:
             number = await self.store.exclude(source.id, lists, "listing_url")
-            tally.count(stats, "outcome", "listing_url", number)
+            tally.ended(stats, source.id, "outcome", "listing_url", number)
         fresh, later = self.sifted(wanted)
         heed = worth(self.spider.rates.get(source.id, {}), ANNOUNCED, salt=1)
         added = Added()

@@ -183,6 +183,7 @@ class NewsSpider(Spider):
         )
 
     async def parse_article(self, response: Response, due: Due) -> AsyncIterator[Any]:
+        tally.answered(self.crawler.stats, due.candidate.source, response.meta.get("download_latency"))
         if response.status in fetches.REDIRECTS:
             if request := await self.followed(response, due):
                 yield request
@@ -243,7 +244,8 @@ class NewsSpider(Spider):
             elif hop == "refused":
                 await self.visited(due, Lost("forgotten", "it redirects to what was forgotten"))
             else:
-                tally.count(self.crawler.stats, "outcome", "forgotten" if hop == "forgotten" else "duplicate")
+                outcome = "forgotten" if hop == "forgotten" else "duplicate"
+                tally.ended(self.crawler.stats, due.candidate.source, "outcome", outcome)
         return None
 
     async def broke(self, due: Due | None, failure: Failure) -> None:
@@ -281,7 +283,7 @@ class NewsSpider(Spider):
             self.store.in_flight.pop(due.url_id, None)
             self.store.changed.set()
             return
-        tally.count(self.crawler.stats, "outcome", lost.outcome)
+        tally.ended(self.crawler.stats, source, "outcome", lost.outcome)
         look = None
         if lost.outcome == "not_modified":
             tally.count(self.crawler.stats, source, "unchanged")

@@ -7,7 +7,6 @@ the queue. So nothing waits for a lease to time out after a kill -9, and no cloc
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterable
@@ -19,9 +18,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler import __version__
 from crawler.sources import Source
-from crawler.store import listings, models
-from crawler.text import json_safe
+from crawler.store import facts, listings, models
 
+KILLED = "its process is gone"
 CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
 
 # What a changed seed wants may stand in lists that have not changed.
@@ -106,13 +105,17 @@ def bury_dead(connection: Connection) -> list[int]:
         ).scalar_one()
     ]
     if dead:
+        still = select(models.Crawl.id).where(models.Crawl.id.in_(dead), models.Crawl.outcome == "running")
+        running = connection.execute(still.order_by(models.Crawl.id)).scalars().all()
         connection.execute(
             update(models.Crawl)
-            .where(models.Crawl.id.in_(dead), models.Crawl.outcome == "running")
-            .values(outcome="killed", reason="its process is gone", finished_at=func.now())
+            .where(models.Crawl.id.in_(running))
+            .values(outcome="killed", reason=KILLED, finished_at=func.now())
         )
         _count_failure(connection, dead)
         give_back(connection, dead)
+        for crawl_id in running:
+            facts.ended(connection, crawl_id, KILLED)
     return dead
 
 
@@ -139,13 +142,14 @@ def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnEleme
 
 def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats: dict[str, Any]) -> None:
     """Close the row of a run. What JSON cannot hold of `stats` is written as text."""
-    stats = json_safe(json.loads(json.dumps(stats, default=str)))
     give_back(connection, [crawl_id])
+    facts.account(connection, crawl_id, stats)
+    facts.ended(connection, crawl_id, reason if outcome == "failed" else None)
     sources = select(func.unnest(models.Crawl.sources)).where(models.Crawl.id == crawl_id)
     connection.execute(
         update(models.Crawl)
         .where(models.Crawl.id == crawl_id)
-        .values(outcome=outcome, reason=reason, stats=stats, finished_at=func.now())
+        .values(outcome=outcome, reason=reason, finished_at=func.now())
     )
     if outcome == "finished":
         connection.execute(

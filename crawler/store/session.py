@@ -27,6 +27,7 @@ from crawler.store import (
     dictionaries,
     disabling,
     duplicates,
+    facts,
     frontier,
     hosts,
     identity,
@@ -330,6 +331,10 @@ class CrawlStore:
         self._closing.set()
         if not isinstance(error, Superseded):
             self.patience.give_up()
+
+    async def account(self, stats: dict[str, Any]) -> None:
+        """See facts.account: while the run goes on."""
+        await self._work(lambda connection: facts.account(connection, self.crawl_id, stats))
 
     async def wait(self, seconds: float) -> None:
         """Until something was stored or added, at most so long."""
