@@ -77,11 +77,14 @@ ARTICLES = (  # seconds since publication and storage, what the page said
 )
 
 
-class Tallied(dict[str, int]):
+class Tallied(dict[str, float]):
     """What counts, as Scrapy's collector does."""
 
     def inc_value(self, key: str, count: int = 1) -> None:
         self[key] = self.get(key, 0) + count
+
+    def max_value(self, key: str, value: float) -> None:
+        self[key] = max(self.get(key, value), value)
 
 
 @contextmanager
