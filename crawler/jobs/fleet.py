@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY = 1.0  # seconds
 LONGEST_LINE = 1 << 24  # bytes
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another host is started, when one did not come up
+START_LIMIT = 60.0  # seconds in which a host has to be up; a busy machine takes long
 FAREWELL = 10.0  # seconds in which an idle host ends
 
 
@@ -75,6 +76,7 @@ class Fleet:
         self._show = show or (lambda line: print(line, file=sys.stderr, flush=True))
         self._hosts: set[Host] = set()
         self._changed = asyncio.Condition()
+        self._closing = ""  # why no job is begun any more
         self._leaving = False
 
     @property
@@ -91,7 +93,9 @@ class Fleet:
     async def do(self, task: Task) -> Ended:
         """Have a job done by the least busy host; waits until one is there."""
         async with self._changed:
-            while (host := self._free()) is None:
+            while (host := self._free()) is None or self._closing:
+                if self._closing:
+                    return Ended(outcome=self._closing)
                 await self._changed.wait()
             future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
             host.jobs[task.job_id] = future
@@ -108,6 +112,13 @@ class Fleet:
         for host in self._hosts:
             for job_id in host.jobs:
                 host.say({"close": job_id, "reason": reason})
+
+    async def close_for_good(self, reason: str) -> None:
+        """As `close_all`; what waits for a host ends, too."""
+        async with self._changed:
+            self._closing = reason
+            self._changed.notify_all()
+        self.close_all(reason)
 
     async def end(self, seconds: float) -> None:
         """Dismiss all hosts; those that do not end in time are killed."""
@@ -180,7 +191,7 @@ class Fleet:
             logger.warning("crawl host %d has ended: %s", host.process.pid, told)
         for future in host.jobs.values():
             if not future.done():
-                future.set_result(Ended(outcome="host_died", detail=told))
+                future.set_result(Ended(outcome="shutdown" if self._leaving else "host_died", detail=told))
         host.jobs.clear()
 
     async def _heard(self, host: Host, line: bytes) -> None:
@@ -228,7 +239,7 @@ class Fleet:
             await asyncio.sleep(LOOK_EVERY)
             for host in self._hosts:
                 silent = time.monotonic() - host.heard
-                if silent > self.limits.silence:
+                if silent > (self.limits.silence if host.ready else max(self.limits.silence, START_LIMIT)):
                     host.kill(f"it had said nothing for {silent:.0f} s")
 
 

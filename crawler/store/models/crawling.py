@@ -80,5 +80,6 @@ class Crawl(Base):
     )
     __table_args__ = (
         CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),
+        Index(None, "started_at"),
         Index("ix_crawls_running", "id", postgresql_where=text("outcome = 'running'")),
     )
