@@ -25,6 +25,7 @@ class Command(disable.Command):
         ScrapyCommand.add_options(self, parser)
 
     def switch(self, connection: Connection, source: str, opts: argparse.Namespace) -> str:
-        """Raises UnknownSource."""
+        """Raises UnknownSource, ConfigurationError."""
         known_to(connection, source, Path(self.settings["SEEDS_DIR"]))  # type: ignore[index]
+        disabling.refuse_forgotten(connection, source)
         return f"{source} is enabled" + ("" if disabling.enable(connection, source) else ", and was before")

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, text
 
+from crawler.errors import ConfigurationError
 from crawler.sources import Source
 from crawler.store import tombstones
 from crawler.urls import url_key
@@ -43,6 +44,12 @@ def barred(connection: Connection, sources: Iterable[Source]) -> dict[str, str]:
 def disable(connection: Connection, source: str, why: str | None) -> bool:
     """False: there is no such source."""
     return connection.execute(_DISABLE, {"id": source, "why": why}).rowcount == 1
+
+
+def refuse_forgotten(connection: Connection, source: str) -> None:
+    """Raises ConfigurationError."""
+    if connection.execute(_DISABLED, {"ids": [source]}).scalars(2).first():
+        raise ConfigurationError(_forgotten(source))
 
 
 def enable(connection: Connection, source: str) -> bool:

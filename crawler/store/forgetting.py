@@ -327,6 +327,7 @@ def forget_source(engine: Engine, source: str, why: str | None, by_whom: str) ->
         tombstones.be_alone(connection)
         act, site = _close(connection, source, why, by_whom)
         done = Counter(dictionaries=dictionaries.condemn(connection, [source]))
+        _clear(connection, source)
     yield done
     with engine.connect() as connection:  # what other sources have found there
         given = {"source": source, "prefix": f"{site}/"}
@@ -364,10 +365,15 @@ def forget_source(engine: Engine, source: str, why: str | None, by_whom: str) ->
     with engine.begin() as connection:
         tombstones.be_alone(connection)
         connection.execute(_GIVE_AWAY, {"source": source})
-        for table in _REST:
-            connection.execute(text(f"DELETE FROM {table} WHERE source = :source"), {"source": source})  # noqa: S608
-        connection.execute(_JOBS_OF, {"source": source})
+        _clear(connection, source)
         _hide_asked(connection)
+
+
+def _clear(connection: Connection, source: str) -> None:
+    """What is not an article's, but has grown out of articles. A crawl that has not noticed yet may add to it."""
+    for table in _REST:
+        connection.execute(text(f"DELETE FROM {table} WHERE source = :source"), {"source": source})  # noqa: S608
+    connection.execute(_JOBS_OF, {"source": source})
 
 
 def _close(connection: Connection, source: str, why: str | None, by_whom: str) -> tuple[Act, str | None]:

@@ -24,7 +24,8 @@ SELECT pg_notify(:channel, CASE WHEN octet_length(whole) < 8000 THEN whole
     ELSE CAST(json_build_object('id', id, 'source', source, 'url', NULL, 'outcome', outcome) AS text) END)
 FROM (
     SELECT id, source, outcome,
-        CAST(json_build_object('id', id, 'source', source, 'url', url, 'outcome', outcome) AS text) AS whole
+        CAST(json_build_object('id', id, 'source', source,
+            'url', CASE WHEN outcome <> 'forgotten' THEN url END, 'outcome', outcome) AS text) AS whole
     FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[])) AS changed(id, outcome) JOIN articles USING (id)
     OFFSET 0
 ) AS told
