@@ -43,6 +43,7 @@ EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)
 OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
 PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
+REEXTRACTION_SLICE = 2_000  # pages of a re-extraction that are one process's at a time: about a minute of a core
 RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
 RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
 RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is

@@ -18,10 +18,11 @@ import pytest
 import yaml
 from scrapy.utils.project import get_project_settings
 
-from crawler.commands.reextract import Command, Judged, Reextract
+from crawler.commands.reextract import Command, Reextract
 from crawler.items import Page
+from crawler.reextraction.looking import Judged, Looking
 from crawler.store.engine import open_database
-from crawler.store.reextractions import Begun
+from crawler.store.slices import Part
 from crawler.text import count_words
 from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
@@ -214,7 +215,7 @@ def test_killed_while_it_looks_and_while_it_applies_it_goes_on(story: Story) -> 
     """As if nothing had happened: no page is counted twice, no change lost, none made twice."""
     bench, options = story.bench, ("--source", HERALD)
     story.execute(COPIES, id=story.id(TAMPERED))
-    looking = "SELECT coalesce(sum(articles_done), 0) FROM reextractions WHERE finished_at IS NULL"
+    looking = "SELECT coalesce(sum(looked_at), 0) FROM reextraction_slices WHERE finished_at IS NULL"
     applying = "SELECT coalesce(sum(applied), 0) FROM reextractions WHERE applied_at IS NULL"
     revisions = bench.value("SELECT count(*) FROM revisions")
     with bench.start("reextract", *options, "--dry-run", "-s", "EXTRACTION_WORKERS=1") as process:
@@ -253,12 +254,12 @@ def test_a_page_is_let_go_once_it_is_judged(story: Story, monkeypatch: pytest.Mo
     """Whatever waits to be committed with it."""
     held: list[tuple[int, int]] = []
 
-    def note(work: Reextract, begun: Begun, batch: Sequence[Judged]) -> int:
+    def note(work: Looking, part: Part, reached: int, batch: Sequence[Judged]) -> int:
         gc.collect()
         held.append((len(batch), sum(isinstance(one, Page) for one in gc.get_objects())))
         return 0
 
-    monkeypatch.setattr(Reextract, "note", note)
+    monkeypatch.setattr(Looking, "note", note)
     ids = [str(row["id"]) for row in story.bench.rows("SELECT id FROM articles ORDER BY id LIMIT 12")]
     settings = get_project_settings()
     settings.set("SEEDS_DIR", str(story.bench.seeds))

@@ -35,12 +35,12 @@ class ExtractionPool:
     """`workers` processes; `timeout` in seconds and `memory_mb` (address space) limit each page."""
 
     def __init__(self, workers: int, timeout: float, memory_mb: int, start_limit: float = START_LIMIT) -> None:
-        self.timeout, self.start_limit = timeout, start_limit
+        self.workers, self.timeout, self.start_limit = max(1, workers), timeout, start_limit
         self._proven = False  # a worker has answered
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["crawler.extraction", "datasketch"])
         self._pool = ProcessPool(
-            max_workers=max(1, workers),
+            max_workers=self.workers,
             max_tasks=TASKS_PER_WORKER,
             initializer=_limit,
             initargs=[memory_mb],

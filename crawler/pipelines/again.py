@@ -26,7 +26,8 @@ from crawler.pipelines.validate import reason_against
 from crawler.recurrence import Template
 from crawler.sources import Source
 from crawler.store.articles import REFUSED, renewed, row_of
-from crawler.store.reextractions import Change, Subject
+from crawler.store.reextractions import Change
+from crawler.store.subjects import Subject
 
 IN_FLIGHT_BYTES = 32 * 1024 * 1024
 PER_WORKER = 8  # pages that are on their way

@@ -12,7 +12,7 @@ from typing import Any
 from crawler.errors import ConfigurationError, SeedError
 from crawler.period import Period, period
 from crawler.sources import Source, adhoc_source, find_source, load_sources
-from crawler.spiders.selection import by_host, is_yes, plain_host
+from crawler.spiders.selection import by_host, is_yes, named, plain_host
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,7 @@ def admission(seeds_dir: Path, arguments: Mapping[str, Any]) -> tuple[Admission,
 
     Raises ConfigurationError: UnknownSource, SeedError for a source that is asked for by name, a date that is none.
     """
-    names = tuple(name.strip() for name in (arguments.get("sources") or "").split(",") if name.strip())
+    names = named(arguments.get("sources"))
     wanted = [find_source(seeds_dir, name) for name in dict.fromkeys(names)]
     asked = period(arguments.get("since"), arguments.get("until"))
     seeded = is_yes("seeded", arguments.get("seeded"))

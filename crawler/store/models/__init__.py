@@ -9,7 +9,13 @@ from crawler.store.models.duplicates import COPY_KINDS, COPY_REASONS, Band, Dupl
 from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, Listing, Url, UrlAlias, UrlShape
 from crawler.store.models.hosts import Host, Robots
 from crawler.store.models.raw import Archive, Page, PageDictionary
-from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
+from crawler.store.models.reextraction import (
+    REEXTRACTED,
+    Reextracted,
+    ReextractedSource,
+    Reextraction,
+    ReextractionSlice,
+)
 
 __all__ = [
     "COPY_KINDS",
@@ -33,6 +39,7 @@ __all__ = [
     "Reextracted",
     "ReextractedSource",
     "Reextraction",
+    "ReextractionSlice",
     "Revision",
     "Robots",
     "Source",
