@@ -12,20 +12,10 @@ from scrapy.exceptions import UsageError
 
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
-from crawler.spiders.admission import admission
-from crawler.spiders.captures import archives_at
-from crawler.spiders.page import address
-from crawler.spiders.selection import chosen_sources, is_yes, span_of
+from crawler.spiders import arguments
 from crawler.store.engine import open_database
 
-FLAGS = {"again", "archives", "recheck", "seeded"}  # that are 1 or 0
-BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
-ARGUMENTS = {
-    "archive": ("warc", "sources", "seeded", "since", "until", "again"),
-    "news": ("sources", *BACKFILL),
-    "page": ("url",),
-}
 NUMBERS = (  # settings of ours that are read while a crawl starts or ends: a word in them would be a traceback there
     "DATABASE_PATIENCE",
     "EXTRACTION_MEMORY_MB",
@@ -68,7 +58,7 @@ class Command(crawl.Command):
             print(f"scrapy crawl: {error}", file=sys.stderr)
             self.exitcode = 1
 
-    def check(self, name: str, arguments: dict[str, str]) -> None:
+    def check(self, name: str, given: dict[str, str]) -> None:
         """Raises ConfigurationError for what cannot be crawled."""
         assert self.settings is not None
         for setting in NUMBERS:
@@ -78,26 +68,12 @@ class Command(crawl.Command):
                 wrong = True
             if wrong:
                 raise ConfigurationError(f"{setting}={self.settings[setting]}: it has to be a number, and not below 0")
-        known = set(ARGUMENTS.get(name, BACKFILL))
-        for given in arguments.keys() - known:
-            raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")
-        if arguments.get("sources") is not None and not arguments["sources"].strip(" ,"):
-            raise ConfigurationError("-a sources= names no source; leave it out for all")
-        for flag in arguments.keys() & FLAGS:
-            is_yes(flag, arguments[flag])
-        if name == "page":
-            address(arguments.get("url"))
-        elif name == "archive":
-            archives_at(arguments.get("warc"))
-            admission(Path(self.settings["SEEDS_DIR"]), arguments)
-        else:
-            chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
-            span_of(arguments.get("since"), arguments.get("until"))
+        arguments.check(name, given, Path(self.settings["SEEDS_DIR"]))
 
-    def crawl(self, name: str, arguments: dict[str, str]) -> None:
+    def crawl(self, name: str, given: dict[str, str]) -> None:
         assert self.crawler_process is not None
         crawler = self.crawler_process.create_crawler(name)
-        self.crawler_process.crawl(crawler, **arguments)
+        self.crawler_process.crawl(crawler, **given)
         self.crawler_process.start()
         finished = crawler.stats is not None and crawler.stats.get_value("finish_reason") == "finished"
         if (

@@ -117,6 +117,11 @@ def find(connection: Connection, run_id: int) -> Begun | None:
     return _begun(row) if row else None
 
 
+def want_applied(connection: Connection, run_id: int) -> None:
+    """Apply what is found without asking, as soon as all was looked at."""
+    connection.execute(update(Run).where(Run.id == run_id).values(apply=True))
+
+
 def hold(connection: Connection, run_id: int) -> None:
     """Nothing takes the place of the run for as long as this connection lives."""
     connection.execute(_HOLD, {"lock": LOCK, "run": run_id})

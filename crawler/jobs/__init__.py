@@ -1,0 +1,1 @@
+"""Stand-in until the worker's part is merged."""
