@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -24,8 +24,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.choosing import add_question, asked_by, is_question
 from crawler.errors import CrawlerError
+from crawler.pipelines.extract import pool_of
 from crawler.reextraction.applying import Applying
-from crawler.reextraction.looking import Holder, Looking, pool_of
+from crawler.reextraction.looking import Holder, Looking
 from crawler.reextraction.question import begin, joined
 from crawler.store import reapplying, reextractions
 from crawler.store.engine import Database, open_database
@@ -127,7 +128,7 @@ class Reextract:
 
     def look(self, begun: Begun, holder: Holder) -> None:
         """Finds what would change, as far as that was not found before."""
-        with self.shown() as status, pool_of(self.settings) as pool:
+        with self.shown() as status, closing(pool_of(self.settings)) as pool:
             pace = Pace(status)
             Looking(self.database, begun, holder, pool, self.patience, pace.met).all(pace.told)
 

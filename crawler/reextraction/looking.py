@@ -10,10 +10,9 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from scrapy.settings import BaseSettings
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -207,14 +206,3 @@ def finish(connection: Connection, part: Part) -> None:
     run_id = slices.finish(connection, part.id)
     if run_id is not None and reextractions.finish(connection, run_id):
         queue.enqueue(connection, queued.applying(connection, run_id))
-
-
-@contextmanager
-def pool_of(settings: BaseSettings) -> Iterator[ExtractionPool]:
-    """Worker processes, as the settings have them."""
-    memory = settings.getint("EXTRACTION_MEMORY_MB")
-    pool = ExtractionPool(settings.getint("EXTRACTION_WORKERS"), settings.getfloat("EXTRACTION_TIMEOUT"), memory)
-    try:
-        yield pool
-    finally:
-        pool.close()
