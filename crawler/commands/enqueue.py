@@ -135,7 +135,9 @@ class Command(ScrapyCommand):
 
             lost = follow(database, patience, self.followed, request.run, show)
         for one in lost[:MOST_SHOWN]:
-            self.say(f"{one.status}: job {one.id}, {about(one.task, one.arguments)}: {one.reason or 'no reason is known'}")
+            self.say(
+                f"{one.status}: job {one.id}, {about(one.task, one.arguments)}: {one.reason or 'no reason is known'}"
+            )
         self.say(f"{len(lost):,} of the jobs failed or were cancelled" if lost else "all done")
         self.exitcode = 1 if lost else 0
 

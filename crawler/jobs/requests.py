@@ -145,4 +145,3 @@ def reextraction_of(connection: Connection, question: Question, *, apply: bool) 
         pending = sum(waiting[outcome] for outcome in reextractions.APPLICABLE)
         said.append(f"all was looked at already: {pending:,} changes; scrapy reextract --run {begun.id} shows them")
     return Request(jobs=jobs, names=names, said=said, run=begun.id)
-
