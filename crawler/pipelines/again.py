@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -57,7 +57,7 @@ class Reading:
     failed: bool = False
 
 
-async def readings(pool: ExtractionPool, jobs: Iterable[Job], workers: int) -> AsyncIterator[Reading]:
+async def readings(pool: ExtractionPool, jobs: Iterable[Job], workers: int) -> AsyncGenerator[Reading]:
     """What becomes of each, in their order; `jobs` is read only as far as there is room."""
     waiting: deque[tuple[int, asyncio.Task[Reading]]] = deque()
     size = 0

@@ -10,7 +10,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
@@ -38,6 +38,10 @@ T = TypeVar("T")
 
 class Lost(StoreError):
     """Another process goes on with the slice."""
+
+
+class Stopped(StoreError):
+    """We were told to stop; what was found is stored."""
 
 
 class Judged(NamedTuple):
@@ -69,7 +73,9 @@ class Holder:
 
 
 class Looking:
-    """What one process does for a run. `met` is told of pages looked at, and of changes found, as they come."""
+    """What one process does for a run. `met` is told of pages looked at, and of changes found, as they come;
+    `stopped` says whether it is to stop.
+    """
 
     def __init__(
         self,
@@ -79,9 +85,10 @@ class Looking:
         pool: ExtractionPool,
         patience: Patience,
         met: Callable[[int, int], None] = lambda _pages, _changes: None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.database, self.begun, self.holder, self.pool = database, begun, holder, pool
-        self.patience, self.met = patience, met
+        self.patience, self.met, self.stopped = patience, met, stopped
         self.seeds = seeds_of(begun)
         self.stored_seeds: dict[str, Source | None] = {}
         self.templates: dict[str, Template] = {}
@@ -127,12 +134,15 @@ class Looking:
     async def read(self, part: Part) -> None:
         batch: list[Judged] = []
         reached = part.after
-        async for one in readings(self.pool, self.jobs(part), self.pool.workers):
-            batch.append(self.judged(one))
-            self.met(1, 0)
-            if len(batch) >= CHUNK:
-                reached = self.note(part, reached, batch)
-                batch.clear()
+        async with aclosing(readings(self.pool, self.jobs(part), self.pool.workers)) as found:
+            async for one in found:
+                batch.append(self.judged(one))
+                self.met(1, 0)
+                if len(batch) >= CHUNK or self.stopped():
+                    reached = self.note(part, reached, batch)
+                    batch.clear()
+                if self.stopped():
+                    raise Stopped
         if batch:
             self.note(part, reached, batch)
 

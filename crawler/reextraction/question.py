@@ -21,6 +21,14 @@ from crawler.store.subjects import Asked
 from crawler.store.taught import is_known
 
 
+class NoSuchRun(StoreError):
+    """No such re-extraction waits."""
+
+
+class OtherRules(StoreError):
+    """The re-extraction was begun under other rules."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """As a person asks it. `broken`: sources whose seeds are, which are left out; `slice_size`: pages of a slice."""
@@ -87,14 +95,14 @@ def begin(connection: Connection, given: Question) -> Begun:
 
 
 def joined(connection: Connection, run_id: int) -> Begun:
-    """Take part in a run, and hold it. Raises StoreError when there is none, or it was begun under other rules."""
+    """Take part in a run, and hold it. Raises NoSuchRun, OtherRules."""
     keep_schema(connection)
     reextractions.hold(connection, run_id)
     begun = reextractions.find(connection, run_id)
     if begun is None:
-        raise StoreError(f"no re-extraction {run_id} waits: it is applied, or another has taken its place")
+        raise NoSuchRun(f"no re-extraction {run_id} waits: it is applied, or another has taken its place")
     if begun.how != "found" and fingerprint(seeds_of(begun).values()) != begun.rules:
-        raise StoreError(
+        raise OtherRules(
             f"the re-extraction {run_id} was begun by another program ({begun.version}) or with other libraries: "
             "all who work on it need the same"
         )
@@ -103,16 +111,17 @@ def joined(connection: Connection, run_id: int) -> Begun:
 
 def seeds_of(begun: Begun) -> dict[str, Source]:
     """The seeds that the run was begun with; without those that another version of this program wrote."""
-    found = {name: _read(name, seed) for name, seed in begun.seeds.items()}
+    found = {name: seed_of(name, seed) for name, seed in begun.seeds.items()}
     return {name: seed for name, seed in found.items() if seed is not None}
 
 
 def stored_seed(connection: Connection, name: str) -> Source | None:
     """A seed that is in the database only."""
-    return _read(name, connection.execute(select(models.Source.seed).where(models.Source.id == name)).scalar())
+    return seed_of(name, connection.execute(select(models.Source.seed).where(models.Source.id == name)).scalar())
 
 
-def _read(name: str, seed: Mapping[str, Any] | None) -> Source | None:
+def seed_of(name: str, seed: Mapping[str, Any] | None) -> Source | None:
+    """A seed out of the database."""
     try:
         return Source.model_validate({**seed, "id": name}) if seed else None
     except ValidationError:  # of another version of this program

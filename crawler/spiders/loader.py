@@ -58,5 +58,10 @@ def queued_spider(source: Source, job: Mapping[str, Any]) -> type[NewsSpider]:
     return _spider(source.id, given=source, job=job)
 
 
+def queued_archive(seeds: Mapping[str, Source], job: Mapping[str, Any]) -> type[ArchiveSpider]:
+    """The same for WARC files, whose pages belong to these sources."""
+    return type("QueuedArchiveSpider", (ArchiveSpider,), {"given": seeds, "job": job})
+
+
 def _spider(name: str, **attributes: Any) -> type[NewsSpider]:
     return type(f"{name.title().replace('_', '')}Spider", (NewsSpider,), {"name": name, **attributes})

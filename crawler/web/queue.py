@@ -28,7 +28,8 @@ def show_queue(connection: Connection, console: Console) -> None:
         table.add_row(*(Text(cell) for cell in row))
     if table.row_count:
         console.print(table)
-    for run in sorted({one.arguments.get("run") for one in (*running, *waiting) if one.task == "reextract"} - {None}):
+    jobs: list[Running | Waiting] = [*running, *waiting]
+    for run in sorted({one.arguments["run"] for one in jobs if one.task == "reextract"}):
         extent = slices.extent(connection, run)
         said = f"re-extraction {run}: {extent.looked_at:,} of {extent.pages:,} pages, {extent.slices:,} slices to go"
         console.print(said, highlight=False)
