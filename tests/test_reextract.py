@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from crawler.commands.reextract import Command, Reextract
 from crawler.items import Page
 from crawler.reextraction.looking import Judged, Looking
 from crawler.store.engine import open_database
-from crawler.store.slices import Part
+from crawler.store.slices import SLICE_LOCK, Part
 from crawler.text import count_words
 from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
@@ -211,10 +212,30 @@ def test_the_second_time_nothing_would_change(story: Story) -> None:
     assert story.bench.value("SELECT count(*) FROM reextracted") == 0
 
 
+def test_processes_share_a_run_and_its_report_is_that_of_one(story: Story) -> None:
+    """One is killed in the middle of a slice: the other takes it over, and no page is counted twice."""
+    bench, options = story.bench, ("--dry-run", "--json", "--source", HERALD, "--articles-only")
+    story.execute(COPIES, id=story.id(TAMPERED))
+    alone = story.json(*options)
+    small = (*options, "-s", "EXTRACTION_WORKERS=1", "-s", "REEXTRACTION_SLICE=60")
+    busy = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND CAST(classid AS int) = %s"
+    with bench.start("reextract", "--anew", *small) as first:
+        until(lambda: bench.value(busy, SLICE_LOCK))
+        first.send_signal(signal.SIGSTOP)  # it holds a slice
+        with bench.start("reextract", *small) as second:
+            until(lambda: bench.value(busy, SLICE_LOCK) == 2)
+            first.kill()
+            out, err = second.communicate(timeout=100)
+    assert second.returncode == 0, err
+    shared = json.loads(out)
+    assert shared.pop("run") > alone.pop("run") and shared == alone
+    assert bench.value("SELECT count(*) FROM reextraction_slices") == 5
+    assert bench.value("SELECT sum(pages - looked_at) FROM reextraction_slices") == 0
+
+
 def test_killed_while_it_looks_and_while_it_applies_it_goes_on(story: Story) -> None:
     """As if nothing had happened: no page is counted twice, no change lost, none made twice."""
     bench, options = story.bench, ("--source", HERALD)
-    story.execute(COPIES, id=story.id(TAMPERED))
     looking = "SELECT coalesce(sum(looked_at), 0) FROM reextraction_slices WHERE finished_at IS NULL"
     applying = "SELECT coalesce(sum(applied), 0) FROM reextractions WHERE applied_at IS NULL"
     revisions = bench.value("SELECT count(*) FROM revisions")

@@ -144,6 +144,7 @@ def _make_room(connection: Connection, run_id: int) -> None:
                 f"the re-extraction {other} waits for workers: scrapy enqueue --list, --cancel run:{other}"
             )
     connection.execute(delete(Staged).where(Staged.run_id != run_id))
+    connection.execute(delete(models.ReextractionSlice).where(models.ReextractionSlice.run_id != run_id))
     connection.execute(delete(Run).where(Run.applied_at.is_(None), Run.applied == 0, Run.id != run_id))
     unfinished = update(Run).where(Run.applied_at.is_(None), Run.id != run_id)
     connection.execute(unfinished.values(applied_at=func.now()))

@@ -49,7 +49,7 @@ def cut(connection: Connection, run_id: int, asked: Asked, size: int) -> None:
         ("articles", subjects.article_ids(connection, asked)),
         ("urls", subjects.url_ids(connection, asked)),
     ):
-        for chosen in _portions(ids, size):
+        for chosen in portions(ids, size):
             given = {"reached": chosen[0] - 1, "last": chosen[-1], "pages": len(chosen)}
             rows.append({"run_id": run_id, "kind": kind, **given})
     if rows:
@@ -58,7 +58,8 @@ def cut(connection: Connection, run_id: int, asked: Asked, size: int) -> None:
         reextractions.finish(connection, run_id)
 
 
-def _portions(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+def portions(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """In their order, so many at a time."""
     for at in range(0, len(ids), size):
         yield ids[at : at + size]
 
