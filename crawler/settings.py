@@ -89,6 +89,7 @@ OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answe
 PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
 QUIET_HOURS = os.environ.get("QUIET_HOURS", "")  # 23:00-06:00 Europe/Berlin: no crawl is due then; a seed may say else
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
+REEXTRACTION_SLICE = 2_000  # pages of a re-extraction that are one process's at a time: about a minute of a core
 RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
 RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
 RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is
