@@ -15,11 +15,16 @@ from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders.admission import admission
 from crawler.spiders.captures import archives_at
 from crawler.spiders.page import address
-from crawler.spiders.selection import chosen_sources, is_yes, span_of
-from crawler.store.engine import open_database
+from crawler.spiders.selection import chosen_sources, is_yes, source_of, span_of
+from crawler.store import disabling, tombstones
+from crawler.store.engine import Database, open_database
 
 FLAGS = {"again", "archives", "recheck", "seeded"}  # that are 1 or 0
 BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
+FORGOTTEN = (
+    "this page was forgotten, and is not fetched: its publisher does not want it here; "
+    "if that has changed: scrapy forget --undo URL"
+)
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 ARGUMENTS = {
     "archive": ("warc", "sources", "seeded", "since", "until", "again"),
@@ -62,7 +67,9 @@ class Command(crawl.Command):
         try:
             self.check(args[0], opts.spargs)
             assert self.settings is not None
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])):
+            url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
+            with open_database(url, data_dir) as database:
+                self.refuse(database, args[0], opts.spargs)
                 self.crawl(args[0], opts.spargs)
         except CrawlerError as error:
             print(f"scrapy crawl: {error}", file=sys.stderr)
@@ -93,6 +100,23 @@ class Command(crawl.Command):
         else:
             chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
             span_of(arguments.get("since"), arguments.get("until"))
+
+    def refuse(self, database: Database, name: str, arguments: dict[str, str]) -> None:
+        """Raises ConfigurationError when all that is asked for is disabled. Of several, a crawl leaves those out."""
+        assert self.settings is not None
+        if name == "archive":
+            return
+        seeds_dir = Path(self.settings["SEEDS_DIR"])
+        if name == "page":
+            asked = [source_of(seeds_dir, address(arguments.get("url")))]
+        else:
+            asked, _ = chosen_sources(seeds_dir, name, arguments.get("sources"))
+        with database.engine.connect() as connection:
+            found = disabling.barred(connection, asked)
+            if name == "page" and not found and tombstones.is_forgotten(connection, address(arguments.get("url"))):
+                raise ConfigurationError(FORGOTTEN)
+        if len(found) == len(asked):
+            raise ConfigurationError("; ".join(found.values()))
 
     def crawl(self, name: str, arguments: dict[str, str]) -> None:
         assert self.crawler_process is not None

@@ -43,6 +43,7 @@ from scrapy.settings import Settings
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from crawler import json_log
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.extraction.pool import ExtractionPool
@@ -155,6 +156,7 @@ class Host:
     async def work(self, task: Task) -> None:
         """One job, from its beginning to the line that tells its end."""
         about.set(f"{task.source}: ")
+        json_log.about.set({"source": task.source, "job": task.job_id})
         try:
             ended = await WORK[task.name](self, task)
         except UnreadableJob as error:

@@ -12,9 +12,10 @@ from rich.console import Console
 from scrapy.settings import Settings
 from scrapy.utils.log import configure_logging
 
-from crawler.extensions.log_format import leave_out_inventory
+from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.board import Board
 from crawler.jobs.display import Display
+from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.worker import Plan, Worker, opened_plan
 from crawler.store.engine import Database, open_database
 
@@ -26,6 +27,7 @@ def up(settings: Settings, *, processes: int | None, crawls: int | None, schedul
     """Run until told to stop; returns the exit status. Raises CrawlerError for what cannot begin."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
     leave_out_inventory()
+    set_up_json(settings)
     with open_database(settings["DATABASE_URL"] or None, Path(settings["CRAWLER_DATA_DIR"])) as database:
         plan = opened_plan(database, settings, processes, crawls)
         return asyncio.run(_run(database, settings, plan, console, scheduling=scheduling))
@@ -53,6 +55,7 @@ async def _run(database: Database, settings: Settings, plan: Plan, console: Cons
         plan.limits.processes,
         plan.connections,
     )
+    end_metrics = serve_as_set(settings, board, database if scheduling else None, asyncio.get_running_loop())
     showing = asyncio.create_task(display.run())
     scheduler = asyncio.create_task(_schedule(database, settings, stop, worker)) if scheduling else None
     try:
@@ -63,6 +66,7 @@ async def _run(database: Database, settings: Settings, plan: Plan, console: Cons
             await asyncio.wait([scheduler], timeout=plan.grace)
         showing.cancel()
         await asyncio.wait([showing])
+        end_metrics()
 
 
 async def _schedule(database: Database, settings: Settings, stop: asyncio.Event, worker: Worker) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from crawler.outcomes import OUTCOMES
 from crawler.recheck import next_look
 from crawler.recurrence import Template, Witness
-from crawler.store import articles, duplicates, identity, learning, models, notices, templates
+from crawler.store import articles, duplicates, identity, learning, models, notices, templates, tombstones
 from crawler.store.articles import STORED, kept_of
 from crawler.store.cleaning import body_of, relaid
 from crawler.store.reading import made_of, pages_of
@@ -76,6 +76,7 @@ def next_batch(connection: Connection, run_id: int, outcome: str, most: int = BA
 
 def apply(connection: Connection, run_id: int, batch: Sequence[RowMapping], steps: Sequence[float]) -> Applied:
     """Apply changes of one kind in the transaction of `connection`. `steps`: recheck.py's."""
+    tombstones.respect(connection)
     done = _change(connection, batch) if batch[0]["outcome"] == "changed" else _add(connection, batch, steps)
     connection.execute(delete(Staged).where(Staged.id.in_([row["id"] for row in batch])))
     counted = {"applied": done.applied, "revised": done.revised, "skipped": done.skipped}

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from crawler import __version__
 from crawler.gains import Difference, difference
 from crawler.period import Period
-from crawler.store import models
+from crawler.store import models, tombstones
 from crawler.store.articles import STORED, Row
 from crawler.store.reading import Held, pages_of
 from crawler.text import json_safe
@@ -220,8 +220,12 @@ def note(
     connection: Connection, run_id: int, changes: Sequence[Change], found: Mapping[str, Counter[str]], **done: int
 ) -> None:
     """What was found since the last time, all that was counted of these sources, and how far the run has come."""
-    if changes:
-        connection.execute(insert(Staged), [_row(run_id, one) for one in changes])
+    tombstones.respect(connection)
+    held = {one.subject.held.url_id for one in changes if one.subject.held}
+    there = set(connection.execute(select(Url.id).where(Url.id.in_(held))).scalars()) if held else set()
+    rows = [_row(run_id, one) for one in changes if one.subject.held and one.subject.held.url_id in there]
+    if rows:  # what was forgotten meanwhile is not there
+        connection.execute(insert(Staged), rows)
     for source in sorted(found):
         given = upsert(Found).values(run_id=run_id, source=source, found=dict(found[source]))
         connection.execute(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from crawler.store.models import Article, Base, Crawl, Duplicate, Listing, Page, Revision, Source, Url
+from crawler.store.models import Article, Base, Crawl, Duplicate, Listing, Page, Revision, Source, Tombstone, Url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +88,10 @@ ERRORS = f"""LEFT JOIN (
 DROPPED_RECENTLY = f"""(SELECT count(*) FROM articles a, jsonb_array_elements(a.blocks) b
     WHERE a.source = s.id AND a.updated_at > {WEEK} AND a.stored_at > {WEEK} AND NOT (b ->> 'kept')::boolean)"""  # noqa: S608
 
+JOB_OF = "EXISTS (SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = s.id AND j.status = "
+SCHEDULE_STATE = f"""CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
+    WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
+    WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
 STORIES = """FROM (
     SELECT article_id, original_id, cluster, kind, likeness, contained, why, agency
     FROM duplicates WHERE original_id IS NOT NULL
@@ -339,5 +343,42 @@ VIEWS = (
             _made("articles", "bigint", "Articles of the cluster", "n.articles"),
         ),
         origin=STORIES,
+    ),
+    View(
+        name="forgotten",
+        comment="Articles that their publishers wanted removed: whoever keeps copies removes them, too.",
+        columns=(
+            _made("article_id", "bigint", "What its news.articles.id was", "t.article_id"),
+            *_own("t", Tombstone, "source forgotten_at why"),
+        ),
+        origin="FROM tombstones t WHERE t.article_id IS NOT NULL",
+    ),
+    View(
+        name="schedule",
+        comment="When each source is crawled next, and how its last crawl ended (`scrapy schedule`).",
+        columns=(
+            *_own("s", Source, "id schedule due_at due_why", id="source"),
+            _made(
+                "state",
+                "text",
+                "disabled (by a person), gone (it has no seed), running, waiting (in the queue), on demand, due, or "
+                "scheduled",
+                SCHEDULE_STATE,
+            ),
+            *_own("s", Source, "seed_error queued_at"),
+            _made("last_crawl_id", "bigint", "Its last run: news.crawls.id", "s.last_crawl"),
+            _made("last_started_at", "timestamp with time zone", "When that began", "c.started_at"),
+            _made("last_finished_at", "timestamp with time zone", "When it ended; null: it runs", "c.finished_at"),
+            _made("last_outcome", "text", "How it ended: see news.crawls.outcome", "c.outcome"),
+            _made(
+                "last_articles",
+                "bigint",
+                "New articles of this source that it stored; null: it runs, or there was none",
+                "CASE WHEN c.finished_at IS NOT NULL "
+                "THEN coalesce(CAST(c.stats ->> format('news/%s/stored', s.id) AS bigint), 0) END",
+            ),
+            *_own("s", Source, "failures disabled_at disabled_why"),
+        ),
+        origin="FROM sources s LEFT JOIN crawls c ON c.id = s.last_crawl",
     ),
 )
