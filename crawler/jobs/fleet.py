@@ -12,28 +12,34 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from crawler.jobs.board import Board
 from crawler.jobs.tasks import Ended, Task
 
 logger = logging.getLogger(__name__)
+PACKAGE = Path(__file__).resolve().parents[2]
+# Not -m: what is run so, each extraction worker would import once more.
+LAUNCHER = "import sys; sys.path.insert(0, sys.argv[1]); from crawler.jobs.host import main; sys.exit(main())"
 LOOK_EVERY = 1.0  # seconds
 LONGEST_LINE = 1 << 24  # bytes
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another host is started, when one did not come up
 START_LIMIT = 60.0  # seconds in which a host has to be up; a busy machine takes long
+TO_CLOSE = 600.0  # seconds in which a crawl that has taken too long has to end: it may clean what is stored
 FAREWELL = 10.0  # seconds in which an idle host ends
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """`each`: jobs at once in a host. The others: see HOST_SILENCE, HOST_MEMORY_MB and HOST_CRAWLS in settings.py."""
+    """`each`: jobs at once in a host. The others: see HOST_SILENCE, … and CRAWL_TIME_MAX in settings.py."""
 
     processes: int
     each: int
     silence: float
     memory_mb: float
     crawls: int
+    time_max: float
 
 
 @dataclass(eq=False, slots=True)
@@ -162,7 +168,7 @@ class Fleet:
     async def _start(self) -> Host:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "crawler.jobs.host"),
+            *("-c", LAUNCHER, str(PACKAGE)),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -178,10 +184,11 @@ class Fleet:
         """Listen to a host until it ends; what it had not ended then, it never will."""
         log = asyncio.ensure_future(self._relay(host))
         assert host.process.stdout
-        with contextlib.suppress(ValueError):  # a line beyond all measure
+        try:
             async for line in host.process.stdout:
                 await self._heard(host, line)
-        host.kill("it said what nobody understands")
+        except ValueError:  # a line beyond all measure
+            host.kill("it said what nobody understands")
         status = await host.process.wait()
         with contextlib.suppress(TimeoutError):  # its own children may have the other end
             await asyncio.wait_for(log, 1.0)
@@ -241,6 +248,10 @@ class Fleet:
                 silent = time.monotonic() - host.heard
                 if silent > (self.limits.silence if host.ready else max(self.limits.silence, START_LIMIT)):
                     host.kill(f"it had said nothing for {silent:.0f} s")
+                for job in [self.board.running[job_id] for job_id in host.jobs if job_id in self.board.running]:
+                    taken = time.monotonic() - job.started
+                    if job.task == "crawl" and taken > self.limits.time_max + TO_CLOSE:
+                        host.kill(f"the crawl of {job.source} did not end")
 
 
 def ended_by(status: int) -> str:

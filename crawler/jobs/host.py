@@ -1,4 +1,4 @@
-"""A crawl host: a process that runs a worker's jobs, several at once in one reactor. `python -m crawler.jobs.host`
+"""A crawl host: a process that runs a worker's jobs, several at once in one reactor. fleet.py starts it.
 
 It is told what to do on its standard input and tells what becomes of it on its standard output, a JSON object a line:
 
@@ -29,7 +29,6 @@ import os
 import queue
 import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -372,7 +371,3 @@ def main() -> int:
             faulthandler.cancel_dump_traceback_later()
             host.pool.close()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -287,9 +287,12 @@ def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, int, in
 
 def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:
     """What a worker is to be, on a server that takes `free` connections more. Raises ConfigurationError."""
-    hosts = processes or settings.getint("WORKER_PROCESSES") or cores()
+    wanted = processes or settings.getint("WORKER_PROCESSES")
     asked = crawls or settings.getint("WORKER_CRAWLS")
-    room = ((free - OWN) // hosts - SHARED) // 2  # crawls in each host
+    hosts = wanted or cores()
+    while not wanted and hosts > 1 and room_in(hosts, free) < EACH:
+        hosts -= 1
+    room = room_in(hosts, free)
     each = math.ceil(asked / hosts) if asked else min(EACH, room)
     if each > room or each < 1:
         raise ConfigurationError(
@@ -314,9 +317,15 @@ def planned(settings: BaseSettings, free: int, processes: int | None = None, cra
             silence=settings.getfloat("HOST_SILENCE"),
             memory_mb=settings.getfloat("HOST_MEMORY_MB"),
             crawls=settings.getint("HOST_CRAWLS"),
+            time_max=settings.getfloat("CRAWL_TIME_MAX"),
         ),
         settings={**given(settings), "EXTRACTION_WORKERS": workers, "LOG_LEVEL": settings["LOG_LEVEL"]},
     )
+
+
+def room_in(hosts: int, free: int) -> int:
+    """For how many crawls in each of so many hosts there are connections."""
+    return ((free - OWN) // hosts - SHARED) // 2
 
 
 def given(settings: BaseSettings) -> dict[str, Any]:
@@ -330,4 +339,8 @@ def opened_plan(
 ) -> Plan:
     """As `planned`, on this database."""
     with database.engine.connect() as connection:
-        return planned(settings, free_connections(connection), processes, crawls)
+        free = free_connections(connection)
+    try:
+        return planned(settings, free, processes, crawls)
+    except ValueError as error:
+        raise ConfigurationError(f"a setting that has to be a number is none: {error}") from None
