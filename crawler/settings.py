@@ -21,10 +21,25 @@ def _whole(name: str, default: int) -> int:
     return int(given)
 
 
+def _secret(name: str) -> str:
+    """A word of the environment, or what the file has that NAME_FILE names."""
+    given, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    if given or not path:
+        return given
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        sys.exit(f"{name}_FILE={path}: it cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 ON_TERMINAL = sys.stderr.isatty()
 
 # -- ours ---------------------------------------------------------------------------------------------------------
+ALERT_COMMAND = _secret("ALERT_COMMAND")  # a program and its arguments; the alert is JSON on its standard input
+ALERT_EMAIL = _secret("ALERT_EMAIL")  # addresses, with commas; needs SMTP_URL
+ALERT_PAUSE = 600  # seconds after an alert in which no other is sent: what comes then is one message
+ALERT_WEBHOOK = _secret("ALERT_WEBHOOK")  # an address to which alerts are POSTed as JSON
 ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "").lower() in (
     "1",
     "true",
@@ -50,6 +65,8 @@ RETRY_AFTER_MAX = 600  # seconds; a host that wants a longer pause is left for t
 RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, with jitter
 RETRY_BACKOFF_MAX = 60.0
 SEEDS_DIR = os.environ.get("SEEDS_DIR", str(PROJECT_DIR / "seeds"))
+SMTP_PASSWORD = _secret("SMTP_PASSWORD")  # instead of one in SMTP_URL
+SMTP_URL = _secret("SMTP_URL")  # smtp://user@host:587 (STARTTLS) or smtps://user@host:465
 # The user's own proxy may be private. Without its credentials: settings are logged.
 TRUSTED_PROXIES = [url.rpartition("@")[2] for scheme, url in getproxies().items() if scheme != "no"]
 
