@@ -16,7 +16,7 @@ from scrapy.exceptions import UsageError
 from scrapy.utils.log import configure_logging
 
 from crawler.errors import CrawlerError
-from crawler.extensions.log_format import set_up_json
+from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.worker import Worker, opened_plan
 from crawler.store.engine import open_database
@@ -61,6 +61,7 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         set_up_json(self.settings)
         configure_logging(self.settings)
+        leave_out_inventory()
         try:
             self.exitcode = self.work(opts)
         except CrawlerError as error:
