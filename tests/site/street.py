@@ -148,7 +148,7 @@ class Street:
     def _handle(self, request: Request) -> Resource:
         host = request.headers.get("host", "").partition(":")[0].replace(".localhost", ".test")
         paper = self.papers.get(host)
-        if request.path == "/printed.json" and paper is None:
+        if paper is None and request.path in ("/printed.json", "/_newsweb/stats"):
             return self._told()
         found, art = paper.find(request.path, datetime.now(UTC)) if paper else (None, "")
         resource = found or Resource(body=lambda: b"<h1>Not found</h1>", status=404)
@@ -159,7 +159,7 @@ class Street:
         return resource
 
     def _told(self) -> Resource:
-        rows = [{"id": one.id, "url": one.url, "released": one.released.isoformat()} for one in self.printed()]
+        rows = [{"id": one.id, "url": one.url, "released": one.released.timestamp()} for one in self.printed()]
         return Resource(body=lambda: json.dumps(rows).encode(), content_type="application/json")
 
 
