@@ -6,7 +6,10 @@
     │   └── UnknownSource       no seed file has this name
     ├── StoreError
     │   ├── DatabaseUnreachable no connection; says what to check
-    │   │   └── DatabaseFull    its disk is full; waiting does not help
+    │   │   ├── DatabaseFull    its disk is full; waiting does not help
+    │   │   └── Superseded      another crawl has taken this one's source over: it has no business there any more
+    │   ├── NewerSchema         the tables are of a newer program
+    │   ├── SourceTaken         another queued crawl of the source runs
     │   ├── EmbeddedServerError the embedded PostgreSQL did not start or stop
     │   └── DamagedPage         the bytes of a stored page cannot be had
     │       └── MissingDictionary   what it was compressed with is gone
@@ -57,6 +60,20 @@ class DatabaseFull(DatabaseUnreachable):
     """The disk of the database is full; free some space."""
 
     reason = "database_full"
+
+
+class Superseded(DatabaseUnreachable):
+    """Another crawl of this source has begun while the database was away: this one ends."""
+
+    reason = "superseded"
+
+
+class NewerSchema(StoreError):
+    """The tables are of a newer program: upgrade this one."""
+
+
+class SourceTaken(StoreError):
+    """Another queued crawl of this source runs."""
 
 
 class EmbeddedServerError(StoreError):

@@ -34,12 +34,16 @@ ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "").lower() in
 CHROMIUM = os.environ.get("CHROMIUM", "")  # path or name; empty: chromium, chromium-browser or google-chrome
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
+CRAWL_TIME_MAX = 3600  # seconds that a queued crawl may take; what it leaves stays queued, for the source's next
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
 DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went away
 DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: the embedded server
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)
+HOST_CRAWLS = 500  # jobs after which a crawl host is replaced by a fresh one
+HOST_MEMORY_MB = 1024  # so, of a host that has grown beyond this
+HOST_SILENCE = 120  # seconds without a sign of life after which a crawl host is ended
 OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
 PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
@@ -50,6 +54,11 @@ RETRY_AFTER_MAX = 600  # seconds; a host that wants a longer pause is left for t
 RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, with jitter
 RETRY_BACKOFF_MAX = 60.0
 SEEDS_DIR = os.environ.get("SEEDS_DIR", str(PROJECT_DIR / "seeds"))
+WORKER_BEAT = 5  # seconds between a worker's looks at the database: does it live there, is it to stop
+WORKER_CRAWLS = _whole("WORKER_CRAWLS", 0)  # jobs that a worker does at once; 0: 4 for each of its processes
+WORKER_GRACE = _whole("WORKER_GRACE", 60)  # seconds in which a worker that is told to stop ends what is in flight
+WORKER_PROCESSES = _whole("WORKER_PROCESSES", 0)  # crawl hosts of a worker; 0: one for each core
+WORKER_RETRIES = [60, 300, 1800]  # seconds after a job's first, second and third failure until it is tried again
 # The user's own proxy may be private. Without its credentials: settings are logged.
 TRUSTED_PROXIES = [url.rpartition("@")[2] for scheme, url in getproxies().items() if scheme != "no"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import datetime
 from pathlib import Path
@@ -12,16 +13,21 @@ from scrapy.crawler import Crawler
 from scrapy.statscollectors import StatsCollector
 from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, NewerSchema, SourceTaken
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
+from crawler.store.patience import Patience
 from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
+ENDINGS = {"finished": "finished", "shutdown": "shutdown", "time_max": "shutdown"}  # reason -> outcome; else failed
 
 
 class CrawlLog:
-    """Gives the spider its `store` when it opens."""
+    """Gives the spider its `store` when it opens.
+
+    `shared`: the database and the patience of the process's crawls, whose owner closes it; None: this one has its own.
+    """
 
     def __init__(
         self,
@@ -31,9 +37,10 @@ class CrawlLog:
         retry_after_max: float,
         keep_months: int,
         stats: StatsCollector,
+        shared: tuple[Database, Patience] | None = None,
     ) -> None:
         self.database_url, self.data_dir, self.patience, self.stats = database_url, data_dir, patience, stats
-        self.retry_after_max, self.keep_months = retry_after_max, keep_months
+        self.retry_after_max, self.keep_months, self.shared = retry_after_max, keep_months, shared
         self.database: Database | None = None
 
     @classmethod
@@ -47,19 +54,21 @@ class CrawlLog:
             settings.getfloat("RETRY_AFTER_MAX"),
             settings.getint("PAGES_KEEP_MONTHS"),
             crawler.stats,
+            getattr(crawler, "shared_store", None),
         )
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
         return extension
 
-    def spider_opened(self, spider: Spider) -> None:
+    async def spider_opened(self, spider: Spider) -> None:
+        """In a thread: the reactor has other crawls to serve."""
         try:
-            self.database = open_database(self.database_url, self.data_dir)
-            store = CrawlStore(self.database, self.patience, self.keep_months)
-            buried = store.open(spider.name, list(spider.chosen.values()), spider.arguments)  # type: ignore[attr-defined]
+            store, buried = await asyncio.to_thread(self._open, spider)
         except (CrawlerError, SQLAlchemyError) as error:
-            logger.error("no crawl without a database: %s", str(error).splitlines()[0])
-            self.stats.set_value("news/failed/database", 1)
+            what = "taken" if isinstance(error, SourceTaken) else "newer" if isinstance(error, NewerSchema) else ""
+            level = logging.INFO if what == "taken" else logging.ERROR
+            logger.log(level, "no crawl without a database: %s", str(error).splitlines()[0])
+            self.stats.set_value(f"news/failed/{what or 'database'}", 1)
             return
         if buried:
             logger.info("crawls %s had been killed; what they had leased is queued again", buried)
@@ -67,11 +76,25 @@ class CrawlLog:
         spider.hosts = HostGate(store, self.retry_after_max)  # type: ignore[attr-defined]
         self.stats.set_value("crawl_id", store.crawl_id)
 
-    def spider_closed(self, spider: Spider, reason: str) -> None:
-        store: CrawlStore | None = getattr(spider, "store", None)
+    def _open(self, spider: Spider) -> tuple[CrawlStore, list[int]]:
+        if self.shared:
+            database, patience = self.shared
+            store = CrawlStore(database, patience, self.keep_months)
+        else:
+            database = self.database = open_database(self.database_url, self.data_dir)
+            store = CrawlStore(database, self.patience, self.keep_months)
+        chosen = list(spider.chosen.values())  # type: ignore[attr-defined]
+        alone = getattr(spider, "queued", None)
+        return store, store.open(spider.name, chosen, spider.arguments, alone=alone)  # type: ignore[attr-defined]
+
+    async def spider_closed(self, spider: Spider, reason: str) -> None:
+        """In a thread: what is done at a crawl's end may take minutes."""
+        reason = getattr(spider, "ending", None) or reason
+        await asyncio.to_thread(self._close, getattr(spider, "store", None), reason)
+
+    def _close(self, store: CrawlStore | None, reason: str) -> None:
         if store is not None:
-            outcome = reason if reason in ("finished", "shutdown") else "failed"
-            store.close(outcome, reason, _plain(self.stats.get_stats()))
+            store.close(ENDINGS.get(reason, "failed"), reason, _plain(self.stats.get_stats()))
         if self.database is not None:
             self.database.close()
 

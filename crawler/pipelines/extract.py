@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from scrapy.crawler import Crawler
+from scrapy.settings import BaseSettings
 
 from crawler.errors import DatabaseUnreachable, ExtractionError
 from crawler.extraction.pool import ExtractionPool
@@ -35,21 +36,16 @@ class KnownTemplate:
 
 
 class ExtractPipeline:
-    """Fills `Record.extraction`, or `Record.rejected`."""
+    """Fills `Record.extraction`, or `Record.rejected`. `shared`: the pool is that of all crawls of this process."""
 
-    def __init__(self, crawler: Crawler, pool: ExtractionPool) -> None:
-        self.crawler, self.pool = crawler, pool
+    def __init__(self, crawler: Crawler, pool: ExtractionPool, *, shared: bool = False) -> None:
+        self.crawler, self.pool, self.shared = crawler, pool, shared
         self.templates: dict[str, KnownTemplate] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        settings = crawler.settings
-        pool = ExtractionPool(
-            settings.getint("EXTRACTION_WORKERS"),
-            settings.getfloat("EXTRACTION_TIMEOUT"),
-            settings.getint("EXTRACTION_MEMORY_MB"),
-        )
-        return cls(crawler, pool)
+        shared: ExtractionPool | None = getattr(crawler, "shared_pool", None)
+        return cls(crawler, shared or pool_of(crawler.settings), shared=shared is not None)
 
     async def process_item(self, record: Record) -> Record:
         page = record.page
@@ -76,4 +72,14 @@ class ExtractPipeline:
         return known.template
 
     def close_spider(self) -> None:
-        self.pool.close()
+        if not self.shared:
+            self.pool.close()
+
+
+def pool_of(settings: BaseSettings) -> ExtractionPool:
+    """The workers that the settings ask for."""
+    return ExtractionPool(
+        settings.getint("EXTRACTION_WORKERS"),
+        settings.getfloat("EXTRACTION_TIMEOUT"),
+        settings.getint("EXTRACTION_MEMORY_MB"),
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scrapy import Request, Spider
 from scrapy.settings import BaseSettings
 
 from crawler.errors import CrawlerError
-from crawler.sources import source_names
+from crawler.sources import Source, source_names
 from crawler.spiders.archive import ArchiveSpider
 from crawler.spiders.news import NewsSpider
 from crawler.spiders.page import PageSpider
@@ -46,7 +47,16 @@ class SeedSpiderLoader:
             known = False
         if not known:
             raise KeyError(f"no source {spider_name!r}; `scrapy list` shows those of {self.seeds_dir}")
-        return type(f"{spider_name.title().replace('_', '')}Spider", (NewsSpider,), {"name": spider_name})
+        return _spider(spider_name)
 
     def find_by_request(self, request: Request) -> Sequence[str]:
         return ["page"]
+
+
+def queued_spider(source: Source, job: Mapping[str, Any]) -> type[NewsSpider]:
+    """The spider of a queued crawl, whose source comes out of the database. `job` goes into its `crawls.arguments`."""
+    return _spider(source.id, given=source, job=job)
+
+
+def _spider(name: str, **attributes: Any) -> type[NewsSpider]:
+    return type(f"{name.title().replace('_', '')}Spider", (NewsSpider,), {"name": name, **attributes})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
@@ -46,6 +46,9 @@ class NewsSpider(Spider):
 
     name = "news"
     store: CrawlStore | None = None  # given by extensions.crawl_log when the spider opens
+    given: Source | None = None  # what a queued crawl crawls, instead of what `name` and arguments choose
+    ending: str | None = None  # why it is stopped, by whoever stops it
+    job: Mapping[str, Any] = {}
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class NewsSpider(Spider):
         self.chosen = {source.id: source for source in chosen}
         self.steps = steps  # ages at which articles are looked at again
         self.rates: dict[str, Rates] = {}  # of edits, by source
-        self.arguments = kwargs
+        self.arguments = {**kwargs, **self.job}
         self.broken: Sequence[SeedError] = ()
         self._breaking: set[asyncio.Task[None]] = set()  # faults that are being written down
         asked = {"archives": is_yes("archives", archives), "again": is_yes("recheck", recheck)}
@@ -69,7 +72,10 @@ class NewsSpider(Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        chosen, broken = chosen_sources(Path(crawler.settings["SEEDS_DIR"]), cls.name, kwargs.get("sources"))
+        chosen: list[Source] = [cls.given] if cls.given else []
+        broken: list[SeedError] = []
+        if cls.given is None:
+            chosen, broken = chosen_sources(Path(crawler.settings["SEEDS_DIR"]), cls.name, kwargs.get("sources"))
         span = span_of(kwargs.get("since"), kwargs.get("until"))
         steps = [float(step) for step in crawler.settings.getlist("RECHECK_STEPS")]
         spider = super().from_crawler(crawler, *args, chosen=chosen, span=span, steps=steps, **kwargs)
@@ -82,6 +88,11 @@ class NewsSpider(Spider):
         crawler.signals.connect(spider.item_broke, signals.item_error)
         crawler.signals.connect(spider.answer_broke, signals.spider_error)
         return spider
+
+    @property
+    def queued(self) -> str | None:
+        """The source of a queued crawl, of which one runs at a time."""
+        return self.given.id if self.given else None
 
     # -- the run ------------------------------------------------------------------------------------------------------
 

@@ -31,10 +31,16 @@ WHERE listings.source = :id AND sources.id = :id AND sources.seed <> :seed
 """).bindparams(bindparam("seed", type_=JSONB))
 
 
-def begin(connection: Connection, spider: str, sources: Iterable[Source], arguments: dict[str, Any]) -> int:
-    """Insert the row of a new run and lock it on this connection; returns its id."""
+def begin(
+    connection: Connection, spider: str, sources: Iterable[Source], arguments: dict[str, Any], *, saved: bool = False
+) -> int:
+    """Insert the row of a new run and lock it on this connection; returns its id.
+
+    `saved`: the sources come out of the database, where they may be newer by now.
+    """
     chosen = list(sources)
-    save_sources(connection, chosen)
+    if not saved:
+        save_sources(connection, chosen)
     statement = insert(models.Crawl).values(
         spider=spider,
         sources=[source.id for source in chosen],

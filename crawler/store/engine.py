@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from crawler.errors import ConfigurationError, DatabaseUnreachable, StoreError
+from crawler.errors import ConfigurationError, DatabaseUnreachable, NewerSchema, StoreError
 from crawler.store import reextractions, surface
 from crawler.store.checks import alive
 from crawler.store.connection import OPTIONS, HeedfulConnection
@@ -31,16 +32,19 @@ SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') AND current_setti
 
 
 class Database:
-    """A server, embedded or not, and an engine on it. A context manager: leaving it gives the server back."""
+    """A server, embedded or not, and an engine on it. A context manager: leaving it gives the server back.
 
-    def __init__(self, url: str, server: EmbeddedServer | None = None) -> None:
+    `connections`: how many are kept; four more are made when they are needed.
+    """
+
+    def __init__(self, url: str, server: EmbeddedServer | None = None, *, connections: int = 4) -> None:
         self.url = url
         self.heed: Callable[[float], None] | None = None  # of a statement that waits: see connection.py
         self._server = server
         self.engine: Engine = create_engine(
             driver_url(url),
             pool_pre_ping=True,
-            pool_size=4,
+            pool_size=connections,
             max_overflow=4,
         )
         event.listen(self.engine, "do_connect", self._connect)
@@ -53,14 +57,21 @@ class Database:
         with self.engine.connect() as connection:
             return str(connection.execute(_PLACE).scalar_one())
 
+    @property
+    def port(self) -> int | None:
+        """Of the server as it runs now: an embedded one may come back on another."""
+        return driver_url(self.url).port
+
     def mend(self) -> None:
         """Start the embedded server again if it has died. Raises EmbeddedServerError."""
         if self._server and (url := self._server.revive()):
             self.url = url  # the port may be another
 
     def _connect(self, _: object, __: object, arguments: list[Any], options: dict[str, Any]) -> HeedfulConnection:
-        own = {"port": driver_url(self.url).port} if self._server else {}
+        own = {"port": self.port} if self._server else {}
         given: dict[str, Any] = {**OPTIONS, "application_name": "news-crawler", **options, **own}
+        if asked := options.get("options"):  # of the URL; they go last, and so before ours
+            given["options"] = f"{OPTIONS['options']} {asked}"
         connection = HeedfulConnection.connect(*arguments, **given)
         connection.heed = self._heed
         return connection
@@ -97,13 +108,14 @@ def driver_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def open_database(database_url: str | None, data_dir: Path, *, migrated: bool = True) -> Database:
+def open_database(database_url: str | None, data_dir: Path, *, migrated: bool = True, connections: int = 4) -> Database:
     """Connect to DATABASE_URL, or start the embedded server in `data_dir`, and bring the tables up to date.
 
     Raises ConfigurationError, DatabaseUnreachable or EmbeddedServerError with one line that says what to do.
     """
     server = None if database_url else EmbeddedServer(data_dir)
-    database = Database(database_url or server.acquire(), server)  # type: ignore[union-attr]
+    url = database_url or server.acquire()  # type: ignore[union-attr]
+    database = Database(url, server, connections=connections)
     try:
         check(database)
         if migrated:
@@ -140,16 +152,21 @@ def known_schemas() -> set[str]:
     return {revision.revision for revision in ScriptDirectory.from_config(migration_config()).walk_revisions()}
 
 
+@cache
+def todays_schema() -> str:
+    """The version of the tables that this program makes."""
+    head = ScriptDirectory.from_config(migration_config()).get_current_head()
+    assert head is not None
+    return head
+
+
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the tables up to date and return the versions before and after; at most one process does it at a time.
 
     Not under a running crawl or `scrapy reextract`: its program would write what the new tables refuse. Raises
     StoreError.
     """
-    config = migration_config()
-    script = ScriptDirectory.from_config(config)
-    head = script.get_current_head()
-    assert head is not None
+    config, head = migration_config(), todays_schema()
     try:
         with engine.begin() as connection:
             if (current := _version(connection)) == head:
@@ -178,13 +195,13 @@ def _running(connection: Connection) -> list[str]:
 def keep_schema(connection: Connection) -> None:
     """Let no other process migrate until this transaction ends. Raises StoreError if one has, to what is not ours."""
     connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": MIGRATION_LOCK})
-    current, head = _version(connection), ScriptDirectory.from_config(migration_config()).get_current_head()
+    current, head = _version(connection), todays_schema()
     if current != head:
         raise _newer(current, head)
 
 
-def _newer(version: str | None, ours: str | None) -> StoreError:
-    return StoreError(f"the database has schema {version}, which is newer than this program ({ours}): upgrade it")
+def _newer(version: str | None, ours: str | None) -> NewerSchema:
+    return NewerSchema(f"the database has schema {version}, which is newer than this program ({ours}): upgrade it")
 
 
 def lay_surface(engine: Engine) -> None:

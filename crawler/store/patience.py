@@ -69,6 +69,11 @@ class Patience:
         since = min([*self._waiting.values()], default=None)
         return None if since is None else time.monotonic() - since
 
+    @property
+    def given_up(self) -> bool:
+        """Whether nobody waits any longer, or should not."""
+        return self._given_up.is_set()
+
     def give_up(self) -> None:
         """Nobody waits any longer: the run ends."""
         self._given_up.set()
@@ -129,7 +134,8 @@ class Patience:
                 return
             self._told_at = now
             waited = now - min(self._waiting.values())
-        logger.warning("waiting for the database (%.0f of %.0f s): %s", waited, self.seconds, reason)
+        limit = "" if math.isinf(self.seconds) else f" of {self.seconds:.0f}"
+        logger.warning("waiting for the database (%.0f%s s): %s", waited, limit, reason)
 
     def _met(self) -> None:
         if not self._waiting:

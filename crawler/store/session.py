@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import DatabaseUnreachable, StoreError
+from crawler.errors import DatabaseUnreachable, StoreError, Superseded
 from crawler.items import Candidate, StoredRobots
 from crawler.recheck import Rates
 from crawler.recurrence import Template
@@ -37,7 +37,7 @@ from crawler.store import (
 )
 from crawler.store.engine import Database, keep_schema
 from crawler.store.frontier import Due
-from crawler.store.guard import Guard, Pacer
+from crawler.store.guard import Guard, Pacer, fence
 from crawler.store.hosts import Pass
 from crawler.store.identity import Hop
 from crawler.store.intake import Added
@@ -58,13 +58,14 @@ T = TypeVar("T")
 class CrawlStore:
     """Open it once per run. Its coroutines do their work in threads; the reactor never waits for the database.
 
-    `patience`: seconds to wait for a database that is away. `keep_months`: see PAGES_KEEP_MONTHS. `in_flight`: leased
-    URLs by id with their source, until their entry is committed.
+    `patience`: seconds to wait for a database that is away, or that of all runs on it. `keep_months`: see
+    PAGES_KEEP_MONTHS. `in_flight`: leased URLs by id with their source, until their entry is committed.
     """
 
-    def __init__(self, database: Database, patience: float, keep_months: int = 0) -> None:
+    def __init__(self, database: Database, patience: float | Patience, keep_months: int = 0) -> None:
         self.database = database
-        self.patience = Patience(patience)
+        self._shared = isinstance(patience, Patience)
+        self.patience = patience if isinstance(patience, Patience) else Patience(patience)
         self.keep_months = keep_months
         self.crawl_id = 0
         self.sources: list[str] = []
@@ -78,21 +79,31 @@ class CrawlStore:
         self._closing = threading.Event()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="store")
 
-    def open(self, spider: str, sources: Sequence[Source], arguments: dict[str, Any]) -> list[int]:
-        """Begin the run; returns the ids of earlier runs that had died and were buried."""
+    def open(
+        self, spider: str, sources: Sequence[Source], arguments: dict[str, Any], *, alone: str | None = None
+    ) -> list[int]:
+        """Begin the run; returns the ids of earlier runs that had died and were buried.
+
+        `alone`: the source of a queued crawl, of which there is one at a time. Raises SourceTaken.
+        """
         self.sources = [source.id for source in sources]
-        self.patience = Patience(self.patience.seconds, self.database.place, self.database.mend)
-        self.database.heed = self.patience.heed
+        if not self._shared:
+            self.patience = Patience(self.patience.seconds, self.database.place, self.database.mend)
+            self.database.heed = self.patience.heed
         connection = self.database.engine.connect()
         try:
             with connection.begin():
                 keep_schema(connection)
+                if alone is not None:
+                    fence(connection, alone)
                 buried = crawls.bury_dead(connection)
-                self.crawl_id = crawls.begin(connection, spider, sources, arguments)
+                self.crawl_id = crawls.begin(connection, spider, sources, arguments, saved=alone is not None)
         except BaseException:
+            with contextlib.suppress(SQLAlchemyError):
+                connection.invalidate()  # it may hold locks
             connection.close()
             raise
-        self._guard = Guard(connection, self.crawl_id)
+        self._guard = Guard(connection, self.crawl_id, alone)
         self._pacer = Pacer(self.database.engine)
         self._writer = Writer(self.database.engine, self.crawl_id, self.patience, self._guard.hold, self.keep_months)
         return buried
@@ -281,10 +292,11 @@ class CrawlStore:
         return len(self.processing) >= MOST_PROCESSING
 
     def _fail(self, error: DatabaseUnreachable) -> None:
-        """It did not come back: nobody else waits as long again."""
+        """It did not come back, or is another crawl's: nobody else waits as long again."""
         self.failure = self.failure or error
         self._closing.set()
-        self.patience.give_up()
+        if not isinstance(error, Superseded):
+            self.patience.give_up()
 
     async def wait(self, seconds: float) -> None:
         """Until something was stored or added, at most so long."""
@@ -308,7 +320,7 @@ class CrawlStore:
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
-            with contextlib.suppress(SQLAlchemyError):  # the next run finds the row and closes it
+            with contextlib.suppress(SQLAlchemyError, Superseded):  # the next run finds the row and closes it
                 self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
             self._guard.close()
             self._guard = None

@@ -8,6 +8,7 @@ from crawler.store.models.crawling import Crawl, Source
 from crawler.store.models.duplicates import COPY_KINDS, COPY_REASONS, Band, Duplicate
 from crawler.store.models.frontier import LISTING_KINDS, URL_STATES, EditRate, Listing, Url, UrlAlias, UrlShape
 from crawler.store.models.hosts import Host, Robots
+from crawler.store.models.queueing import JobFailure, Worker
 from crawler.store.models.raw import Archive, Page, PageDictionary
 from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
 
@@ -27,6 +28,7 @@ __all__ = [
     "Duplicate",
     "EditRate",
     "Host",
+    "JobFailure",
     "Listing",
     "Page",
     "PageDictionary",
@@ -39,4 +41,5 @@ __all__ = [
     "Url",
     "UrlAlias",
     "UrlShape",
+    "Worker",
 ]

@@ -59,7 +59,7 @@ class Crawl(Base):
     outcome: Mapped[str] = mapped_column(
         Text,
         server_default="running",
-        comment="running, finished, shutdown (stopped by a person), failed, or killed (its process vanished)",
+        comment="running, finished, shutdown (stopped before its end), failed, or killed (its process vanished)",
     )
     reason: Mapped[str | None] = mapped_column(Text, comment="Why it ended")
     stats: Mapped[dict[str, Any]] = mapped_column(

@@ -1,0 +1,58 @@
+"""What a worker knows of its jobs, for the terminal and for metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """A job in hand. `started` is of time.monotonic(); `stats` are Scrapy's, about a second old."""
+
+    job_id: int
+    task: str
+    source: str
+    started: float = field(default_factory=time.monotonic)
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Board:
+    """`totals`: the sums of the stats of the jobs that have ended; `ended`: how many of them ended how."""
+
+    running: dict[int, Running] = field(default_factory=dict)
+    totals: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+
+    def begin(self, job_id: int, task: str, source: str) -> Running:
+        running = self.running[job_id] = Running(job_id=job_id, task=task, source=source)
+        return running
+
+    def end(self, job_id: int, outcome: str) -> None:
+        """What is not known to have run, was never begun."""
+        if (one := self.running.pop(job_id, None)) is not None:
+            self.totals.update(numbers(one.stats))
+            self.ended[outcome] += 1
+
+    def summed(self) -> Counter[str]:
+        """The totals with what runs: they never go down."""
+        sums = Counter(self.totals)
+        for one in self.running.values():
+            sums.update(numbers(one.stats))
+        return sums
+
+
+def numbers(stats: Mapping[str, Any]) -> dict[str, float]:
+    """Those that count something: neither the number of the run nor a peak has a sum."""
+    return {
+        name: value
+        for name, value in stats.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name.rpartition("/")[2] not in UNSUMMED
+    }
+
+
+UNSUMMED = frozenset(("crawl_id", "max", "startup", "elapsed_time_seconds", "request_depth_max"))

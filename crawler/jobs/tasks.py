@@ -1,0 +1,85 @@
+"""The tasks, and what they read out of a job: the words between the queue, a worker and its hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crawler.errors import CrawlerError
+from crawler.store.queue import TASKS, Ending
+
+CRAWL_ARGUMENTS = frozenset(("archives", "recheck", "since", "until"))
+BUSY_DELAY = 15.0  # seconds until a source is tried again whose last crawl has not ended everywhere
+AWAY_DELAY = 60.0  # seconds until a job is tried again that has lost the database
+AWAY = frozenset(("database", "database_unreachable", "database_full"))
+
+
+class UnreadableJob(CrawlerError):
+    """The job cannot be read: it may come from a newer version."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A job as a host does it. `arguments` are the task's own."""
+
+    job_id: int
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def source(self) -> str:
+        """What it is about, to be shown."""
+        return str(self.arguments.get("source") or self.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """What a host tells of a job's end. `outcome`: `finished`, or why not."""
+
+    outcome: str
+    detail: str = ""
+    crawl_id: int | None = None
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(job_id: int, name: str, arguments: Mapping[str, Any]) -> Task:
+    """Raises UnreadableJob with the reason."""
+    if name not in TASKS:
+        raise UnreadableJob(f"there is no task {name!r}; this program knows {', '.join(TASKS)}")
+    if name == "crawl":
+        _check_crawl(arguments)
+    return Task(job_id=job_id, name=name, arguments=arguments)
+
+
+def _check_crawl(given: Mapping[str, Any]) -> None:
+    if unknown := given.keys() - {"source", "asked", "arguments"}:
+        raise UnreadableJob(f"crawl knows no {', '.join(sorted(unknown))}")
+    if not isinstance(given.get("source"), str) or not given["source"]:
+        raise UnreadableJob("crawl names no source")
+    arguments = given.get("arguments") or {}
+    if not isinstance(arguments, Mapping) or not all(isinstance(value, str) for value in arguments.values()):
+        raise UnreadableJob("crawl's arguments are no texts")
+    if unknown := arguments.keys() - CRAWL_ARGUMENTS:
+        raise UnreadableJob(f"crawl takes no argument {', '.join(sorted(unknown))}")
+
+
+def judged(task: Task, ended: Ended) -> Ending:
+    """What becomes of the job."""
+    said = f"{ended.outcome}: {ended.detail}" if ended.detail else ended.outcome
+    back = {
+        "shutdown": 0.0,
+        "newer": 0.0,
+        "taken": BUSY_DELAY,
+        "superseded": BUSY_DELAY,
+        **dict.fromkeys(AWAY, AWAY_DELAY),
+    }
+    if ended.outcome == "finished":
+        return Ending(kind="done", crawl_id=ended.crawl_id)
+    if ended.outcome == "time_max":  # what is left is in the frontier; only a walk through archives has to go on
+        return Ending(kind="back" if task.arguments.get("arguments") else "done", crawl_id=ended.crawl_id)
+    if ended.outcome in back:
+        return Ending(kind="back", reason=said, delay=back[ended.outcome], crawl_id=ended.crawl_id)
+    if ended.outcome in ("disabled", "aborted"):
+        return Ending(kind="dropped", reason=said, crawl_id=ended.crawl_id)
+    return Ending(kind="failed", reason=said, final=ended.outcome == "unreadable", crawl_id=ended.crawl_id)

@@ -1,0 +1,327 @@
+"""`scrapy worker`: takes jobs out of the queue and has them done by its hosts.
+
+It is alive as long as its session holds a lock (store/workers.py). Every few seconds it says so, and learns what it has
+to know: whether its jobs are still its own, whether all crawls are to end for a migration, whether the tables are of a
+newer program. While the database is away it waits; its crawls do so for themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from procrastinate import JobContext
+from procrastinate.job_context import AbortReason
+from procrastinate.jobs import Job
+from procrastinate.worker import Worker as Taker
+from scrapy.settings import BaseSettings
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from crawler import tally
+from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
+from crawler.jobs.app import app_of
+from crawler.jobs.board import Board
+from crawler.jobs.fleet import FAREWELL, Fleet, Limits, cores
+from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
+from crawler.store import queue
+from crawler.store.engine import Database, todays_schema
+from crawler.store.patience import Patience
+from crawler.store.queue import Ending
+from crawler.store.workers import Standing, State, free_connections
+
+logger = logging.getLogger(__name__)
+EACH = 4  # jobs at once for each host
+LOST_EVERY = 30.0  # seconds between looks for what dead workers have left
+THREADS = 4  # that wait for the database
+NEWER = 3  # exit status: the tables are of a newer program
+GIVEN = 40  # priority of what is given with -s, in Scrapy's settings
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a worker is to be. `settings`: what its hosts are started with."""
+
+    crawls: int
+    grace: float
+    beat: float
+    retries: tuple[float, ...]
+    limits: Limits
+    settings: Mapping[str, Any]
+
+    @property
+    def connections(self) -> int:
+        """What it takes of the server's: its own, what each host shares, and two for each crawl."""
+        return OWN + self.limits.processes * (SHARED + 2 * self.limits.each)
+
+
+OWN, SHARED = 4, 4
+
+
+class Worker:
+    """One process's part in the work. `show`: see Fleet."""
+
+    def __init__(
+        self, database: Database, plan: Plan, board: Board | None = None, show: Callable[[str], None] | None = None
+    ) -> None:
+        self.database, self.plan, self.board = database, plan, board or Board()
+        self.patience = Patience(math.inf, database.place, database.mend)
+        database.heed = self.patience.heed
+        self.fleet = Fleet(plan.limits, plan.settings, self.board, show)
+        self.standing = Standing(database.engine)
+        self.status = 0
+        self.note = "stopped"  # why it ended
+        self._held: dict[int, Task] = {}  # jobs that are ours, until their end is written
+        self._endings: dict[int, Ending] = {}
+        self._handing = asyncio.Lock()  # while a job is on its way from the database, nothing is concluded from it
+        self._draining = False
+        self._stop = asyncio.Event()
+        self._closing = threading.Event()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
+        self._taker = Taker(
+            app_of(self),
+            queues=[queue.QUEUE],
+            name=None,
+            concurrency=plan.crawls,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=plan.grace,
+            fetch_job_polling_interval=plan.beat,
+            abort_job_polling_interval=plan.beat,
+        )
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Until `stop`; returns the exit status."""
+        fleet = asyncio.create_task(self.fleet.run())
+        taking = asyncio.create_task(self._taker.run())  # type: ignore[no-untyped-call]
+        beats = asyncio.create_task(self._beats())
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([fleet, taking, beats, stopped], return_when=asyncio.FIRST_COMPLETED)
+            self._taker.stop()  # type: ignore[no-untyped-call]
+            self.fleet.close_all("shutdown")
+            await asyncio.wait([taking], timeout=self.plan.grace + FAREWELL)
+        finally:
+            self._closing.set()
+            beats.cancel()
+            await self.fleet.end(FAREWELL)
+            fleet.cancel()
+            await asyncio.wait([beats, fleet])
+            await self._say_goodbye()
+        for task in (taking, beats, fleet):
+            self._failed(task)
+        return self.status
+
+    def stop(self) -> None:
+        """End in order; a second time, at once."""
+        if self._stop.is_set():
+            self.fleet.kill("the worker was told twice to stop")
+            self.patience.give_up()
+        self._stop.set()
+
+    def end(self, status: int, note: str) -> None:
+        self.status, self.note = status, note
+        self._stop.set()
+
+    def _failed(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled() and (error := task.exception()):
+            logger.error(
+                "the worker ends: %s", str(error).splitlines()[0], exc_info=not isinstance(error, CrawlerError)
+            )
+            self.status = self.status or 1
+
+    async def _say_goodbye(self) -> None:
+        with contextlib.suppress(SQLAlchemyError, CrawlerError, TimeoutError):
+            await asyncio.wait_for(self._in_thread(lambda: self.standing.end(self.note)), FAREWELL)
+        self.patience.give_up()
+        self.standing.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # -- the database -------------------------------------------------------------------------------------------------
+
+    def url(self) -> str:
+        """Where the database is now."""
+        return self.database.engine.url.set(drivername="postgresql", port=self.database.port).render_as_string(
+            hide_password=False
+        )
+
+    async def transaction(self, work: Callable[[Connection], T]) -> T:
+        """In a thread; it waits for a database that is away."""
+
+        def action() -> T:
+            with self.database.engine.begin() as connection:
+                return work(connection)
+
+        return await self._in_thread(action)
+
+    async def _in_thread(self, action: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self.patience.wait_for, action, self._closing)
+
+    async def _beats(self) -> None:
+        looked = -math.inf
+        while True:
+            await asyncio.sleep(self.plan.beat)
+            async with self._handing:
+                state = await self._in_thread(
+                    lambda: self.standing.say("waits for a migration" if self._draining else None)
+                )
+                await self._heed(state)
+            if time.monotonic() - looked >= LOST_EVERY:
+                looked = time.monotonic()
+                if lost := await self.transaction(queue.requeue_lost):
+                    logger.warning("put back what dead workers had left: jobs %s", lost)
+
+    async def _heed(self, state: State) -> None:
+        """Do what the database says."""
+        if state.schema != todays_schema():
+            self.end(NEWER, "the tables are newer")
+            logger.error(
+                "the database has schema %s now, and this program knows %s: it ends, start the new one",
+                state.schema,
+                todays_schema(),
+            )
+            return
+        if state.draining != self._draining:
+            logger.info("%s", "all crawls end for a migration" if state.draining else "the migration is over")
+        self._draining = state.draining
+        if self._draining:
+            self.fleet.close_all("shutdown")
+        for job_id in self._held.keys() - state.jobs - self._endings.keys():
+            self.fleet.close(job_id, "superseded")
+        for job_id in state.jobs - self._held.keys():  # the answer that it is ours was lost on its way
+            await self.transaction(lambda given, one=job_id: self._settle(given, one, Ending(kind="back")))  # type: ignore[misc]
+
+    def _settle(self, connection: Connection, job_id: int, ending: Ending) -> str | None:
+        return queue.settle(connection, job_id, self.standing.id, ending, self.plan.retries)
+
+    # -- what procrastinate's worker asks for (app.py) ----------------------------------------------------------------
+
+    async def registered(self) -> int:
+        return await self._in_thread(lambda: self.standing.begin(self.plan.crawls))
+
+    async def fetched(self, fetch: Callable[[], Awaitable[Job | None]]) -> Job | None:
+        """The next job that can be read; those that cannot fail with the reason, and stay to be looked at."""
+        async with self._handing:
+            while not self._draining and (job := await fetch()) is not None:
+                assert job.id is not None
+                try:
+                    self._held[job.id] = read(job.id, job.task_name, job.task_kwargs)
+                except UnreadableJob as error:
+                    ending = Ending(kind="failed", reason=f"unreadable: {error}", final=True)
+                    logger.error("job %d failed: %s", job.id, error)
+                    await self.transaction(lambda given, one=job.id, how=ending: self._settle(given, one, how))  # type: ignore[misc]
+                else:
+                    return job
+        return None
+
+    async def do(self, context: JobContext) -> None:
+        assert context.job.id is not None
+        task = self._held[context.job.id]
+        self.board.begin(task.job_id, task.name, task.source)
+        doing = asyncio.create_task(self.fleet.do(task))
+        try:
+            ended = await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            ended = await self._cut_short(task, doing, asked=context.abort_reason() is AbortReason.USER_REQUEST)
+        self._endings[task.job_id] = judged(task, ended)
+        self.board.end(task.job_id, ended.outcome)
+        logger.log(*report(task, ended))
+
+    async def _cut_short(self, task: Task, doing: asyncio.Task[Ended], *, asked: bool) -> Ended:
+        """Somebody has cancelled the job, or the worker's time is over."""
+        if asked:
+            self.fleet.close(task.job_id, "aborted")
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(doing, self.plan.grace)
+        doing.cancel()
+        return Ended(outcome="aborted" if asked else "shutdown", detail="it did not end in time")
+
+    async def settled(self, job: Job, *, aborted: bool) -> None:
+        """Write how the job ended."""
+        assert job.id is not None
+        fault = Ending(kind="back") if aborted else Ending(kind="failed", reason="internal_error")
+        ending = self._endings.get(job.id, fault)
+        try:
+            await self.transaction(lambda connection: self._settle(connection, job.id or 0, ending))
+        except DatabaseUnreachable:
+            logger.warning("job %d: how it ended could not be written; it will be done again", job.id)
+        self._held.pop(job.id, None)
+        self._endings.pop(job.id, None)
+
+
+def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, int, int]:
+    """A line of the log for a job's end: level, message and its parts."""
+    counts = tally.by_source(ended.stats).get(task.source, {})
+    level = logging.INFO if judged(task, ended).kind != "failed" else logging.WARNING
+    how = f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome
+    seconds = float(ended.stats.get("elapsed_time_seconds", 0.0))
+    return (
+        level,
+        "%s: %s after %.1f s, %d pages fetched, %d new articles",
+        task.source,
+        how,
+        seconds,
+        counts.get("fetched", 0),
+        counts.get("stored", 0),
+    )
+
+
+def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:
+    """What a worker is to be, on a server that takes `free` connections more. Raises ConfigurationError."""
+    hosts = processes or settings.getint("WORKER_PROCESSES") or cores()
+    asked = crawls or settings.getint("WORKER_CRAWLS")
+    room = ((free - OWN) // hosts - SHARED) // 2  # crawls in each host
+    each = math.ceil(asked / hosts) if asked else min(EACH, room)
+    if each > room or each < 1:
+        raise ConfigurationError(
+            f"{asked or hosts} crawls in {hosts} processes take "
+            f"{OWN + hosts * (SHARED + 2 * max(each, 1))} connections, "
+            f"and the server has {max(free, 0)} left of its max_connections: "
+            + (
+                f"ask for --crawls {hosts * room}, or raise it"
+                if room > 0
+                else "ask for fewer --processes, or raise it"
+            )
+        )
+    workers = max(1, settings.getint("EXTRACTION_WORKERS") // hosts)
+    return Plan(
+        crawls=asked or each * hosts,
+        grace=settings.getfloat("WORKER_GRACE"),
+        beat=settings.getfloat("WORKER_BEAT"),
+        retries=tuple(float(one) for one in settings.getlist("WORKER_RETRIES")),
+        limits=Limits(
+            processes=hosts,
+            each=each,
+            silence=settings.getfloat("HOST_SILENCE"),
+            memory_mb=settings.getfloat("HOST_MEMORY_MB"),
+            crawls=settings.getint("HOST_CRAWLS"),
+        ),
+        settings={**given(settings), "EXTRACTION_WORKERS": workers, "LOG_LEVEL": settings["LOG_LEVEL"]},
+    )
+
+
+def given(settings: BaseSettings) -> dict[str, Any]:
+    """What was set for this process: -s and the command's own."""
+    found = {name: settings[name] for name in settings if (settings.getpriority(name) or 0) >= GIVEN}
+    return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool | list | None)}
+
+
+def opened_plan(
+    database: Database, settings: BaseSettings, processes: int | None = None, crawls: int | None = None
+) -> Plan:
+    """As `planned`, on this database."""
+    with database.engine.connect() as connection:
+        return planned(settings, free_connections(connection), processes, crawls)

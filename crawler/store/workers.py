@@ -1,0 +1,112 @@
+"""A row for each worker, and the lock that tells whether it is alive, as crawls.py does for runs.
+
+A worker's session holds the advisory lock (WORKER_LOCK, id). A cut-off machine's session is ended by the server after
+half a minute (connection.py): then its jobs are somebody else's, and it finds that out when it is back.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from crawler import __version__
+
+WORKER_LOCK = 7_305_130  # the first key of pg_advisory_lock(int, int)
+DRAIN_LOCK = 7_305_131  # of pg_advisory_lock(bigint): held by who wants all workers to end their crawls
+
+_REGISTER = text("""
+WITH made AS (INSERT INTO procrastinate.procrastinate_workers DEFAULT VALUES RETURNING id)
+INSERT INTO workers (id, host, pid, version, crawls) SELECT id, :host, :pid, :version, :crawls FROM made RETURNING id
+""")
+_LOCK = text("SELECT pg_try_advisory_lock(:key, CAST(:id AS int))")
+# Of a worker that was given up and lives, too: it takes its row back, and has lost its jobs.
+_SEEN = text("UPDATE workers SET seen_at = now(), stopped_at = NULL, note = :note WHERE id = :id")
+_STATE = text("""
+SELECT (SELECT version_num FROM alembic_version) AS schema,
+       EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = 0
+           AND CAST(objid AS bigint) = :drain AND database = d.oid) AS draining,
+       ARRAY(SELECT id FROM procrastinate.procrastinate_jobs WHERE status = 'doing' AND worker_id = :id) AS jobs
+FROM pg_database AS d WHERE datname = current_database()
+""")
+_STOPPED = text("UPDATE workers SET stopped_at = now(), note = :note WHERE id = :id AND stopped_at IS NULL")
+_UNREGISTER = text("DELETE FROM procrastinate.procrastinate_workers WHERE id = :id")
+_FREE = text("""
+SELECT CAST(current_setting('max_connections') AS int) - CAST(current_setting('superuser_reserved_connections') AS int)
+    - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+""")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    """What a worker is told when it says that it lives.
+
+    `schema`: the version of the tables. `draining`: somebody waits for all crawls to end. `jobs`: those that are its.
+    """
+
+    schema: str
+    draining: bool
+    jobs: frozenset[int]
+
+
+class Standing:
+    """A worker's hold on the database: its row, and its lock, on a connection of its own. Used by one thread a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.id = 0
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._held = False
+
+    def begin(self, crawls: int) -> int:
+        """Insert the row and take the lock; returns the worker's id."""
+        given = {"host": socket.gethostname(), "pid": os.getpid(), "version": __version__, "crawls": crawls}
+        connection = self._connected()
+        with connection.begin():
+            self.id = int(connection.execute(_REGISTER, given).scalar_one())
+            self._held = _lock(connection, self.id)
+        return self.id
+
+    def say(self, note: str | None = None) -> State:
+        """That the worker lives; after a lost connection, the lock is taken anew."""
+        connection = self._connected()
+        with connection.begin():
+            self._held = self._held or _lock(connection, self.id)
+            if self._held:  # else a burial has it, or this worker's old session, for a moment
+                connection.execute(_SEEN, {"id": self.id, "note": note})
+            row = connection.execute(_STATE, {"id": self.id, "drain": DRAIN_LOCK}).one()
+        return State(schema=row.schema, draining=row.draining, jobs=frozenset(row.jobs))
+
+    def end(self, note: str) -> None:
+        """Close the row, and the connection for good."""
+        connection = self._connected()
+        with connection.begin():
+            connection.execute(_STOPPED, {"id": self.id, "note": note})
+            connection.execute(_UNREGISTER, {"id": self.id})
+        self.close()
+
+    def close(self) -> None:
+        """Back in the pool, the connection would still hold the lock."""
+        with suppress(SQLAlchemyError):
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+        self._connection, self._held = None, False
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.invalidated:
+            self._connection, self._held = self._engine.connect(), False
+        return self._connection
+
+
+def free_connections(connection: Connection) -> int:
+    """How many more the server takes."""
+    return int(connection.execute(_FREE).scalar_one())
+
+
+def _lock(connection: Connection, worker_id: int) -> bool:
+    return bool(connection.execute(_LOCK, {"key": WORKER_LOCK, "id": worker_id}).scalar_one())
