@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -250,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(options: argparse.Namespace, folder: Path) -> None:
     """Everything, in `folder`."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     settings = {"EXTRACTION_WORKERS": 1, "LOG_LEVEL": "INFO", "TICK": 1}
     settings |= dict(one.partition("=")[::2] for one in options.set)
     with EmbeddedServer(folder / "data") as url, Database(url) as database:

@@ -20,6 +20,7 @@ import asyncio
 import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--use", type=float, default=0.6, help="share of a core that may be used on average")
     parser.add_argument("--json", type=Path, help="write what was measured there")
     given = parser.parse_args(arguments)
-    console, sizes = Console(), list[Size]()
+    sizes = list[Size]()
+    console = Console() if sys.stdout.isatty() else Console(width=180)
     with server(given.database_url) as url:
         for number in given.sources:
             with own_database(url) as database:
@@ -213,7 +215,7 @@ def fetch(database: Database, worker: int) -> None:
     with database.engine.begin() as connection:
         job = connection.execute(_FETCH, {"queues": [queue.QUEUE], "worker": worker}).scalar_one()
     with database.engine.begin() as connection:
-        queue.finish(connection, job, worker, queue.Ending(kind="done"))
+        queue.settle(connection, job, worker, queue.Ending(kind="done"))
 
 
 def clear(database: Database) -> None:

@@ -15,6 +15,7 @@ workers with all their processes, PostgreSQL's apart; memory is proportional (a 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import threading
 import time
@@ -114,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kinds = options.only.split(",")
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"no kind is called {', '.join(sorted(unknown))}")
-    console, rounds = Console(), list[Round]()
+    rounds = list[Round]()
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     for kind in kinds:
         for number in options.workers:
             for one in measure(options, kind, number):
