@@ -51,6 +51,9 @@ def begin(
     )
     crawl_id = int(connection.execute(statement.returning(models.Crawl.id)).scalar_one())
     lock(connection, crawl_id)
+    if spider not in ("archive", "page"):
+        ids = [source.id for source in chosen]
+        connection.execute(update(models.Source).where(models.Source.id.in_(ids)).values(last_crawl=crawl_id))
     return crawl_id
 
 
@@ -108,6 +111,7 @@ def bury_dead(connection: Connection) -> list[int]:
             .where(models.Crawl.id.in_(dead), models.Crawl.outcome == "running")
             .values(outcome="killed", reason="its process is gone", finished_at=func.now())
         )
+        _count_failure(connection, dead)
         give_back(connection, dead)
     return dead
 
@@ -140,4 +144,17 @@ def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats:
         .values(outcome=outcome, reason=reason, stats=stats, finished_at=func.now())
     )
     if outcome == "finished":
-        connection.execute(update(models.Source).where(models.Source.id.in_(sources)).values(crawled_at=func.now()))
+        connection.execute(
+            update(models.Source).where(models.Source.id.in_(sources)).values(crawled_at=func.now(), failures=0)
+        )
+    elif outcome == "failed" and not reason.startswith("database"):
+        _count_failure(connection, [crawl_id])
+
+
+def _count_failure(connection: Connection, crawl_ids: Iterable[int]) -> None:
+    """Only a run of one source tells something about it."""
+    alone = select(func.unnest(models.Crawl.sources)).where(
+        models.Crawl.id.in_(crawl_ids), func.cardinality(models.Crawl.sources) == 1
+    )
+    failures = models.Source.failures + 1
+    connection.execute(update(models.Source).where(models.Source.id.in_(alone)).values(failures=failures))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -24,8 +25,9 @@ from tests.site.street import Street, write_seeds
 
 PAPERS, ARTICLES, DELAY = 8, 12, 0.3
 HUB, ONE, OTHER = "hub", "one", "other"
-# As in operation, but in seconds rather than half-minutes: when a session whose host is gone ends.
-NOTICES = "-c tcp_keepalives_idle=1 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=2 -c tcp_user_timeout=3000"
+# As in operation, but in seconds rather than half-minutes: when either side knows that the other is gone.
+SERVER = "-c tcp_keepalives_idle=1 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=2 -c tcp_user_timeout=3000"
+SOON = f"keepalives_idle=1&keepalives_interval=1&keepalives_count=2&tcp_user_timeout=3000&options={quote(SERVER)}"
 SETTINGS = {
     "AUTOTHROTTLE_ENABLED": 0,
     "DOWNLOAD_DELAY": DELAY,
@@ -91,7 +93,7 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
         bench = Bench(
             seeds=tmp_path / "seeds",
             data_dir=tmp_path / "none",
-            database_url=f"{url.replace('127.0.0.1', network.address(HUB))}?options={NOTICES.replace(' ', '%20')}",
+            database_url=f"{url.replace('127.0.0.1', network.address(HUB))}?{SOON}",
             more={"http_proxy": f"http://{network.address(HUB)}:{street.port}"},
         )
         yield Hosts(network, street, bench, log, tmp_path, stack)

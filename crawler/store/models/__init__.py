@@ -11,6 +11,7 @@ from crawler.store.models.hosts import Host, Robots
 from crawler.store.models.queueing import JobFailure, Worker
 from crawler.store.models.raw import Archive, Page, PageDictionary
 from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
+from crawler.store.models.scheduling import Rhythm, Scheduler
 
 __all__ = [
     "COPY_KINDS",
@@ -36,7 +37,9 @@ __all__ = [
     "ReextractedSource",
     "Reextraction",
     "Revision",
+    "Rhythm",
     "Robots",
+    "Scheduler",
     "Source",
     "Url",
     "UrlAlias",
