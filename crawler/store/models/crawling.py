@@ -75,4 +75,7 @@ class Crawl(Base):
     stats: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), comment="Scrapy's and our counters, as at the end"
     )
-    __table_args__ = (CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),)
+    __table_args__ = (
+        CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),
+        Index("ix_crawls_running", "id", postgresql_where=text("outcome = 'running'")),
+    )
