@@ -45,7 +45,7 @@ from crawler.store.session import CrawlStore
 SIZES = (1_000, 10_000, 100_000)
 LISTINGS, URLS, CRAWLS = 8, 20, 10  # of each source
 DUE = 4  # of its listings, at each crawl
-CRAWLS_TIMED, TICKS, FETCHES = 60, 20, 200
+CRAWLS_TIMED, TICKS, FETCHES, PROBE = 60, 20, 200, 400
 DAY = 86_400
 
 _FILL = (
@@ -188,8 +188,7 @@ def measure(database: Database, number: int) -> Size:
     numbers = iter(range(0, number, max(1, number // (CRAWLS_TIMED + 1))))
     crawl = timer.of(lambda: one_crawl(database.url, f"s{next(numbers)}"), CRAWLS_TIMED)
     grown = (size_of(database, "crawls") - before) / CRAWLS_TIMED
-    prober = Prober(database, number * 100)
-    rate = prober.best(16)
+    rate = Prober(database, number * 100, PROBE).round(16)
     return Size(
         sources=number,
         idle_tick=idle,
@@ -263,14 +262,13 @@ class Timer:
 
     def of(self, work: Callable[[], object], times: int) -> Cost:
         """The median by the clock, the mean of the CPU."""
-        work()
         clock, before = list[float](), processes.cpu(self.postmaster) or 0.0
-        for _ in range(times - 1):
+        for _ in range(times):
             started = time.perf_counter()
             work()
             clock.append(time.perf_counter() - started)
         cpu = (processes.cpu(self.postmaster) or 0.0) - before
-        return Cost(wall=statistics.median(clock) * 1e3 if clock else 0.0, cpu=cpu / max(1, times - 1) * 1e3)
+        return Cost(wall=statistics.median(clock) * 1e3, cpu=cpu / times * 1e3)
 
 
 def size_of(database: Database, table: str) -> int:
