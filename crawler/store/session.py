@@ -387,7 +387,7 @@ class CrawlStore:
                     share = trial.after / trial.before
                     logger.info("%s: a dictionary packs its raw pages into %.2f of what they took", source, share)
         with _told("raw pages"):
-            for one in partitions.prune(engine, kept_from):
+            for one in partitions.prune(engine, kept_from) if kept_from else ():
                 logger.log(logging.WARNING if one.outcome == "blocked" else logging.INFO, "raw pages: %s", one.words)
 
     def _compare(self) -> None:
