@@ -116,7 +116,7 @@ def archives_of(connection: Connection, seeds_dir: Path, arguments: Mapping[str,
 def _archive(file: warc.Identity, asked: Admission, arguments: Mapping[str, str]) -> Job:
     """One run at a time reads a file for one purpose, as the leases in `archives` have it."""
     key = f"archive:{file.fingerprint[:32]}:{asked.selection}"
-    place = {"warc": str(file.path.resolve()), "fingerprint": file.fingerprint}
+    place = {"warc": str(file.path.absolute()), "fingerprint": file.fingerprint}
     return Job(
         task="archive",
         arguments={**place, "arguments": dict(arguments)},
