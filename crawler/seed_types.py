@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from crawler.languages import language_tag
+from crawler.schedule import parse_quiet, parse_schedule
 
 # ISO 3166-1 alpha-2, and XK, which everybody uses for Kosovo.
 _COUNTRY_CODES = (
@@ -22,9 +23,6 @@ _COUNTRY_CODES = (
     "TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW"
 )
 COUNTRIES = frozenset(_COUNTRY_CODES.split())
-
-_CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?")
-_CRON_FIELDS = {"minute": (0, 59), "hour": (0, 23), "day of month": (1, 31), "month": (1, 12), "day of week": (0, 7)}
 
 
 class SeedModel(BaseModel):
@@ -80,20 +78,14 @@ def _country(value: str) -> str:
     raise ValueError(f"{value!r} is not a country; write its two letters of ISO 3166, such as GB{hint}")
 
 
-def _cron(value: str) -> str:
-    fields = value.split()
-    if len(fields) != len(_CRON_FIELDS):
-        raise ValueError(f"{value!r} must have the five fields of cron: {', '.join(_CRON_FIELDS)}")
-    for field, (name, (low, high)) in zip(fields, _CRON_FIELDS.items(), strict=True):
-        if not all(_is_cron_part(part, low, high) for part in field.split(",")):
-            raise ValueError(f"{value!r}: {field!r} is not a valid {name} ({low} to {high}, or *)")
+def _schedule(value: str) -> str:
+    parse_schedule(value)
     return value
 
 
-def _is_cron_part(part: str, low: int, high: int) -> bool:
-    match = _CRON_PART.fullmatch(part)
-    numbers = [int(number) for number in match.groups() if number] if match else []
-    return match is not None and numbers == sorted(numbers) and all(low <= number <= high for number in numbers)
+def _quiet_hours(value: str) -> str:
+    parse_quiet(value)
+    return value
 
 
 Text = Annotated[str, AfterValidator(_text)]
@@ -101,4 +93,5 @@ Url = Annotated[str, AfterValidator(http_url)]
 Regex = Annotated[str, AfterValidator(_regex)]
 Language = Annotated[str, AfterValidator(_language)]
 Country = Annotated[str, AfterValidator(_country)]
-Schedule = Annotated[str, AfterValidator(_cron)]
+Schedule = Annotated[str, AfterValidator(_schedule)]
+QuietHours = Annotated[str, AfterValidator(_quiet_hours)]

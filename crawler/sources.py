@@ -18,7 +18,7 @@ from crawler.boilerplate_rules import BoilerplateRule
 from crawler.errors import ConfigurationError, SeedError, UnknownSource
 from crawler.seed_errors import Keys, problems, unknown_key
 from crawler.seed_files import read_mapping
-from crawler.seed_types import Country, Language, Regex, Schedule, SeedModel, Text, Url, compiled, http_url
+from crawler.seed_types import Country, Language, QuietHours, Regex, Schedule, SeedModel, Text, Url, compiled, http_url
 
 __all__ = [
     "Articles",
@@ -80,7 +80,11 @@ class Source(SeedModel):
     render_listings: StrictBool = False
     """True: the same for its home page and `listings`."""
     schedule: Schedule | None = None
-    """Five cron fields, in UTC: when a scheduled crawl is due; None: only on demand."""
+    """When a scheduled crawl is due: auto, never, an interval (30m, 2h, 1d), or five cron fields, in UTC or in the zone
+    named after them; None: as the setting SCHEDULE says."""
+    quiet_hours: QuietHours | None = None
+    """Hours in which no scheduled crawl is due, in UTC or in the zone named after them; none: no such hours; None: as
+    the setting QUIET_HOURS says."""
     verify_tls: StrictBool = True
     """False: any TLS certificate will do, one that has expired, is for another host or signed by itself as well."""
     boilerplate: tuple[BoilerplateRule, ...] = ()

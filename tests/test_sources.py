@@ -39,6 +39,7 @@ max_age_days: 7
 render: true
 render_listings: true
 schedule: '*/30 * * * *'
+quiet_hours: 23:00-06:00 Europe/Berlin
 verify_tls: false
 boilerplate:
   - id: herald-support
@@ -136,7 +137,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
 BROKEN = {
     "langauge: en": "unknown key 'langauge'; did you mean 'language'? Allowed: name, homepage, language, languages, "
     "country, feeds, sitemaps, archives, listings, articles, max_age_days, render, render_listings, schedule, "
-    "verify_tls, boilerplate, enabled, note",
+    "quiet_hours, verify_tls, boilerplate, enabled, note",
     "zzz: 1": "unknown key 'zzz'; Allowed: name, ",
     "id: herald": "unknown key 'id'; Allowed: name, ",
     "articles: {alow: [x]}": "articles: unknown key 'alow'; did you mean 'allow'? Allowed: allow, deny",
@@ -160,8 +161,14 @@ BROKEN = {
     "max_age_days: '3'": "max_age_days: must be a whole number, not '3'",
     "max_age_days: true": "max_age_days: must be a whole number, not true",
     "max_age_days: 0": "max_age_days: must be greater than 0, not 0",
-    "schedule: hourly": "schedule: 'hourly' must have the five fields of cron: minute, hour, "
-    "day of month, month, day of week",
+    "schedule: hourly": "schedule: 'hourly' is no schedule; did you mean 1h? Write auto, never, an interval such as "
+    "30m, 2h or 1d, or the five fields of cron",
+    "schedule: 30": "schedule: must be text, not 30; quote it",
+    "schedule: 90d": "schedule: '90d' must be between 1 min and 31 d",
+    "schedule: 0 0 31 2 *": "schedule: '0 0 31 2 *': there is no such day",
+    "schedule: 0 9 * * * Europe/Berlim": "schedule: 'Europe/Berlim' is not a time zone; write one such as Europe/",
+    "quiet_hours: at night": "quiet_hours: 'at night' are no quiet hours; write '23:00-06:00', with a zone if not UTC",
+    "quiet_hours: 06:00-06:00": "quiet_hours: '06:00-06:00': start and end are the same",
     "schedule: 60 * * * *": "schedule: '60 * * * *': '60' is not a valid minute (0 to 59, or *)",
     "schedule: 0 5-2 * * *": "schedule: '0 5-2 * * *': '5-2' is not a valid hour (0 to 23, or *)",
     "schedule: 0 0 * * mon": "schedule: '0 0 * * mon': 'mon' is not a valid day of week (0 to 7, or *)",

@@ -13,8 +13,15 @@ from scrapy.exceptions import UsageError
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders import arguments
-from crawler.store.engine import open_database
+from crawler.spiders.page import address
+from crawler.spiders.selection import chosen_sources, source_of
+from crawler.store import disabling, tombstones
+from crawler.store.engine import Database, open_database
 
+FORGOTTEN = (
+    "this page was forgotten, and is not fetched: its publisher does not want it here; "
+    "if that has changed: scrapy forget --undo URL"
+)
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 NUMBERS = (  # settings of ours that are read while a crawl starts or ends: a word in them would be a traceback there
     "DATABASE_PATIENCE",
@@ -52,7 +59,9 @@ class Command(crawl.Command):
         try:
             self.check(args[0], opts.spargs)
             assert self.settings is not None
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])):
+            url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
+            with open_database(url, data_dir) as database:
+                self.refuse(database, args[0], opts.spargs)
                 self.crawl(args[0], opts.spargs)
         except CrawlerError as error:
             print(f"scrapy crawl: {error}", file=sys.stderr)
@@ -69,6 +78,23 @@ class Command(crawl.Command):
             if wrong:
                 raise ConfigurationError(f"{setting}={self.settings[setting]}: it has to be a number, and not below 0")
         arguments.check(name, given, Path(self.settings["SEEDS_DIR"]))
+
+    def refuse(self, database: Database, name: str, given: dict[str, str]) -> None:
+        """Raises ConfigurationError when all that is asked for is disabled. Of several, a crawl leaves those out."""
+        assert self.settings is not None
+        if name == "archive":
+            return
+        seeds_dir = Path(self.settings["SEEDS_DIR"])
+        if name == "page":
+            asked = [source_of(seeds_dir, address(given.get("url")))]
+        else:
+            asked, _ = chosen_sources(seeds_dir, name, given.get("sources"))
+        with database.engine.connect() as connection:
+            found = disabling.barred(connection, asked)
+            if name == "page" and not found and tombstones.is_forgotten(connection, address(given.get("url"))):
+                raise ConfigurationError(FORGOTTEN)
+        if len(found) == len(asked):
+            raise ConfigurationError("; ".join(found.values()))
 
     def crawl(self, name: str, given: dict[str, str]) -> None:
         assert self.crawler_process is not None

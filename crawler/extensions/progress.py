@@ -90,6 +90,9 @@ class Progress:
         """The closing table comes last: whoever looks at the terminal or the end of the log finds it."""
         if self.reason is None:
             return
+        if self.crawler.settings.getbool("LOG_JSON"):  # a table is no line
+            logger.info("%s in %.1f s: %s", self.reason, self.elapsed(), self.headline())
+            return
         for part in closing(self.stats(), self.elapsed(), self.reason):
             self.console.print(part)
 

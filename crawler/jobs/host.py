@@ -1,4 +1,4 @@
-"""A crawl host: a process that runs a worker's jobs, several at once in one reactor. `python -m crawler.jobs.host`
+"""A crawl host: a process that runs a worker's jobs, several at once in one reactor. fleet.py starts it.
 
 It is told what to do on its standard input and tells what becomes of it on its standard output, a JSON object a line:
 
@@ -29,7 +29,6 @@ import os
 import queue
 import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -45,6 +44,7 @@ from scrapy.settings import Settings
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from crawler import json_log
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.extraction.pool import ExtractionPool
@@ -178,6 +178,7 @@ class Host:
     async def work(self, task: Task) -> None:
         """One job, from its beginning to the line that tells its end."""
         about.set(f"{task.source}: ")
+        json_log.about.set({"source": task.source, "job": task.job_id})
         try:
             ended = await WORK[task.name](self, task)
         except UnreadableJob as error:
@@ -370,7 +371,3 @@ def main() -> int:
             faulthandler.cancel_dump_traceback_later()
             host.pool.close()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -36,7 +36,7 @@ from crawler.store import queue
 from crawler.store.engine import Database, todays_schema
 from crawler.store.patience import Patience
 from crawler.store.queue import Ending
-from crawler.store.workers import Standing, State, free_connections
+from crawler.store.workers import WAITS, Standing, State, free_connections
 
 logger = logging.getLogger(__name__)
 EACH = 4  # jobs at once for each host
@@ -84,7 +84,7 @@ class Worker:
         self._endings: dict[int, Ending] = {}
         self._handing = asyncio.Lock()  # while a job is on its way from the database, nothing is concluded from it
         self._draining = False
-        self._stop = asyncio.Event()
+        self._registered, self._told, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
         self._taker = Taker(
@@ -109,7 +109,8 @@ class Worker:
         try:
             await asyncio.wait([fleet, taking, beats, stopped], return_when=asyncio.FIRST_COMPLETED)
             self._taker.stop()  # type: ignore[no-untyped-call]
-            self.fleet.close_all("shutdown")
+            self._told.set()
+            await self.fleet.close_for_good("shutdown")
             await asyncio.wait([taking], timeout=self.plan.grace + FAREWELL)
         finally:
             self._closing.set()
@@ -172,17 +173,19 @@ class Worker:
 
     async def _beats(self) -> None:
         looked = -math.inf
+        await self._registered.wait()
         while True:
-            await asyncio.sleep(self.plan.beat)
             async with self._handing:
                 state = await self._in_thread(
-                    lambda: self.standing.say("waits for a migration" if self._draining else None)
+                    lambda: self.standing.say(WAITS if self._draining and not self._held else None)
                 )
                 await self._heed(state)
+            self._told.set()
             if time.monotonic() - looked >= LOST_EVERY:
                 looked = time.monotonic()
                 if lost := await self.transaction(queue.requeue_lost):
                     logger.warning("put back what dead workers had left: jobs %s", lost)
+            await asyncio.sleep(self.plan.beat)
 
     async def _heed(self, state: State) -> None:
         """Do what the database says."""
@@ -210,12 +213,15 @@ class Worker:
     # -- what procrastinate's worker asks for (app.py) ----------------------------------------------------------------
 
     async def registered(self) -> int:
-        return await self._in_thread(lambda: self.standing.begin(self.plan.crawls))
+        worker_id = await self._in_thread(lambda: self.standing.begin(self.plan.crawls))
+        self._registered.set()
+        return worker_id
 
     async def fetched(self, fetch: Callable[[], Awaitable[Job | None]]) -> Job | None:
         """The next job that can be read; those that cannot fail with the reason, and stay to be looked at."""
+        await self._told.wait()  # whether there is anything to be taken at all
         async with self._handing:
-            while not self._draining and (job := await fetch()) is not None:
+            while not self._draining and not self._stop.is_set() and (job := await fetch()) is not None:
                 assert job.id is not None
                 try:
                     self._held[job.id] = read(job.id, job.task_name, job.task_kwargs)
@@ -281,9 +287,12 @@ def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, int, in
 
 def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:
     """What a worker is to be, on a server that takes `free` connections more. Raises ConfigurationError."""
-    hosts = processes or settings.getint("WORKER_PROCESSES") or cores()
+    wanted = processes or settings.getint("WORKER_PROCESSES")
     asked = crawls or settings.getint("WORKER_CRAWLS")
-    room = ((free - OWN) // hosts - SHARED) // 2  # crawls in each host
+    hosts = wanted or cores()
+    while not wanted and hosts > 1 and room_in(hosts, free) < EACH:
+        hosts -= 1
+    room = room_in(hosts, free)
     each = math.ceil(asked / hosts) if asked else min(EACH, room)
     if each > room or each < 1:
         raise ConfigurationError(
@@ -308,9 +317,15 @@ def planned(settings: BaseSettings, free: int, processes: int | None = None, cra
             silence=settings.getfloat("HOST_SILENCE"),
             memory_mb=settings.getfloat("HOST_MEMORY_MB"),
             crawls=settings.getint("HOST_CRAWLS"),
+            time_max=settings.getfloat("CRAWL_TIME_MAX"),
         ),
         settings={**given(settings), "EXTRACTION_WORKERS": workers, "LOG_LEVEL": settings["LOG_LEVEL"]},
     )
+
+
+def room_in(hosts: int, free: int) -> int:
+    """For how many crawls in each of so many hosts there are connections."""
+    return ((free - OWN) // hosts - SHARED) // 2
 
 
 def given(settings: BaseSettings) -> dict[str, Any]:
@@ -324,4 +339,8 @@ def opened_plan(
 ) -> Plan:
     """As `planned`, on this database."""
     with database.engine.connect() as connection:
-        return planned(settings, free_connections(connection), processes, crawls)
+        free = free_connections(connection)
+    try:
+        return planned(settings, free, processes, crawls)
+    except ValueError as error:
+        raise ConfigurationError(f"a setting that has to be a number is none: {error}") from None

@@ -22,7 +22,7 @@ from crawler.errors import DatabaseUnreachable, SeedError
 from crawler.items import Record
 from crawler.sources import Source
 from crawler.spiders.admission import Admission, admission, admitted
-from crawler.spiders.captures import Event, archives_at, next_batch, outcome_of, page_of
+from crawler.spiders.captures import Event, archives_at, next_batch, outcome_of, page_of, passed_over
 from crawler.spiders.room import Room
 from crawler.spiders.selection import is_yes
 from crawler.spiders.watermark import Watermark
@@ -76,6 +76,7 @@ class ArchiveSpider(Spider):
         self.again = is_yes("again", kwargs.get("again"))
         self.chosen: dict[str, Source] = {}  # those that were met
         self.met: set[str] = set()
+        self.told = False  # that something of it was forgotten
         self.tasks: set[asyncio.Task[None]] = set()  # pages on their way
         self.marker: asyncio.Task[None] | None = None
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="warc")
@@ -161,6 +162,7 @@ class ArchiveSpider(Spider):
         events = warc.read(path, limit=self.limit, after=after, refusal=self.asked.refusal)
         try:
             while not (store.failure or job.lost) and (batch := await self.read(next_batch, events)):
+                batch = await self.allowed(store, batch)
                 await self.meet(store, [event for event in batch if isinstance(event, Capture)])
                 for event in batch:
                     await self.event(job, event)
@@ -174,6 +176,16 @@ class ArchiveSpider(Spider):
         elif store.failure is None:
             await store.mark(job.watermark.end(job.damage))
             self.finished(job)
+
+    async def allowed(self, store: CrawlStore, batch: Sequence[Event]) -> list[Event]:
+        """What was forgotten does not come back out of an archive: such a record is passed over."""
+        assert self.asked
+        captures = [event for event in batch if isinstance(event, Capture)]
+        gone = await store.forgotten({one.url: self.asked.source_of(one.url, one.hints).id for one in captures})
+        if gone and not self.told:
+            self.told = True
+            self.logger.warning("%s and maybe others were forgotten, and are passed over", sorted(gone)[0])
+        return [passed_over(one) if isinstance(one, Capture) and one.url in gone else one for one in batch]
 
     async def event(self, job: Job, event: Event) -> None:
         if isinstance(event, End):

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from crawler.outcomes import OUTCOMES
 from crawler.recheck import next_look
 from crawler.recurrence import Template, Witness
-from crawler.store import articles, duplicates, identity, learning, models, notices, templates
+from crawler.store import articles, duplicates, identity, learning, models, notices, templates, tombstones
 from crawler.store.articles import STORED, kept_of
 from crawler.store.cleaning import body_of, relaid
 from crawler.store.reading import made_of, pages_of
@@ -78,6 +78,7 @@ def next_batch(connection: Connection, run_id: int, source: str, outcome: str, m
 
 def apply(connection: Connection, run_id: int, ids: Sequence[int], steps: Sequence[float]) -> Applied:
     """Apply changes of one kind in the transaction of `connection`, if they wait still. `steps`: recheck.py's."""
+    tombstones.respect(connection)
     statement = select(Staged.__table__).where(Staged.id.in_(ids), Staged.outcome.in_(APPLICABLE)).order_by(Staged.id)
     batch = connection.execute(statement.with_for_update()).mappings().all()
     if not batch:

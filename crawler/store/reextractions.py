@@ -23,14 +23,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crawler import __version__
 from crawler.errors import StoreError
 from crawler.gains import Difference, difference
-from crawler.store import models
+from crawler.store import models, tombstones
 from crawler.store.subjects import Asked, Subject
 from crawler.text import json_safe
 
 LOCK = 7_305_116  # the first key of pg_advisory_lock(int, int); the second is a run, or 0 for who begins one
 LARGEST = 10
 APPLICABLE = ("changed", "new")
-Article, Page = models.Article, models.Page
+Article, Page, Url = models.Article, models.Page, models.Url
 Run, Found, Staged = models.Reextraction, models.ReextractedSource, models.Reextracted
 
 _ALONE = text("SELECT pg_advisory_xact_lock(:lock, 0)")
@@ -152,8 +152,12 @@ def _make_room(connection: Connection, run_id: int) -> None:
 
 def note(connection: Connection, run_id: int, changes: Sequence[Change], met: Mapping[str, Counter[str]]) -> None:
     """What was found, by source what was counted: it is added to what others have."""
-    if changes:
-        connection.execute(insert(Staged), [_row(run_id, one) for one in changes])
+    tombstones.respect(connection)
+    held = {one.subject.held.url_id for one in changes if one.subject.held}
+    there = set(connection.execute(select(Url.id).where(Url.id.in_(held))).scalars()) if held else set()
+    rows = [_row(run_id, one) for one in changes if one.subject.held and one.subject.held.url_id in there]
+    if rows:  # what was forgotten meanwhile is not there
+        connection.execute(insert(Staged), rows)
     for source in sorted(met):  # in one order, and last: others wait for these rows
         connection.execute(_ADD, {"run_id": run_id, "source": source, "found": dict(met[source])})
 

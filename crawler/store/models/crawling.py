@@ -29,7 +29,7 @@ class Source(Base):
     )
     crawled_at: Mapped[datetime | None] = mapped_column(Instant, comment="When a crawl of it last finished")
     seeded_at: Mapped[datetime | None] = mapped_column(
-        Instant, comment="When a scheduler last found its seed; null: it has none, or the seed is gone"
+        Instant, comment="When a scheduler took up its seed as it is now; null: it has none, or the seed is gone"
     )
     due_at: Mapped[datetime | None] = mapped_column(Instant, comment="When its next crawl is due; null: on demand only")
     due_why: Mapped[str | None] = mapped_column(Text, comment="What made the crawl due then: the schedule, in words")
@@ -38,6 +38,16 @@ class Source(Base):
         Instant, comment="When a person disabled it for all workers (`scrapy disable`); null: it is not"
     )
     disabled_why: Mapped[str | None] = mapped_column(Text, comment="Why it was disabled")
+    schedule: Mapped[str | None] = mapped_column(
+        Text, comment="Its schedule: the seed's, or the scheduler's setting SCHEDULE; null: no scheduler has seen it"
+    )
+    seed_error: Mapped[str | None] = mapped_column(
+        Text, comment="What is wrong with its seed file; the last good seed stays in force; null: nothing"
+    )
+    last_crawl: Mapped[int | None] = mapped_column(BigInteger, comment="Its last run: crawls.id")
+    failures: Mapped[int] = mapped_column(
+        Integer, server_default=text("0"), comment="Runs of this source alone that failed or were killed, in a row"
+    )
     __table_args__ = (Index("ix_sources_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),)
 
 
@@ -63,6 +73,13 @@ class Crawl(Base):
     )
     reason: Mapped[str | None] = mapped_column(Text, comment="Why it ended")
     stats: Mapped[dict[str, Any]] = mapped_column(
-        JSONB, server_default=text("'{}'"), comment="Scrapy's and our counters, as at the end"
+        JSONB, server_default=text("'{}'"), comment="Scrapy's and our counters, as at the end or a minute ago"
     )
-    __table_args__ = (CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),)
+    moved_at: Mapped[datetime | None] = mapped_column(
+        Instant, comment="When it was last seen to have done something: a minute passes between two looks"
+    )
+    __table_args__ = (
+        CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),
+        Index(None, "started_at"),
+        Index("ix_crawls_running", "id", postgresql_where=text("outcome = 'running'")),
+    )

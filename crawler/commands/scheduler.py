@@ -1,0 +1,101 @@
+"""`scrapy scheduler`: queues the crawl of each source when it is due. Any number may run; one acts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+from scrapy.settings import BaseSettings
+from scrapy.utils.log import configure_logging
+
+from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
+from crawler.extensions.log_format import leave_out_inventory, set_up_json
+from crawler.jobs.metrics import serve_as_set
+from crawler.jobs.scheduler import in_thread, run_scheduler
+from crawler.schedule import parse_quiet, parse_schedule
+from crawler.store.engine import Database, open_database
+
+logger = logging.getLogger("crawler.scheduler")
+PAUSE = 3.0  # seconds between two looks for a database that is not there yet
+
+
+class Command(ScrapyCommand):
+    """Runs until it is told to stop (Ctrl-C, SIGTERM)."""
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": True, "LOG_LEVEL": "INFO"}
+
+    def short_desc(self) -> str:
+        return "Queue the crawl of each source when it is due, for `scrapy worker`; several may run, one acts"
+
+    def run(self, args: Sequence[str], opts: Any) -> None:
+        if args:
+            raise UsageError("it takes no arguments: the seeds say when their sources are due")
+        assert self.settings is not None
+        try:
+            check(self.settings)
+            set_up_json(self.settings)
+            configure_logging(self.settings)
+            leave_out_inventory()
+            asyncio.run(self.schedule())
+        except CrawlerError as error:
+            print(f"scrapy scheduler: {error}", file=sys.stderr)
+            self.exitcode = 1
+
+    async def schedule(self) -> None:
+        """Until a signal comes."""
+        assert self.settings is not None
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        database = await opened(self.settings, stop)
+        if database is None:
+            return
+        try:
+            end_metrics = serve_as_set(self.settings, None, database, loop)
+            try:
+                await run_scheduler(database, self.settings, stop)
+            finally:
+                end_metrics()
+        finally:
+            database.close()
+
+
+async def opened(settings: BaseSettings, stop: asyncio.Event) -> Database | None:
+    """The database, waited for; None when `stop` comes first. Raises CrawlerError for what waiting does not mend."""
+    told = False
+    while not stop.is_set():
+        try:
+            return await in_thread(
+                lambda: open_database(settings["DATABASE_URL"] or None, Path(settings["CRAWLER_DATA_DIR"]))
+            )
+        except DatabaseUnreachable as error:
+            if not told:
+                logger.warning("waiting for the database: %s", error)
+            told = True
+        await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=PAUSE)
+    return None
+
+
+def check(settings: BaseSettings) -> None:
+    """Raises ConfigurationError for settings that would fail later."""
+    for name, parse in (("SCHEDULE", parse_schedule), ("QUIET_HOURS", parse_quiet)):
+        try:
+            if settings[name]:
+                parse(settings[name])
+        except ValueError as error:
+            raise ConfigurationError(f"{name}: {error}") from None
+    try:
+        good = settings.getfloat("TICK") > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigurationError(f"TICK={settings['TICK']}: it has to be a number of seconds above 0")

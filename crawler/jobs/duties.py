@@ -1,0 +1,82 @@
+"""What the scheduler does beside queueing what is due: a list of small functions, each with a pace of its own.
+
+A duty that fails is told and tried again; a duty that takes long holds up no other, and not the tick.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from scrapy.settings import BaseSettings
+from sqlalchemy import Connection
+
+from crawler.jobs.seeds import SeedsFolder
+from crawler.store import rhythms
+from crawler.store.engine import Database
+from crawler.store.schedules import Defaults
+
+BUSY = 20.0  # seconds that a duty goes on with what there is; then others have the database
+PRUNED = 10_000  # jobs of one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """`work` says what it has done, or None for nothing; what it raises is told and kept in `schedulers.trouble`."""
+
+    name: str
+    every_seconds: float
+    work: Callable[[Database], str | None]
+
+
+def duties(settings: BaseSettings) -> list[Duty]:
+    """All of them."""
+    folder = SeedsFolder(Path(settings["SEEDS_DIR"]), defaults(settings))
+    own = [Duty("seeds", settings.getfloat("TICK"), folder.follow), Duty("rhythms", 60.0, learn)]
+    return [*own, *_of_others(settings)]
+
+
+def defaults(settings: BaseSettings) -> Defaults:
+    """What holds for seeds that say nothing."""
+    return Defaults(settings["SCHEDULE"] or "auto", settings["QUIET_HOURS"] or "")
+
+
+def learn(database: Database) -> str | None:
+    """How often sources publish."""
+    _batches(database, rhythms.learn, rhythms.BATCH)
+    return None
+
+
+def _of_others(settings: BaseSettings) -> Iterator[Duty]:
+    if find_spec("crawler.store.queue"):
+        queue = import_module("crawler.store.queue")
+
+        def requeue(database: Database) -> str | None:
+            with database.engine.begin() as connection:
+                lost = queue.requeue_lost(connection)
+            return f"{len(lost)} jobs of dead workers are back" if lost else None
+
+        def prune(database: Database) -> str | None:
+            pruned = _batches(database, lambda connection: int(queue.prune(connection, most=PRUNED)), PRUNED)
+            return f"{pruned:,} finished jobs pruned" if pruned else None
+
+        yield Duty("lost jobs", settings.getfloat("TICK"), requeue)
+        yield Duty("finished jobs", 3_600.0, prune)
+    if find_spec("crawler.jobs.watching"):
+        watch = import_module("crawler.jobs.watching").Watch()
+        yield Duty("health", 60.0, lambda database: watch(database, settings))
+
+
+def _batches(database: Database, work: Callable[[Connection], int], most: int) -> int:
+    """Do it in transactions of their own until one finds less than `most`, or for BUSY seconds."""
+    total, end = 0, time.monotonic() + BUSY
+    while time.monotonic() < end:
+        with database.engine.begin() as connection:
+            total += (some := work(connection))
+        if some < most:
+            break
+    return total

@@ -1,0 +1,143 @@
+"""The folder of the seeds, followed while it changes. A file that is as it was is not opened again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from crawler.errors import ConfigurationError, SeedError
+from crawler.sources import Source, load_source
+from crawler.store import schedules
+from crawler.store.engine import Database
+from crawler.store.patience import first_line, will_pass
+from crawler.store.schedules import Defaults
+
+logger = logging.getLogger(__name__)
+BATCH = 200  # seeds of one transaction
+COMPARE_EVERY = 600.0  # seconds, after which also rows are looked at whose files have not changed
+SHOWN = 3  # broken seeds that are named
+
+Signature = tuple[int, int, int, int]
+
+
+class SeedsFolder:
+    """What the folder held when it was last looked at."""
+
+    def __init__(self, folder: Path, defaults: Defaults) -> None:
+        self.folder, self.defaults = folder, defaults
+        self.sources: dict[str, Source] = {}
+        self.broken: dict[str, str] = {}
+        self._signatures: dict[str, Signature] = {}
+        self._compare_at = 0.0  # monotonic
+
+    def follow(self, database: Database) -> str | None:
+        """Make the rows say what the seeds say; returns what was changed.
+
+        Raises SeedError for broken seeds, when all else is done, and ConfigurationError for a folder that is gone or
+        empty: then no source is touched.
+        """
+        found = dict(self._scan())
+        if not found:
+            with database.engine.connect() as connection:
+                kept = schedules.seeded(connection)
+            self._compare_at = 0.0
+            raise ConfigurationError(
+                f"SEEDS_DIR: {self.folder} is gone or holds no seed; "
+                + (f"the {kept} sources that are known go on as they are" if kept else "there is nothing to schedule")
+            )
+        everything = time.monotonic() >= self._compare_at
+        names = self._read(found)
+        try:
+            changed = self._sow(database, list(self.sources) if everything else [n for n in names if n in self.sources])
+            with database.engine.begin() as connection:
+                schedules.mark_broken(connection, self.broken)
+                gone = schedules.uproot(connection, found) if names or everything else []
+        except BaseException:
+            self._compare_at = 0.0
+            raise
+        if everything:
+            self._compare_at = time.monotonic() + COMPARE_EVERY
+        if self.broken:
+            raise SeedError(_told(self.broken))
+        said = [f"{_listed(changed)} taken up" if changed else "", f"{_listed(gone)} gone" if gone else ""]
+        return "; ".join(filter(None, said)) or None
+
+    def _scan(self) -> Iterator[tuple[str, Signature]]:
+        try:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".yaml") and not entry.name.startswith("."):
+                        seen = entry.stat()
+                        signature = (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino)
+                        yield entry.name.removesuffix(".yaml"), signature
+        except OSError:
+            return
+
+    def _read(self, found: dict[str, Signature]) -> set[str]:
+        """Read what is new or changed; returns the names of these and of those that are gone."""
+        gone = set(self._signatures) - set(found)
+        changed = {name for name, signature in found.items() if self._signatures.get(name) != signature}
+        for name in changed | gone:
+            self.sources.pop(name, None)
+            self.broken.pop(name, None)
+        for name in changed:
+            try:
+                self.sources[name] = load_source(self.folder / f"{name}.yaml")
+            except SeedError as error:
+                self.broken[name] = str(error)
+        self._signatures = found
+        return changed | gone
+
+    def _sow(self, database: Database, names: Sequence[str]) -> list[str]:
+        changed: list[str] = []
+        ordered = sorted(names)
+        for start in range(0, len(ordered), BATCH):
+            batch = ordered[start : start + BATCH]
+            try:
+                changed += self._sow_batch(database, batch)
+            except SQLAlchemyError as error:
+                if will_pass(error):
+                    raise
+                changed += self._sow_each(database, batch)
+        return changed
+
+    def _sow_each(self, database: Database, names: Sequence[str]) -> list[str]:
+        """One that the database refuses must not keep the others out."""
+        changed: list[str] = []
+        for name in names:
+            try:
+                changed += self._sow_batch(database, [name])
+            except SQLAlchemyError as error:
+                if will_pass(error):
+                    raise
+                self.sources.pop(name)
+                self.broken[name] = f"{self.folder / name}.yaml: the database refuses it: {first_line(error)}"
+        return changed
+
+    def _sow_batch(self, database: Database, names: Sequence[str]) -> list[str]:
+        with database.engine.begin() as connection:
+            return schedules.sow(connection, self.defaults, [self.sources[name] for name in names])
+
+
+def _told(broken: dict[str, str]) -> str:
+    lines = [broken[name].partition("\n")[0] for name in sorted(broken)]
+    more = f" (and {len(lines) - SHOWN} more)" if len(lines) > SHOWN else ""
+    known = (
+        "what was last good of it stays in force" if len(lines) == 1 else "what was last good of them stays in force"
+    )
+    return f"{_listed(sorted(broken))} broken, {known}: {'; '.join(lines[:SHOWN])}{more}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return (
+        f"{len(names)} seeds"
+        if len(names) > SHOWN
+        else f"seed {' '.join(names)}"
+        if len(names) == 1
+        else (f"seeds {', '.join(names)}")
+    )

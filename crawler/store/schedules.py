@@ -1,0 +1,197 @@
+"""Seeds -> rows of `sources` with the time of their next crawl; what is due -> the queue. The clock is the database's.
+
+A due source goes into procrastinate's queue by one statement for all of them, in the order of their lateness. Whose
+crawl waits already is not queued a second time; whose crawl still runs stays due. Then, for these only and in the same
+transaction, schedule.py says when they are due next. So nothing that a scheduler does can be half done, and a source
+that was due many times while no scheduler ran is crawled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from crawler.schedule import HOURS, WINDOW, Due, Past, Rhythm, next_due, parse_schedule, quiet_for
+from crawler.sources import Source
+from crawler.store import crawls
+
+BATCH = 1_000  # sources that are queued in one transaction
+SCHEDULED = 0  # the priority of a scheduled crawl (queue.py)
+RETHINK = timedelta(hours=1)  # for a schedule in the database that this program cannot read
+
+# What next_due wants to know of a source `s`.
+PAST = """
+s.id, s.schedule, s.seed ->> 'schedule' AS seed_schedule, s.seed ->> 'quiet_hours' AS seed_quiet,
+coalesce(s.crawled_at, s.queued_at) IS NOT NULL OR s.last_crawl IS NOT NULL AS crawled,
+greatest(s.failures, (SELECT min(l.failures) FROM listings l WHERE l.source = s.id AND l.kind <> 'further'
+    AND l.not_before IS NOT NULL AND l.checked_at IS NOT NULL)) AS failures,
+r.counts, r.undated, now() AS now,
+CASE WHEN r.since IS NOT NULL THEN extract(epoch FROM least(r.learned_at - r.since, :window)) / 3600 END AS hours
+"""
+
+_QUEUE = text(f"""
+WITH due AS (
+    SELECT id, due_at FROM sources
+    WHERE due_at <= now() AND disabled_at IS NULL AND seeded_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM procrastinate.procrastinate_jobs AS j WHERE j.lock = sources.id AND j.status = 'doing')
+    ORDER BY due_at LIMIT :most FOR UPDATE OF sources SKIP LOCKED
+), queued AS (
+    INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
+    SELECT 'news', 'crawl', {SCHEDULED}, id, id,
+        jsonb_build_object('source', id, 'asked', 'schedule', 'arguments', jsonb_build_object())
+    FROM due ORDER BY due_at
+    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+    RETURNING lock
+)
+SELECT {PAST}, queued.lock IS NOT NULL AS is_queued
+FROM due JOIN sources s USING (id) LEFT JOIN rhythms r ON r.source = s.id LEFT JOIN queued ON queued.lock = s.id
+""")  # noqa: S608 (our own words)
+
+_PLANNED = text("""
+UPDATE sources SET due_at = planned.due_at, due_why = planned.why,
+    queued_at = CASE WHEN planned.is_queued THEN now() ELSE queued_at END
+FROM unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:why AS text[]), CAST(:queued AS boolean[]))
+    AS planned(id, due_at, why, is_queued)
+WHERE sources.id = planned.id
+""")
+
+_KNOWN = text(f"""
+SELECT {PAST}, s.seed, s.seed_error, s.seeded_at IS NOT NULL AS is_seeded
+FROM sources s LEFT JOIN rhythms r ON r.source = s.id WHERE s.id = ANY(:ids)
+""")  # noqa: S608
+
+_SEEDED = text("""
+UPDATE sources SET seeded_at = now(), seed_error = NULL, schedule = sown.schedule
+FROM unnest(CAST(:ids AS text[]), CAST(:schedules AS text[])) AS sown(id, schedule) WHERE sources.id = sown.id
+""")
+
+_RHYTHM = text("""
+INSERT INTO rhythms (source, counts, learn_at)
+SELECT id, array_fill(0, ARRAY[CAST(:hours AS integer)]), CASE WHEN schedule = 'auto' THEN now() END
+FROM sources WHERE id = ANY(:ids)
+ON CONFLICT (source) DO UPDATE SET learn_at = EXCLUDED.learn_at
+""")
+
+_BROKEN = text("""
+UPDATE sources SET seed_error = broken.error
+FROM unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS broken(id, error)
+WHERE sources.id = broken.id AND seed_error IS DISTINCT FROM broken.error RETURNING sources.id
+""")
+
+_GONE = text("""
+UPDATE sources SET seeded_at = NULL, due_at = NULL, due_why = 'its seed is gone', seed_error = NULL
+WHERE seeded_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM unnest(CAST(:ids AS text[])) AS there(id) WHERE there.id = sources.id)
+RETURNING id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The settings SCHEDULE and QUIET_HOURS, for seeds that say nothing."""
+
+    schedule: str = "auto"
+    quiet_hours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What a look at the due sources found: how many were due, how many crawls went into the queue for them."""
+
+    due: int
+    queued: int
+
+
+def queue_due(connection: Connection, defaults: Defaults, most: int = BATCH) -> Queued:
+    """Queue a crawl of each source that is due, the latest first, and say when it is due next."""
+    rows = connection.execute(_QUEUE, {"most": most, "window": WINDOW}).all()
+    if rows:
+        due = {row.id: planned(row, defaults, is_queued=True) for row in rows}
+        _write(connection, due, {row.id for row in rows if row.is_queued})
+    return Queued(len(rows), sum(row.is_queued for row in rows))
+
+
+def sow(connection: Connection, defaults: Defaults, sources: Sequence[Source]) -> list[str]:
+    """Make the rows say what the seeds say; returns the ids of those that had said something else."""
+    given = {source.id: source for source in sources}
+    known = {row.id: row for row in connection.execute(_KNOWN, {"ids": list(given), "window": WINDOW})}
+    seeds = {name: source.model_dump(mode="json", exclude_defaults=True) for name, source in given.items()}
+    schedules = {name: source.schedule or defaults.schedule for name, source in given.items()}
+    changed = [name for name in given if not _says(known.get(name), seeds[name], schedules[name])]
+    if not changed:
+        return []
+    crawls.save_sources(connection, [given[name] for name in changed])  # all: it locks them in the order of a crawl
+    connection.execute(_SEEDED, {"ids": changed, "schedules": [schedules[name] for name in changed]})
+    connection.execute(_RHYTHM, {"ids": changed, "hours": HOURS})
+    again = [
+        name
+        for name in changed
+        if _timing(known.get(name)) != (schedules[name], given[name].quiet_hours, _on(seeds[name]))
+    ]
+    if again:
+        rows = connection.execute(_KNOWN, {"ids": again, "window": WINDOW}).all()
+        _write(connection, {row.id: planned(row, defaults) if _on(row.seed) else OFF for row in rows}, set())
+    return changed
+
+
+def mark_broken(connection: Connection, errors: Mapping[str, str]) -> list[str]:
+    """The seeds of these sources cannot be read: their last good ones stay. Returns those of which it is news."""
+    given = {"ids": list(errors), "errors": list(errors.values())}
+    return list(connection.execute(_BROKEN, given).scalars()) if errors else []
+
+
+def uproot(connection: Connection, names: Iterable[str]) -> list[str]:
+    """These seeds are there: sources without one are not due any more. Returns those of which it is news."""
+    return list(connection.execute(_GONE, {"ids": list(names)}).scalars())
+
+
+def seeded(connection: Connection) -> int:
+    """How many sources have a seed."""
+    return int(connection.execute(text("SELECT count(*) FROM sources WHERE seeded_at IS NOT NULL")).scalar_one())
+
+
+OFF = Due(None, "enabled: false in its seed")
+
+
+def planned(row: Row[Any], defaults: Defaults, *, is_queued: bool = False) -> Due:
+    """When the source of a row is due next. `is_queued`: its crawl waits, be it the first."""
+    try:
+        quiet = quiet_for(row.seed_schedule, row.seed_quiet, defaults.quiet_hours)
+        past = replace(past_of(row), crawled=is_queued or row.crawled)
+        return next_due(parse_schedule(row.schedule or defaults.schedule), quiet, row.id, row.now, past)
+    except ValueError as error:  # a newer program wrote it: one source must not stop the others
+        return Due(row.now + RETHINK, f"not understood: {error}")
+
+
+def past_of(row: Row[Any]) -> Past:
+    known = row.counts is not None and len(row.counts) == HOURS and row.hours is not None
+    rhythm = Rhythm(row.counts, row.undated, max(0.0, float(row.hours))) if known else Rhythm()
+    return Past(rhythm, row.failures, row.crawled)
+
+
+def _write(connection: Connection, due: Mapping[str, Due], queued: set[str]) -> None:
+    ids = sorted(due)
+    given: dict[str, list[str] | list[datetime | None] | list[bool]] = {
+        "ids": ids,
+        "at": [due[name].at for name in ids],
+        "why": [due[name].why for name in ids],
+        "queued": [name in queued for name in ids],
+    }
+    connection.execute(_PLANNED, given)
+
+
+def _says(row: Row[Any] | None, seed: Mapping[str, Any], schedule: str) -> bool:
+    return row is not None and row.is_seeded and not row.seed_error and (row.seed, row.schedule) == (seed, schedule)
+
+
+def _timing(row: Row[Any] | None) -> tuple[str | None, str | None, bool] | None:
+    """What decides when a source is due; None: nothing has yet."""
+    return (row.schedule, row.seed_quiet, _on(row.seed)) if row is not None and row.is_seeded else None
+
+
+def _on(seed: Mapping[str, Any]) -> bool:
+    return bool(seed.get("enabled", True))
