@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0018"
-down_revision = "0014"
+down_revision = "0017"
 
 JSONB = postgresql.JSONB(astext_type=sa.Text())
 INSTANT = sa.DateTime(timezone=True)
