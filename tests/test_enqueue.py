@@ -47,17 +47,21 @@ def states(bench: Bench, task: str) -> dict[str, int]:
     return {row["status"]: row["count"] for row in bench.rows(STATES, task)}
 
 
+DISABLED = "courrier_exemple"
 WRONG = {
     ("crawl", "exampel_herald"): "There is no source 'exampel_herald'",
     ("crawl", HERALD, "-a", "sinse=2026"): "knows no argument 'sinse'",
     ("archive", "-a", "warc=/nowhere/*.warc.gz"): "-a warc=/nowhere/*.warc.gz names no file",
     ("reextract", "--source", "gazette"): "gazette",
     ("crawl", HERALD, "--at", "someday"): "--at someday is no time",
+    ("crawl", "beispiel_kurier", DISABLED): f"{DISABLED} is disabled (they asked)",
     ("--cancel", "all"): "--cancel all: write 17, 20-29 or run:3",
 }
 
 
 def test_what_cannot_be_done_is_not_queued(story: Story) -> None:
+    story.execute(f"""INSERT INTO sources (id, name, homepage, seed, disabled_at, disabled_why)
+                      VALUES ('{DISABLED}', 'C', 'https://c.example/', '{{}}', now(), 'they asked')""")
     outcomes = story.bench.each(*(["enqueue", *arguments] for arguments in WRONG))
     for outcome, words in zip(outcomes, WRONG.values(), strict=True):
         assert (outcome.status, len(outcome.lines)) == (1, 1), outcome.err
