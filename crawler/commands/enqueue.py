@@ -105,11 +105,13 @@ class Command(ScrapyCommand):
             if at is not None:
                 awaited.put_off(connection, queued, at)
             self.followed = [*queued, *(awaited.hurry(connection, known) if at is None else ())]
+            if request.run is not None:
+                self.followed = awaited.of_run(connection, request.run, over=False)
             hosts = awaited.alive(connection)
         for line in report(request, ids, at):
             self.say(line)
         self.say(alive(len(hosts)))
-        if self.opts.wait and request.jobs:
+        if self.opts.wait and self.followed:
             self.wait(database, request)
 
     def request(self, connection: Connection, what: str, names: Sequence[str]) -> Request:

@@ -23,7 +23,7 @@ from crawler.spiders.admission import Admission, admission
 from crawler.spiders.arguments import check_arguments
 from crawler.spiders.captures import archives_at
 from crawler.spiders.selection import chosen_sources, is_yes
-from crawler.store import archives, crawls, disabling, reextractions
+from crawler.store import archives, crawls, disabling, reextractions, slices
 from crawler.store.queue import BULK, Job, crawl_of
 
 ALL = "news"
@@ -134,10 +134,13 @@ def reextraction_of(connection: Connection, question: Question, *, apply: bool) 
         reextractions.want_applied(connection, begun.id)
     jobs = queued.looking(connection, begun.id)
     names = [f"slice {job.arguments['slice']}" for job in jobs]
-    if not jobs and apply:
+    left = slices.extent(connection, begun.id).slices
+    if left > len(jobs):
+        said.append(f"{left - len(jobs):,} slices are being looked at already")
+    if not left and apply:
         jobs = queued.applying(connection, begun.id)
         names = [f"the changes of {job.arguments['apply']}" for job in jobs]
-    if not jobs:
+    if not jobs and not left:
         waiting = reextractions.waiting(connection, begun.id)
         pending = sum(waiting[outcome] for outcome in reextractions.APPLICABLE)
         said.append(f"all was looked at already: {pending:,} changes; scrapy reextract --run {begun.id} shows them")
