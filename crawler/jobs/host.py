@@ -98,7 +98,7 @@ class Crawling:
     def stop(self, reason: str) -> None:
         if self.stopping is None and is_running(self.crawler):
             self.crawler.spider.ending = reason  # type: ignore[union-attr]
-            self.stopping = asyncio.ensure_future(self.crawler.stop_async())
+            self.stopping = asyncio.ensure_future(stopped(self.crawler))
 
 
 class Host:
@@ -271,6 +271,12 @@ def outcome_of(crawler: QueuedCrawler) -> Ended:
         if stats.get(f"news/failed/{failed}"):
             outcome = failed
     return Ended(outcome=outcome, crawl_id=stats.get("crawl_id"), stats=stats)
+
+
+async def stopped(crawler: Crawler) -> None:
+    """End a crawl; what the log tells of it is told of its source."""
+    about.set(f"{crawler.spidercls.name}: ")
+    await crawler.stop_async()
 
 
 def is_running(crawler: Crawler) -> bool:

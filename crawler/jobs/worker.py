@@ -268,21 +268,24 @@ class Worker:
         self._endings.pop(job.id, None)
 
 
-def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, int, int]:
+def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, str]:
     """A line of the log for a job's end: level, message and its parts."""
-    counts = tally.by_source(ended.stats).get(task.source, {})
     level = logging.INFO if judged(task, ended).kind != "failed" else logging.WARNING
     how = f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome
     seconds = float(ended.stats.get("elapsed_time_seconds", 0.0))
-    return (
-        level,
-        "%s: %s after %.1f s, %d pages fetched, %d new articles",
-        task.source,
-        how,
-        seconds,
-        counts.get("fetched", 0),
-        counts.get("stored", 0),
-    )
+    return level, "%s: %s after %.1f s, %s", task.source, how, seconds, figures(task, ended.stats)
+
+
+def figures(task: Task, stats: Mapping[str, Any]) -> str:
+    """What a job has done."""
+    if task.name == "archive":
+        return f"{stats.get('archive/records', 0)} records read"
+    if task.name == "reextract" and "apply" in task.arguments:
+        return f"{stats.get('reextract/applied', 0)} changes applied"
+    if task.name == "reextract":
+        return f"{stats.get('reextract/pages', 0)} pages looked at, {stats.get('reextract/changes', 0)} would change"
+    counts = tally.by_source(stats).get(task.source, {})
+    return f"{counts.get('fetched', 0)} pages fetched, {counts.get('stored', 0)} new articles"
 
 
 def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:
