@@ -16,9 +16,11 @@ LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were ed
 
 _COLUMNS = ", ".join(f'd."{one.name}"' for one in fields(Day))
 _DAYS = text(f"""
-SELECT d.source, {_COLUMNS} FROM source_days d
-WHERE d.source = ANY(:sources) AND d.day > (now() - :past)::date AND d.day <= (now() AT TIME ZONE 'UTC')::date
-ORDER BY d.source, d.day
+SELECT s.source, d.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM source_days d
+    WHERE d.source = s.source AND d.day > (now() - :past)::date AND d.day <= (now() AT TIME ZONE 'UTC')::date
+    ORDER BY d.day OFFSET 0
+) AS d
 """)  # noqa: S608 (names of our own)
 _RECENT = text("""
 SELECT s.source, a.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
