@@ -75,6 +75,9 @@ class CrawlLog:
         if store is not None:
             outcome = OUTCOME_OF.get(reason, "failed")
             store.close(outcome, reason, _plain(self.stats.get_stats()))
+            for source, number in store.learned.items():
+                if number:  # for the closing table
+                    self.stats.set_value(f"template/learned/{source}", number)
         if self.database is not None:
             self.database.close()
 
