@@ -77,6 +77,7 @@ class CrawlStore:
         self.in_flight: dict[int, str] = {}
         self.processing: set[int] = set()  # ids of pages that have come and are not committed yet
         self.disabled: dict[str, str] = {}  # of the sources that were to be crawled, why a person has disabled them
+        self.learned: dict[str, int] = {}  # by source, at the end: blocks that became part of its template in this run
         self.barred: dict[str, str] = {}  # those that were so when the run began: it does without them
         self.changed = asyncio.Event()
         self.failure: DatabaseUnreachable | None = None  # set when the database did not come back
@@ -370,10 +371,14 @@ class CrawlStore:
             try:
                 changed = cleaning.clean(self.database.engine, source, seconds=end - time.monotonic())
                 with self.database.engine.begin() as connection:
+                    self.learned[source] = templates.learned_since(connection, source, self.crawl_id)
                     templates.prune(connection, source)
             except SQLAlchemyError as error:
                 logger.warning("%s: its template was not applied: %s", source, str(error).splitlines()[0])
                 return
+            if self.learned[source]:
+                told = "%s: %d new blocks of its template are dropped from now on: scrapy template %s"
+                logger.info(told, source, self.learned[source], source)
             if changed:
                 logger.info("%s: its template cleaned %d stored articles", source, changed)
 
