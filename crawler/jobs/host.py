@@ -114,7 +114,7 @@ class Host:
             crawler = self.crawlers.get(job_id)
             if crawler is not None and is_running(crawler):
                 crawler.spider.ending = reason  # type: ignore[union-attr]
-                self.stops.add(stop := asyncio.ensure_future(crawler.stop_async()))
+                self.stops.add(stop := asyncio.ensure_future(stopped(crawler)))
                 stop.add_done_callback(self.stops.discard)
 
     async def leave(self) -> None:
@@ -248,6 +248,12 @@ def crawled(crawler: QueuedCrawler) -> Ended:
         if stats.get(f"news/failed/{failed}"):
             outcome = failed
     return Ended(outcome=outcome, crawl_id=stats.get("crawl_id"), stats=stats)
+
+
+async def stopped(crawler: Crawler) -> None:
+    """End a crawl; what the log tells of it is told of its source."""
+    about.set(f"{crawler.spidercls.name}: ")
+    await crawler.stop_async()
 
 
 def is_running(crawler: Crawler) -> bool:

@@ -12,10 +12,10 @@ import contextlib
 import logging
 import math
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeVar
 
 from procrastinate import JobContext
@@ -40,7 +40,7 @@ from crawler.store.workers import WAITS, Standing, State, free_connections
 
 logger = logging.getLogger(__name__)
 EACH = 4  # jobs at once for each host
-LOST_EVERY = 30.0  # seconds between looks for what dead workers have left
+LOST_EVERY = 3  # beats between looks for what dead workers have left
 THREADS = 4  # that wait for the database
 NEWER = 3  # exit status: the tables are of a newer program
 GIVEN = 40  # priority of what is given with -s, in Scrapy's settings
@@ -172,19 +172,16 @@ class Worker:
         return await loop.run_in_executor(self._threads, self.patience.wait_for, action, self._closing)
 
     async def _beats(self) -> None:
-        looked = -math.inf
         await self._registered.wait()
-        while True:
+        for number in count():
             async with self._handing:
                 state = await self._in_thread(
                     lambda: self.standing.say(WAITS if self._draining and not self._held else None)
                 )
                 await self._heed(state)
             self._told.set()
-            if time.monotonic() - looked >= LOST_EVERY:
-                looked = time.monotonic()
-                if lost := await self.transaction(queue.requeue_lost):
-                    logger.warning("put back what dead workers had left: jobs %s", lost)
+            if not number % LOST_EVERY and (lost := await self.transaction(queue.requeue_lost)):
+                logger.warning("put back what dead workers had left: jobs %s", lost)
             await asyncio.sleep(self.plan.beat)
 
     async def _heed(self, state: State) -> None:
