@@ -215,7 +215,8 @@ class Fleet:
         host.memory = told.get("memory", host.memory)
         if "ended" in told:
             self._ended(host, told)
-        if host.memory > self.limits.memory_mb or host.done >= self.limits.crawls or told.get("leaving"):
+        worn = host.done and (host.memory > self.limits.memory_mb or host.done >= self.limits.crawls)
+        if worn or told.get("leaving"):
             host.retiring.set()
         if host.retiring.is_set() and not host.jobs:
             host.dismiss()

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import math
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crawler import tally
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.jobs.app import app_of
-from crawler.jobs.board import Board
+from crawler.jobs.board import Board, Running
 from crawler.jobs.fleet import FAREWELL, Fleet, Limits, cores
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
 from crawler.store import queue
@@ -240,8 +241,9 @@ class Worker:
         except asyncio.CancelledError:
             ended = await self._cut_short(task, doing, asked=context.abort_reason() is AbortReason.USER_REQUEST)
         self._endings[task.job_id] = judged(task, ended)
-        self.board.end(task.job_id, ended.outcome)
-        logger.log(*report(task, ended))
+        running = self.board.end(task.job_id, ended.outcome)
+        if running is not None:
+            report(running, ended, self._endings[task.job_id])
 
     async def _cut_short(self, task: Task, doing: asyncio.Task[Ended], *, asked: bool) -> Ended:
         """Somebody has cancelled the job, or the worker's time is over."""
@@ -265,18 +267,15 @@ class Worker:
         self._endings.pop(job.id, None)
 
 
-def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, int, int]:
-    """A line of the log for a job's end: level, message and its parts."""
-    counts = tally.by_source(ended.stats).get(task.source, {})
-    level = logging.INFO if judged(task, ended).kind != "failed" else logging.WARNING
-    how = f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome
-    seconds = float(ended.stats.get("elapsed_time_seconds", 0.0))
-    return (
-        level,
+def report(job: Running, ended: Ended, ending: Ending) -> None:
+    """A line of the log for a job's end."""
+    counts = tally.by_source(job.stats).get(job.source, {})
+    logger.log(
+        logging.WARNING if ending.kind == "failed" else logging.INFO,
         "%s: %s after %.1f s, %d pages fetched, %d new articles",
-        task.source,
-        how,
-        seconds,
+        job.source,
+        f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome,
+        time.monotonic() - job.started,
         counts.get("fetched", 0),
         counts.get("stored", 0),
     )

@@ -44,9 +44,12 @@ def test_up_crawls_what_is_due_and_what_else_is_in_the_queue_on_the_embedded_ser
                 {"id": COURRIER},
             )
         (disabled,) = shift.put(crawl_of(COURRIER))
-        with shift.worker("-s", "TICK=0.5", command="up") as worker:
+        with shift.worker("-s", "TICK=0.5", "-s", "HOST_CRAWLS=3", command="up") as worker:
+            until(worker.hosts)
+            first = worker.hosts()
             shift.until_over(good, *bad, disabled)
             until(lambda: shift.value(SCHEDULED) == 2)  # those that nobody has asked for by hand
+            until(lambda: not set(first) & set(worker.hosts()))  # replaced by a fresh one
             assert worker.stop() == 0, worker.said()
         assert shift.job(good) == ("succeeded", 1)
         assert [shift.job(one) for one in bad] == [("failed", 1)] * 2
