@@ -188,6 +188,8 @@ class Worker:
     async def _heed(self, state: State) -> None:
         """Do what the database says."""
         if state.schema != todays_schema():
+            if self.status == NEWER:
+                return
             self.end(NEWER, "the tables are newer")
             logger.error(
                 "the database has schema %s now, and this program knows %s: it ends, start the new one",
