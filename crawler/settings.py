@@ -66,6 +66,10 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 ON_TERMINAL = sys.stderr.isatty()
 
 # -- ours ---------------------------------------------------------------------------------------------------------
+ALERT_COMMAND = _secret("ALERT_COMMAND")  # a program and its arguments; the alert is JSON on its standard input
+ALERT_EMAIL = _secret("ALERT_EMAIL")  # addresses, with commas; needs SMTP_URL
+ALERT_PAUSE = 600  # seconds after an alert in which no other is sent: what comes then is one message
+ALERT_WEBHOOK = _secret("ALERT_WEBHOOK")  # an address to which alerts are POSTed as JSON
 ALLOW_PRIVATE_NETWORKS = _is_yes("ALLOW_PRIVATE_NETWORKS")  # fetch from private and loopback addresses too
 CHROMIUM = os.environ.get("CHROMIUM", "")  # path or name; empty: chromium, chromium-browser or google-chrome
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
@@ -89,6 +93,7 @@ OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answe
 PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
 QUIET_HOURS = os.environ.get("QUIET_HOURS", "")  # 23:00-06:00 Europe/Berlin: no crawl is due then; a seed may say else
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
+REEXTRACTION_SLICE = 2_000  # pages of a re-extraction that are one process's at a time: about a minute of a core
 RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
 RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
 RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is
@@ -97,6 +102,8 @@ RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, w
 RETRY_BACKOFF_MAX = 60.0
 SCHEDULE = os.environ.get("SCHEDULE") or "auto"  # of seeds that name none: auto, never, 30m, 2h, 1d, five cron fields
 SEEDS_DIR = os.environ.get("SEEDS_DIR", str(PROJECT_DIR / "seeds"))
+SMTP_PASSWORD = _secret("SMTP_PASSWORD")  # instead of one in SMTP_URL
+SMTP_URL = _secret("SMTP_URL")  # smtp://user@host:587 (STARTTLS) or smtps://user@host:465
 TICK = 5.0  # seconds between two looks of the scheduler at what is due, and at the seeds
 WORKER_BEAT = 5  # seconds between a worker's looks at the database: does it live there, is it to stop
 WORKER_CRAWLS = _whole("WORKER_CRAWLS", 0)  # jobs that a worker does at once; 0: 4 for each of its processes

@@ -13,6 +13,7 @@ from crawler.jobs import seeds
 from crawler.jobs.duties import Duty
 from crawler.jobs.scheduler import Scheduler
 from crawler.jobs.seeds import SeedsFolder
+from crawler.sources import Source, load_source
 from crawler.store.engine import Database
 from crawler.store.schedules import Defaults
 from tests.store.rows import ask, column
@@ -23,8 +24,12 @@ SEEDED = "SELECT id FROM sources WHERE seeded_at IS NOT NULL ORDER BY id"
 
 def test_the_folder_is_followed(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    load = seeds.load_source
-    monkeypatch.setattr(seeds, "load_source", lambda path: (opened.append(path.stem), load(path))[1])
+
+    def load(path: Path) -> Source:
+        opened.append(path.stem)
+        return load_source(path)
+
+    monkeypatch.setattr(seeds, "load_source", load)
     folder = SeedsFolder(tmp_path, Defaults())
     with pytest.raises(ConfigurationError, match="there is nothing to schedule"):
         folder.follow(database)

@@ -32,6 +32,7 @@ try:
 except ZeroDivisionError:
     log.exception("it failed")
 print("printed", file=sys.stderr)
+print('{"time": "", "level": "INFO", "logger": "", "message": "a child"}', file=sys.stderr)
 thread = threading.Thread(target=lambda: [][0])
 thread.start()
 thread.join()
@@ -56,11 +57,13 @@ def test_whatever_is_said_is_one_object_a_line(tmp_path: Path) -> None:
         "<string>",
         "it failed",
         "printed",
+        "a child",
         "IndexError",
         "SystemError",
     ]
-    assert [one["level"] for one in lines] == ["INFO", "INFO", "WARNING", "ERROR", "ERROR", "CRITICAL", "CRITICAL"]
-    assert "ZeroDivisionError" in lines[3]["exception"] and "SystemError" in lines[6]["exception"]
+    levels = ["INFO", "INFO", "WARNING", "ERROR", "ERROR", "INFO", "CRITICAL", "CRITICAL"]
+    assert [one["level"] for one in lines] == levels
+    assert "ZeroDivisionError" in lines[3]["exception"] and "SystemError" in lines[7]["exception"]
     assert lines[0]["crawl"] == 17 and "source" not in lines[0]
     assert [one["message"] for one in objects((tmp_path / "log").read_text())] == ["to the file"]
     assert done.returncode == 1

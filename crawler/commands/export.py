@@ -19,9 +19,11 @@ from scrapy.exceptions import UsageError
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 
+from crawler.commands.choosing import add_choice
 from crawler.errors import ConfigurationError, CrawlerError, StoreError
 from crawler.export_formats import FORMATS, Sink, writer_for
 from crawler.period import period
+from crawler.spiders.selection import named
 from crawler.store import cursors
 from crawler.store.engine import Database, open_database
 from crawler.store.exporting import Selection, articles, columns_of
@@ -48,9 +50,7 @@ class Command(ScrapyCommand):
         super().add_options(parser)
         add = parser.add_argument
         add("--format", choices=FORMATS, help="of the file (default: what its name ends in)")
-        add("--source", metavar="A,B", help="only articles of these sources")
-        add("--since", metavar="DATE", help="only articles that were published on this day or later")
-        add("--until", metavar="DATE", help="only articles that were published on this day or before")
+        add_choice(parser)
         add("--columns", metavar="A,B,C", help="these columns, in this order (all: with `blocks` and `evidence`)")
         add(
             "--cursor",
@@ -79,7 +79,7 @@ class Export:
     """What was asked for. Raises ConfigurationError for what cannot be done, before a database is opened."""
 
     def __init__(self, out: str, opts: argparse.Namespace) -> None:
-        sources = tuple(name.strip() for name in (opts.source or "").split(",") if name.strip())
+        sources = named(opts.source)
         self.selection = Selection(
             sources=sources, period=period(opts.since, opts.until), columns=columns_of(opts.columns)
         )

@@ -38,12 +38,12 @@ class ExtractionPool:
     def __init__(
         self, workers: int, timeout: float, memory_mb: int, start_limit: float = START_LIMIT, json: bool = False
     ) -> None:
-        self.timeout, self.start_limit = timeout, start_limit
+        self.workers, self.timeout, self.start_limit = max(1, workers), timeout, start_limit
         self._proven = False  # a worker has answered
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["crawler.extraction", "numpy.random"])
         self._pool = ProcessPool(
-            max_workers=max(1, workers),
+            max_workers=self.workers,
             max_tasks=TASKS_PER_WORKER,
             initializer=_limit,
             initargs=[memory_mb, json],

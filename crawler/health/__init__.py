@@ -25,8 +25,23 @@ from crawler.health.rhythm import (
     rhythm,
 )
 
-__all__ = ["KINDS", "PAST", "RECENT", "Day", "Finding", "Present", "Recent", "System", "judge", "judge_system", "known"]
+__all__ = [
+    "HANGING",
+    "KINDS",
+    "NEEDED",
+    "PAST",
+    "RECENT",
+    "Day",
+    "Finding",
+    "Present",
+    "Recent",
+    "System",
+    "judge",
+    "judge_system",
+    "known",
+]
 
+NEEDED = LEAST_DAYS  # days that have to be known
 PAST = timedelta(days=56)  # what a source is held against
 RECENT = 40  # articles that are looked at one by one
 LIMIT = 1e-6  # of the chance that it is chance
@@ -45,6 +60,7 @@ CONNECTIONS = 0.9  # of those that the database allows
 WALLS = frozenset(("forbidden", "bot_challenge", "consent_wall", "rate_limited"))
 ROBOTS = frozenset(("robots_forbidden",))
 EMPTY = frozenset(("listing", "no_content", "no_body", "no_headline", "not_an_article", "soft_404"))
+EXPLAINS = frozenset(("template_changed", "blocked", "errors"))  # why there are no new articles
 NOT_FAILED = frozenset(
     ("article", "live_blog", "video", "gallery", "paywall_stub", "not_modified", "duplicate", "moved", "listing_url")
 )
@@ -68,6 +84,7 @@ KINDS = {
     "no_worker": "jobs wait and no worker is alive",
     "queue_behind": "jobs wait for too long",
     "worker_lost": "a worker vanished",
+    "trouble": "the scheduler cannot do something",
     "connections": "the database is nearly out of connections",
 }
 
@@ -89,8 +106,10 @@ def judge(past: Sequence[Day], present: Present, now: datetime) -> list[Finding]
     running = _run(past, present, now)
     reach = list(_reach(past, present, now))
     made = list(_made(past, present, now)) if not reach else []
-    quiet = [] if reach or any(one.kind == "template_changed" for one in made) else _silent(past, present, now)
-    return [*running, *reach, *made, *quiet, *_slow(past, present), *_leaking(past, present)]
+    explained = bool(reach) or any(one.kind in EXPLAINS for one in made)
+    quiet = [] if explained else _silent(past, present, now)
+    found = [*running, *reach, *made, *quiet, *_slow(past, present), *_leaking(past, present)]
+    return list({one.kind: one for one in reversed(found)}.values())[::-1]  # one of a kind, the first
 
 
 # -- whether it is crawled -----------------------------------------------------------------------------------------
@@ -407,6 +426,8 @@ def judge_system(system: System, now: datetime) -> list[Finding]:
         add("queue_behind", "warn", sentence, system.waiting_since)
     if system.lost:
         add("worker_lost", "warn", f"lost: {', '.join(system.lost[:5])}", system.lost_since)
+    if system.trouble:
+        add("trouble", "warn", f"the scheduler has trouble with {'; '.join(system.trouble[:3])}", None)
     if system.hanging:
         add("hanging", "warn", f"crawls that do nothing: {', '.join(system.hanging[:5])}", system.hanging_since)
     if system.most_connections and system.connections >= CONNECTIONS * system.most_connections:

@@ -101,6 +101,7 @@ class System:
     workers: int | None = None  # alive; None: nobody has ever started one
     lost: tuple[str, ...] = ()  # workers that vanished
     lost_since: datetime | None = None
+    trouble: tuple[str, ...] = ()  # what the scheduler cannot do
     connections: int = 0
     most_connections: int = 0
     hanging: tuple[str, ...] = ()  # crawls that do nothing

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from crawler import tally, warc
 from crawler.errors import DatabaseUnreachable, SeedError
 from crawler.items import Record
 from crawler.sources import Source
-from crawler.spiders.admission import Admission, admission
+from crawler.spiders.admission import Admission, admission, admitted
 from crawler.spiders.captures import Event, archives_at, next_batch, outcome_of, page_of, passed_over
 from crawler.spiders.room import Room
 from crawler.spiders.selection import is_yes
@@ -59,6 +59,9 @@ class ArchiveSpider(Spider):
 
     name = "archive"
     store: CrawlStore | None = None  # given by extensions.crawl_log when the spider opens
+    given: Mapping[str, Source] | None = None  # the seeds of a queued job, instead of those of the folder
+    ending: str | None = None  # why it is stopped, by whoever stops it
+    job: Mapping[str, Any] = {}
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class ArchiveSpider(Spider):
         **kwargs: Any,
     ) -> None:
         super().__init__()
-        self.files, self.asked, self.broken, self.arguments = files, asked, broken, kwargs
+        self.files, self.asked, self.broken, self.arguments = files, asked, broken, {**kwargs, **self.job}
         self.again = is_yes("again", kwargs.get("again"))
         self.chosen: dict[str, Source] = {}  # those that were met
         self.met: set[str] = set()
@@ -80,7 +83,11 @@ class ArchiveSpider(Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        asked, broken = admission(Path(crawler.settings["SEEDS_DIR"]), kwargs)
+        broken: list[SeedError] = []
+        if cls.given is None:
+            asked, broken = admission(Path(crawler.settings["SEEDS_DIR"]), kwargs)
+        else:
+            asked = admitted(cls.given, kwargs)
         files = archives_at(kwargs.get("warc"))
         spider = super().from_crawler(crawler, *args, files=files, asked=asked, broken=broken, **kwargs)
         spider.limit = crawler.settings.getint("DOWNLOAD_MAXSIZE")

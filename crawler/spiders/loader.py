@@ -65,5 +65,10 @@ def queued_spider(source: Source, job: Mapping[str, Any]) -> type[Spider]:
     return _spider(source.id, given=source, job=job)
 
 
+def queued_archive(seeds: Mapping[str, Source], job: Mapping[str, Any]) -> type[Spider]:
+    """The same for WARC files, whose pages belong to these sources."""
+    return type("QueuedArchiveSpider", (_general("archive"),), {"given": seeds, "job": job})
+
+
 def _spider(name: str, **attributes: Any) -> type[Spider]:
     return type(f"{name.title().replace('_', '')}Spider", (_general("news"),), {"name": name, **attributes})

@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from crawler.store.models import Article, Base, Crawl, Duplicate, Listing, Page, Revision, Source, Tombstone, Url
+from crawler.store.models import (
+    Article,
+    Base,
+    Crawl,
+    Duplicate,
+    Incident,
+    Listing,
+    Page,
+    Revision,
+    Source,
+    Tombstone,
+    Url,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +104,21 @@ JOB_OF = "EXISTS (SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = 
 SCHEDULE_STATE = f"""CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
     WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
     WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
+# The same weekday of the last eight weeks, by this hour; days on which nobody looked are none of them.
+USUAL = """LEFT JOIN LATERAL (
+    SELECT avg((SELECT coalesce(sum(n), 0) FROM unnest(d.by_hour) WITH ORDINALITY AS h(n, hour)
+                WHERE hour - 1 < extract(hour FROM now() AT TIME ZONE 'UTC'))) AS by_now,
+        avg((SELECT coalesce(sum(n), 0) FROM unnest(d.by_hour) AS n)) AS all_day
+    FROM source_days d
+    WHERE d.source = s.id AND (d.crawls > 0 OR d.articles > 0)
+        AND d.day IN (SELECT (now() AT TIME ZONE 'UTC')::date - 7 * week FROM generate_series(1, 8) AS week)
+) AS usual ON true
+LEFT JOIN source_days today ON today.source = s.id AND today.day = (now() AT TIME ZONE 'UTC')::date
+LEFT JOIN LATERAL (
+    SELECT array_agg(i.kind ORDER BY i.severity, i.kind) AS kinds, bool_or(i.severity = 'fail') AS fails
+    FROM incidents i WHERE i.source = s.id AND i.closed_at IS NULL
+) AS open ON true"""
+
 STORIES = """FROM (
     SELECT article_id, original_id, cluster, kind, likeness, contained, why, agency
     FROM duplicates WHERE original_id IS NOT NULL
@@ -263,8 +290,51 @@ VIEWS = (
                 "Feeds, sitemaps and sections whose last request failed",
                 "(SELECT count(*) FROM listings l WHERE l.source = s.id AND l.failures > 0)",
             ),
+            _made(
+                "health",
+                "text",
+                "fail or warn: an incident is open; disabled; ok: none is",
+                "CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN open.fails THEN 'fail' "
+                "WHEN open.kinds IS NOT NULL THEN 'warn' ELSE 'ok' END",
+            ),
+            _made(
+                "incidents",
+                "text[]",
+                "Kinds of its open incidents, as a scheduler or `scrapy health --tell` last found them; {}: none",
+                "coalesce(open.kinds, '{}')",
+            ),
+            _made(
+                "articles_today",
+                "bigint",
+                "Fresh articles stored today (UTC)",
+                "coalesce((SELECT sum(n) FROM unnest(today.by_hour) AS n), 0)",
+            ),
+            _made(
+                "usual_by_now",
+                "double precision",
+                "The same by the last full hour on this weekday, on average of eight weeks; null: not known yet",
+                "usual.by_now::double precision",
+            ),
+            _made(
+                "usual_day",
+                "double precision",
+                "The same over the whole day",
+                "usual.all_day::double precision",
+            ),
+            _made(
+                "lag_today",
+                "interval",
+                "From publication to storage, the median of today's articles; null: none dated",
+                "make_interval(secs => today.lag)",
+            ),
+            _made(
+                "answer_seconds_today",
+                "double precision",
+                "Seconds that its hosts took to answer today, on average; null: not asked",
+                "today.answer_seconds / nullif(today.answers, 0)",
+            ),
         ),
-        origin=f"FROM sources s {RECENT} {ERRORS}",
+        origin=f"FROM sources s {RECENT} {ERRORS} {USUAL}",
     ),
     View(
         name="search_index",
@@ -380,5 +450,15 @@ VIEWS = (
             *_own("s", Source, "failures disabled_at disabled_why"),
         ),
         origin="FROM sources s LEFT JOIN crawls c ON c.id = s.last_crawl",
+    ),
+    View(
+        name="incidents",
+        comment="What was found wrong with a source or with the whole, and when it was over.",
+        columns=_own(
+            "i",
+            Incident,
+            "id source kind severity detail since opened_at last_seen_at closed_at told_at recovery_told_at",
+        ),
+        origin="FROM incidents i",
     ),
 )

@@ -11,7 +11,8 @@ import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
@@ -29,7 +30,7 @@ from crawler.jobs.metrics import Readings, serve
 from crawler.store import figures
 from crawler.store.engine import Database
 from crawler.store.workers import WORKER_LOCK
-from tests.runs import PROJECT
+from tests.runs import PROJECT, Bench, until
 
 DEPLOY = PROJECT / "deploy"
 METRIC = re.compile(r"\b(news_\w+)(\{[^}]*\})?")
@@ -314,3 +315,25 @@ def test_without_the_extra_it_says_how_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'news-crawler\[metrics\]'"):
         serve(free_port(), HOST, board(), None)
+
+
+def test_a_scheduler_serves_them_and_logs_in_json(database_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    more = {"METRICS_PORT": str(port), "LOG_JSON": "1"}
+    (tmp_path / "seeds").mkdir()
+    bench = Bench(seeds=tmp_path / "seeds", data_dir=tmp_path / "data", database_url=database_url, more=more)
+    with bench.start("scheduler") as scheduler:
+        try:
+            until(lambda: answers(port))
+            assert "news_database_up" in names(scraped(f"http://{HOST}:{port}"))
+        finally:
+            scheduler.terminate()
+        _, log = scheduler.communicate(timeout=60)
+    assert scheduler.returncode == 0
+    assert {json.loads(line)["level"] for line in log.splitlines()} >= {"INFO"}
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False

@@ -11,7 +11,13 @@ from crawler.store.models.health import SEVERITIES, Incident, SourceDay
 from crawler.store.models.hosts import Host, Robots
 from crawler.store.models.queueing import JobFailure, Worker
 from crawler.store.models.raw import Archive, Page, PageDictionary
-from crawler.store.models.reextraction import REEXTRACTED, Reextracted, ReextractedSource, Reextraction
+from crawler.store.models.reextraction import (
+    REEXTRACTED,
+    Reextracted,
+    ReextractedSource,
+    Reextraction,
+    ReextractionSlice,
+)
 from crawler.store.models.scheduling import Rhythm, Scheduler
 from crawler.store.models.tombstones import TOMBSTONES, Tombstone
 
@@ -41,6 +47,7 @@ __all__ = [
     "Reextracted",
     "ReextractedSource",
     "Reextraction",
+    "ReextractionSlice",
     "Revision",
     "Rhythm",
     "Robots",

@@ -150,6 +150,7 @@ class Listing(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", LISTING_KINDS), name="kind"),
         Index(None, "source", "url", unique=True),
+        Index("ix_listings_leased", "lease_crawl", postgresql_where=text("lease_crawl IS NOT NULL")),
     )
 
 

@@ -49,6 +49,13 @@ ON CONFLICT (source, day) DO UPDATE SET articles = excluded.articles, by_hour = 
 def upgrade() -> None:
     op.add_column("crawls", sa.Column("moved_at", INSTANT, nullable=True))
     op.create_index("ix_crawls_running", "crawls", ["id"], postgresql_where=sa.text("outcome = 'running'"))
+    op.create_index(
+        "procrastinate_jobs_failed",
+        "procrastinate_jobs",
+        ["id"],
+        schema="procrastinate",
+        postgresql_where=sa.text("status = 'failed'"),
+    )
     op.create_table(
         "source_days",
         sa.Column("source", sa.Text(), nullable=False),
