@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.commands import worker
+from crawler.commands import scheduler, worker
 
 
 class Command(worker.Command):
@@ -10,6 +10,10 @@ class Command(worker.Command):
 
     name = "up"
     scheduling = True
+
+    def check(self) -> None:
+        assert self.settings is not None
+        scheduler.check(self.settings)
 
     def short_desc(self) -> str:
         return "Crawl every source when it is due, for as long as this runs: scheduler and worker in one"

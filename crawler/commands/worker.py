@@ -44,6 +44,9 @@ class Command(ScrapyCommand):
         parser.add_argument("--processes", type=int, metavar="P", help="processes that crawl (default: one per core)")
         parser.add_argument("--crawls", type=int, metavar="C", help="jobs at once, in all (default: 4 per process)")
 
+    def check(self) -> None:
+        """Raises ConfigurationError for settings that would fail later."""
+
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if args:
             raise UsageError(f"scrapy {self.name} takes no arguments: what there is to do is in the queue")
@@ -52,6 +55,7 @@ class Command(ScrapyCommand):
                 raise UsageError(f"--{name} {number}: at least 1")
         assert self.settings is not None
         try:
+            self.check()
             self.exitcode = up(self.settings, processes=opts.processes, crawls=opts.crawls, scheduling=self.scheduling)
         except CrawlerError as error:
             print(f"scrapy {self.name}: {error}", file=sys.stderr)

@@ -24,7 +24,14 @@ from crawler.store.session import CrawlStore
 logger = logging.getLogger(__name__)
 ACCOUNT_EVERY = 60.0  # seconds
 # reason -> outcome; else failed
-ENDINGS = {"finished": "finished", "shutdown": "shutdown", "source_disabled": "shutdown", "time_max": "shutdown"}
+ENDINGS = {
+    "finished": "finished",
+    "shutdown": "shutdown",
+    "source_disabled": "shutdown",
+    "time_max": "shutdown",
+    "aborted": "shutdown",
+}
+REFUSALS: dict[type[Exception], str] = {SourceTaken: "taken", NewerSchema: "newer"}  # else the database is away
 
 
 class CrawlLog:
@@ -70,10 +77,11 @@ class CrawlLog:
         try:
             store, buried = await asyncio.to_thread(self._open, spider)
         except (CrawlerError, SQLAlchemyError) as error:
-            what = "taken" if isinstance(error, SourceTaken) else "newer" if isinstance(error, NewerSchema) else ""
-            level = logging.INFO if what == "taken" else logging.ERROR
-            logger.log(level, "no crawl without a database: %s", str(error).splitlines()[0])
-            self.stats.set_value(f"news/failed/{what or 'database'}", 1)
+            if isinstance(error, SourceTaken):
+                logger.info("no crawl now: %s", error)
+            else:
+                logger.error("no crawl without a database: %s", str(error).splitlines()[0])
+            self.stats.set_value(f"news/failed/{REFUSALS.get(type(error), 'database')}", 1)
             return
         for why in store.disabled.values():
             logger.warning("left out: %s", why)

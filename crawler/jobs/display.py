@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 REFRESH = 0.5  # seconds, on a terminal
 LOG_EVERY = 15.0  # seconds, elsewhere
 LOOK_EVERY = 5.0  # seconds between looks at the database
+RATE_OVER = 60.0  # seconds
 ROWS = 12  # of what runs
 COLUMNS = {"fetched": "pages", "stored": "new", "updated": "changed", "failed": "failed"}
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class Display:
         self._started = time.monotonic()
         self._seen: Overview | None = None
         self._ending = ""
+        self._marks = deque([(self._started, 0)])  # when how many pages had been fetched
         self.live = (
             Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
             if console.is_terminal
@@ -67,14 +70,17 @@ class Display:
         try:
             while True:
                 await asyncio.sleep(REFRESH if self.live else LOG_EVERY)
+                self.mark()
                 if self.live:
                     self.live.update(self.picture(), refresh=True)
                 else:
                     logger.info("%s", self.headline())
         finally:
             looking.cancel()
+            self._ending = ""
             if self.live:
                 self.live.stop()
+                self.console.print(f"{self.headline()} in {span(time.monotonic() - self._started)}", soft_wrap=True)
 
     async def _look(self) -> None:
         with contextlib.suppress(Exception):  # what ends the worker, tells so itself
@@ -84,24 +90,30 @@ class Display:
 
     def headline(self) -> str:
         """One line: where the work stands."""
-        sums, seconds = self.board.summed(), max(time.monotonic() - self._started, 1e-9)
-        counted = {what: int(count) for what, count in totals(sums).items()}
+        sums = totals(self.board.summed())
         parts = [f"{len(self.board.running)} of {self.capacity} jobs"]
         if self._seen:
-            parts.append(f"{self._seen.waiting} waiting")
+            parts.append(f"{self._seen.waiting:,} waiting")
         parts += [
-            f"{counted['fetched']:,} pages ({counted['fetched'] / seconds:.1f}/s)",
-            f"{counted['stored']:,} new articles",
-            f"{counted['updated']:,} changed",
-            f"{self.board.ended['finished']:,} crawls finished",
+            f"{sums['fetched']:,} pages ({self.rate():.1f}/s)",
+            f"{sums['stored']:,} new articles",
+            f"{sums['updated']:,} changed",
         ]
-        if bad := sum(self.board.ended.values()) - self.board.ended["finished"]:
-            parts.append(f"{bad:,} not")
         if (waited := self._waited()) is not None:
             parts.append(f"waiting for the database for {waited:.0f} s")
         if self._ending:
             parts.append(self._ending)
         return ", ".join(parts)
+
+    def rate(self) -> float:
+        """Pages a second, over the last minute."""
+        (since, before), (now, pages) = self._marks[0], self._marks[-1]
+        return (pages - before) / (now - since) if now > since else 0.0
+
+    def mark(self) -> None:
+        self._marks.append((time.monotonic(), totals(self.board.summed())["fetched"]))
+        while self._marks[-1][0] - self._marks[0][0] > RATE_OVER:
+            self._marks.popleft()
 
     def picture(self) -> Group:
         now = time.monotonic()
@@ -111,7 +123,10 @@ class Display:
         else:
             parts.append(Text("nothing runs", style="dim"))
         if self._seen:
-            parts += [Text(), *seen(self._seen)]
+            ours = Counter[str]()
+            for one in self.board.running.values():
+                ours.update(totals(one.stats))
+            parts += [Text(), *seen(self._seen, ours)]
         return Group(*parts)
 
 
@@ -122,7 +137,7 @@ def running(jobs: list[Running], now: float) -> Table:
     for title in ("for", *COLUMNS.values(), "pages/s"):
         table.add_column(title, justify="right", no_wrap=True)
     for job in sorted(jobs, key=lambda one: one.started)[:ROWS]:
-        counts = counted(job)
+        counts = totals(job.stats)
         seconds = max(now - job.started, 1e-9)
         shown = (str(counts.get(what, 0) or "·") for what in COLUMNS)
         name = job.source if job.task == "crawl" else f"{job.task} {job.source}".removesuffix(f" {job.task}")
@@ -132,14 +147,16 @@ def running(jobs: list[Running], now: float) -> Table:
     return table
 
 
-def seen(view: Overview) -> list[Any]:
-    """What the database tells."""
+def seen(view: Overview, running: Mapping[str, int]) -> list[Any]:
+    """What the database tells. `running`: what the crawls of this worker have given that have not ended."""
     today = view.today
     parts: list[Any] = [
         Text.assemble(
             ("today    ", "dim"),
-            f"{today.crawls:,} crawls, {today.stored:,} new articles, {today.updated:,} changed, "
-            f"{today.fetched:,} pages fetched, {today.failed:,} crawls failed",
+            f"{today.crawls:,} crawls" + (f" ({today.failed:,} failed), " if today.failed else ", "),
+            f"{today.fetched + running.get('fetched', 0):,} pages, "
+            f"{today.stored + running.get('stored', 0):,} new articles, "
+            f"{today.updated + running.get('updated', 0):,} changed",
         )
     ]
     if view.waiting or view.later:
@@ -154,11 +171,6 @@ def seen(view: Overview) -> list[Any]:
                 Text.assemble(((title if not number else "").ljust(9), "dim"), row, no_wrap=True, overflow="ellipsis")
             )
     return parts
-
-
-def counted(job: Running) -> Mapping[str, int]:
-    """What its source's stats say; of other tasks, whatever they count."""
-    return totals(job.stats)
 
 
 def totals(stats: Mapping[str, Any]) -> dict[str, int]:

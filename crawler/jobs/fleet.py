@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 PACKAGE = Path(__file__).resolve().parents[2]
 # Not -m: what is run so, each extraction worker would import once more.
 LAUNCHER = "import sys; sys.path.insert(0, sys.argv[1]); from crawler.jobs.host import main; sys.exit(main())"
+QUIET = "ignore:resource_tracker:UserWarning"  # of a host that is killed, its semaphores are all that is left
 LOOK_EVERY = 1.0  # seconds
 LONGEST_LINE = 1 << 24  # bytes
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another host is started, when one did not come up
@@ -168,7 +169,7 @@ class Fleet:
     async def _start(self) -> Host:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-c", LAUNCHER, str(PACKAGE)),
+            *("-W", QUIET, "-c", LAUNCHER, str(PACKAGE)),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -215,7 +216,8 @@ class Fleet:
         host.memory = told.get("memory", host.memory)
         if "ended" in told:
             self._ended(host, told)
-        if host.memory > self.limits.memory_mb or host.done >= self.limits.crawls or told.get("leaving"):
+        worn = host.done and (host.memory > self.limits.memory_mb or host.done >= self.limits.crawls)
+        if worn or told.get("leaving"):
             host.retiring.set()
         if host.retiring.is_set() and not host.jobs:
             host.dismiss()

@@ -177,7 +177,7 @@ class Host:
 
     async def work(self, task: Task) -> None:
         """One job, from its beginning to the line that tells its end."""
-        about.set(f"{task.source}: ")
+        about.set(task.source)
         json_log.about.set({"source": task.source, "job": task.job_id})
         try:
             ended = await WORK[task.name](self, task)
@@ -275,7 +275,7 @@ def outcome_of(crawler: QueuedCrawler) -> Ended:
 
 async def stopped(crawler: Crawler) -> None:
     """End a crawl; what the log tells of it is told of its source."""
-    about.set(f"{crawler.spidercls.name}: ")
+    about.set(crawler.spidercls.name)
     await crawler.stop_async()
 
 
@@ -331,12 +331,14 @@ def own_streams() -> tuple[IO[str], IO[str]]:
 
 
 def name_lines() -> None:
-    """Each line of the log says of which source it is."""
+    """Each line of the log says of which source it is, unless it begins with that anyway."""
     make = logging.getLogRecordFactory()
 
     def made(*given: Any, **more: Any) -> logging.LogRecord:
         record = make(*given, **more)
-        record.about = about.get()
+        first = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        source = about.get()
+        record.about = f"{source}: " if source and source != first else ""
         return record
 
     logging.setLogRecordFactory(made)

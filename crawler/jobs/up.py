@@ -16,6 +16,7 @@ from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.board import Board
 from crawler.jobs.display import Display
 from crawler.jobs.metrics import serve_as_set
+from crawler.jobs.scheduler import run_scheduler
 from crawler.jobs.worker import Plan, Worker, opened_plan
 from crawler.store.engine import Database, open_database
 
@@ -37,6 +38,7 @@ async def _run(database: Database, settings: Settings, plan: Plan, console: Cons
     board = Board()
     worker = Worker(database, plan, board, lambda line: display.line(line))
     display = Display(board, plan.crawls, console, worker.transaction, lambda: worker.patience.waited)
+    end_metrics = serve_as_set(settings, board, database if scheduling else None, asyncio.get_running_loop())
     if display.live:
         display.live.start()  # before the log, whose lines then go above the table
     configure_logging(settings)
@@ -55,7 +57,6 @@ async def _run(database: Database, settings: Settings, plan: Plan, console: Cons
         plan.limits.processes,
         plan.connections,
     )
-    end_metrics = serve_as_set(settings, board, database if scheduling else None, asyncio.get_running_loop())
     showing = asyncio.create_task(display.run())
     scheduler = asyncio.create_task(_schedule(database, settings, stop, worker)) if scheduling else None
     try:
@@ -71,8 +72,6 @@ async def _run(database: Database, settings: Settings, plan: Plan, console: Cons
 
 async def _schedule(database: Database, settings: Settings, stop: asyncio.Event, worker: Worker) -> None:
     """The scheduler beside the worker: if it ends before it is told to, so does all."""
-    from crawler.jobs.scheduler import run_scheduler
-
     try:
         await run_scheduler(database, settings, stop)
     except Exception as error:

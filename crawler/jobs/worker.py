@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeVar
 
 from procrastinate import JobContext
@@ -29,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crawler import tally
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.jobs.app import app_of
-from crawler.jobs.board import Board
+from crawler.jobs.board import Board, Running
 from crawler.jobs.fleet import FAREWELL, Fleet, Limits, cores
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
 from crawler.store import queue
@@ -40,7 +41,7 @@ from crawler.store.workers import WAITS, Standing, State, free_connections
 
 logger = logging.getLogger(__name__)
 EACH = 4  # jobs at once for each host
-LOST_EVERY = 30.0  # seconds between looks for what dead workers have left
+LOST_EVERY = 3  # beats between looks for what dead workers have left
 THREADS = 4  # that wait for the database
 NEWER = 3  # exit status: the tables are of a newer program
 GIVEN = 40  # priority of what is given with -s, in Scrapy's settings
@@ -172,24 +173,23 @@ class Worker:
         return await loop.run_in_executor(self._threads, self.patience.wait_for, action, self._closing)
 
     async def _beats(self) -> None:
-        looked = -math.inf
         await self._registered.wait()
-        while True:
+        for number in count():
             async with self._handing:
                 state = await self._in_thread(
                     lambda: self.standing.say(WAITS if self._draining and not self._held else None)
                 )
                 await self._heed(state)
             self._told.set()
-            if time.monotonic() - looked >= LOST_EVERY:
-                looked = time.monotonic()
-                if lost := await self.transaction(queue.requeue_lost):
-                    logger.warning("put back what dead workers had left: jobs %s", lost)
+            if not number % LOST_EVERY and (lost := await self.transaction(queue.requeue_lost)):
+                logger.warning("put back what dead workers had left: jobs %s", lost)
             await asyncio.sleep(self.plan.beat)
 
     async def _heed(self, state: State) -> None:
         """Do what the database says."""
         if state.schema != todays_schema():
+            if self.status == NEWER:
+                return
             self.end(NEWER, "the tables are newer")
             logger.error(
                 "the database has schema %s now, and this program knows %s: it ends, start the new one",
@@ -243,8 +243,9 @@ class Worker:
         except asyncio.CancelledError:
             ended = await self._cut_short(task, doing, asked=context.abort_reason() is AbortReason.USER_REQUEST)
         self._endings[task.job_id] = judged(task, ended)
-        self.board.end(task.job_id, ended.outcome)
-        logger.log(*report(task, ended))
+        running = self.board.end(task.job_id, ended.outcome)
+        if running is not None:
+            report(running, ended, self._endings[task.job_id])
 
     async def _cut_short(self, task: Task, doing: asyncio.Task[Ended], *, asked: bool) -> Ended:
         """Somebody has cancelled the job, or the worker's time is over."""
@@ -268,23 +269,28 @@ class Worker:
         self._endings.pop(job.id, None)
 
 
-def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, str]:
-    """A line of the log for a job's end: level, message and its parts."""
-    level = logging.INFO if judged(task, ended).kind != "failed" else logging.WARNING
-    how = f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome
-    seconds = float(ended.stats.get("elapsed_time_seconds", 0.0))
-    return level, "%s: %s after %.1f s, %s", task.source, how, seconds, figures(task, ended.stats)
+def report(job: Running, ended: Ended, ending: Ending) -> None:
+    """A line of the log for a job's end."""
+    logger.log(
+        logging.WARNING if ending.kind == "failed" else logging.INFO,
+        "%s: %s after %.1f s, %s",
+        job.source,
+        f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome,
+        time.monotonic() - job.started,
+        figures(job),
+    )
 
 
-def figures(task: Task, stats: Mapping[str, Any]) -> str:
+def figures(job: Running) -> str:
     """What a job has done."""
-    if task.name == "archive":
+    stats = job.stats
+    if job.task == "archive":
         return f"{stats.get('archive/records', 0)} records read"
-    if task.name == "reextract" and "apply" in task.arguments:
-        return f"{stats.get('reextract/applied', 0)} changes applied"
-    if task.name == "reextract":
+    if "reextract/applied" in stats:
+        return f"{stats['reextract/applied']} changes applied"
+    if job.task == "reextract":
         return f"{stats.get('reextract/pages', 0)} pages looked at, {stats.get('reextract/changes', 0)} would change"
-    counts = tally.by_source(stats).get(task.source, {})
+    counts = tally.by_source(stats).get(job.source, {})
     return f"{counts.get('fetched', 0)} pages fetched, {counts.get('stored', 0)} new articles"
 
 

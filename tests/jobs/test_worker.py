@@ -14,7 +14,7 @@ from crawler.jobs.worker import planned
 from crawler.store.engine import open_database
 from crawler.store.queue import Job, crawl_of
 from tests.jobs.at_work import COURRIER, HERALD, KURIER, Shift
-from tests.runs import Bench
+from tests.runs import Bench, until
 from tests.site import Newspaper
 
 
@@ -24,13 +24,19 @@ def paper() -> Iterator[Newspaper]:
         yield newspaper
 
 
-def test_what_is_in_the_queue_is_done_on_the_embedded_server(paper: Newspaper, tmp_path: Path) -> None:
+SCHEDULED = """
+SELECT count(DISTINCT sources) FROM crawls WHERE arguments ->> 'asked' = 'schedule' AND outcome = 'finished'
+"""
+
+
+def test_up_crawls_what_is_due_and_what_else_is_in_the_queue_on_the_embedded_server(
+    paper: Newspaper, tmp_path: Path
+) -> None:
     bench = Bench(seeds=tmp_path / "seeds", data_dir=tmp_path / "data")
     with open_database(None, bench.data_dir) as database:
         shift = Shift(paper, bench, database)
         backfill = crawl_of(HERALD, asked="person", arguments={"since": "2020-01-01"})
-        good = shift.put(crawl_of(KURIER), backfill, crawl_of(HERALD), crawl_of(KURIER))
-        assert len(good) == 3
+        (good,) = shift.put(backfill)
         bad = shift.put(Job(task="crawl", arguments={"source": "nobody"}), Job(task="crawl", arguments={"moon": 1}))
         with database.engine.begin() as connection:
             connection.execute(
@@ -38,10 +44,14 @@ def test_what_is_in_the_queue_is_done_on_the_embedded_server(paper: Newspaper, t
                 {"id": COURRIER},
             )
         (disabled,) = shift.put(crawl_of(COURRIER))
-        with shift.worker() as worker:
-            shift.until_over(*good, *bad, disabled)
+        with shift.worker("-s", "TICK=0.5", "-s", "HOST_CRAWLS=3", command="up") as worker:
+            until(worker.hosts)
+            first = worker.hosts()
+            shift.until_over(good, *bad, disabled)
+            until(lambda: shift.value(SCHEDULED) == 2)  # those that nobody has asked for by hand
+            until(lambda: not set(first) & set(worker.hosts()))  # replaced by a fresh one
             assert worker.stop() == 0, worker.said()
-        assert [shift.job(one) for one in good] == [("succeeded", 1)] * 3
+        assert shift.job(good) == ("succeeded", 1)
         assert [shift.job(one) for one in bad] == [("failed", 1)] * 2
         assert shift.job(disabled) == ("cancelled", 0)
         assert sorted(shift.failures()) == [
@@ -50,7 +60,7 @@ def test_what_is_in_the_queue_is_done_on_the_embedded_server(paper: Newspaper, t
             "unreadable: there is no source 'nobody'",
         ]
         arguments = dict(shift.rows("SELECT arguments ->> 'job', arguments FROM crawls"))
-        assert arguments[str(good[1])] == {"job": good[1], "asked": "person", "since": "2020-01-01"}
+        assert arguments[str(good)] == {"job": good, "asked": "person", "since": "2020-01-01"}
         assert {outcome for (outcome,) in shift.rows("SELECT outcome FROM crawls")} == {"finished"}
         paths = Counter(visit.path for visit in paper.requests if "private" not in visit.path)
         wanted = {f"/{one.publication.key}{one.path}" for one in paper.articles}
