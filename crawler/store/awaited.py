@@ -43,7 +43,8 @@ ORDER BY host, id
 """)
 _REFUSED = text("""
 UPDATE procrastinate.procrastinate_jobs
-SET args = jsonb_set(args, '{refused}', coalesce(args -> 'refused', '{}') || jsonb_build_object(CAST(:host AS text), CAST(:why AS text)))
+SET args = jsonb_set(args, '{refused}',
+    coalesce(args -> 'refused', '{}') || jsonb_build_object(CAST(:host AS text), CAST(:why AS text)))
 WHERE id = :id RETURNING args -> 'refused' AS refused
 """)
 
