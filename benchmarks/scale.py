@@ -7,7 +7,8 @@ Each size has a database of its own, filled as weeks of crawls leave it: sources
 sections each, URLS pages in the frontier, CRAWLS rows of past crawls. Then the real functions run on it: the tick of a
 scheduler, the queue with nothing and with everything waiting, CRAWLS_TIMED crawls that find nothing new (open, lists
 due, a place at the host for each request, read, take, close), and the storing of articles (benchmarks/store.py's).
-CPU is the server's, of all its processes. A crawl's connections are opened anew, as a worker's are.
+CPU is the server's, of all its processes. As in a worker, a crawl opens the two connections that hold its locks, and
+shares the others.
 
 From this the last tables are computed, and every input of theirs is printed. What a worker takes for a crawl and a page
 is benchmarks/workers.py's to measure: give it with --crawl-cpu, --page-cpu, --crawl-seconds, --crawl-connections.
@@ -75,7 +76,7 @@ _FILL = (
     SELECT 'https://www.s' || n || '.example', 'User-agent: *', 200, now(), now() + interval '1 day'
     FROM generate_series(0, :n - 1) AS n""",
 )
-STATS = {f"a_name_of_scrapy/as_long_as_they_are/{n}": n * 1_000 for n in range(35)}
+STATS = {f"a_name_of_scrapy/as_long_as_they_are/{n}": n * 1_000 for n in range(22)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,7 +187,8 @@ def measure(database: Database, number: int) -> Size:
     vacuum(database)
     before = size_of(database, "crawls")
     numbers = iter(range(0, number, max(1, number // (CRAWLS_TIMED + 1))))
-    crawl = timer.of(lambda: one_crawl(database.url, f"s{next(numbers)}"), CRAWLS_TIMED)
+    with open_database(database.url, Path(), connections=12) as shared:
+        crawl = timer.of(lambda: one_crawl(shared, f"s{next(numbers)}"), CRAWLS_TIMED)
     grown = (size_of(database, "crawls") - before) / CRAWLS_TIMED
     rate = Prober(database, number * 100, PROBE).round(16)
     return Size(
@@ -223,14 +225,13 @@ def clear(database: Database) -> None:
         connection.execute(text("TRUNCATE procrastinate.procrastinate_jobs CASCADE"))
 
 
-def one_crawl(url: str, name: str) -> None:
-    """A crawl that finds nothing new, in what it asks of the database: connections of its own, every statement."""
+def one_crawl(database: Database, name: str) -> None:
+    """A crawl that finds nothing new, in what it asks of the database; `database` is what its process shares."""
     source = Source.model_validate({"id": name, "name": name, "homepage": f"https://www.{name}.example/"})
-    with open_database(url, Path()) as database:
-        store = CrawlStore(database, 10)
-        store.open(name, [source], {})
-        asyncio.run(_crawl(store, source))
-        store.close("finished", "finished", STATS)
+    store = CrawlStore(database, 10)
+    store.open(name, [source], {})
+    asyncio.run(_crawl(store, source))
+    store.close("finished", "finished", STATS)
 
 
 async def _crawl(store: CrawlStore, source: Source) -> None:
