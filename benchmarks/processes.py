@@ -24,12 +24,22 @@ def cpu(root: int | None) -> float | None:
     """Seconds of CPU that a process and its descendants have used so far, those that were waited for included."""
     if root is None:
         return None
+    stats = _family(root)
+    return sum(int(ticks) for stat in stats.values() for ticks in stat[11:15]) / TICK
+
+
+def family(root: int) -> list[int]:
+    """A process and its descendants."""
+    return list(_family(root))
+
+
+def _family(root: int) -> dict[int, list[str]]:
     stats = {int(path.name): stat for path in Path("/proc").glob("[0-9]*") if (stat := _stat(int(path.name)))}
-    family, more = set[int](), {root} & stats.keys()
+    found, more = set[int](), {root} & stats.keys()
     while more:
-        family |= more
+        found |= more
         more = {pid for pid, stat in stats.items() if int(stat[1]) in more}
-    return sum(int(ticks) for pid in family for ticks in stats[pid][11:15]) / TICK
+    return {pid: stats[pid] for pid in found}
 
 
 def _stat(pid: int) -> list[str] | None:

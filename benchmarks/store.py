@@ -113,8 +113,8 @@ def shown(times: Sequence[float]) -> str:
 class Prober:
     """Stores new articles as a crawl does."""
 
-    def __init__(self, database: Database, rows: int) -> None:
-        self.database, self.maker, self.stored = database, Maker(), 0
+    def __init__(self, database: Database, rows: int, probe: int = PROBE) -> None:
+        self.database, self.maker, self.stored, self.probe = database, Maker(), 0, probe
         self.next = rows * 2  # numbers that no filled article has
         self.maker.random.seed(time.time_ns())  # nor its words: they would be copies
         with database.engine.begin() as connection:
@@ -126,7 +126,7 @@ class Prober:
         return max((self.round(batch) for _ in range(ROUNDS)), key=lambda rate: rate.per_second)
 
     def round(self, batch: int) -> Rate:
-        """PROBE articles."""
+        """`probe` articles."""
         entries = self.entries()
         with self.database.engine.connect() as connection:
             postmaster = processes.postmaster_of(connection)
@@ -147,14 +147,14 @@ class Prober:
 
     def entries(self) -> list[writer.Entry]:
         """New articles, leased by this run."""
-        made = [self.maker.article(number) for number in range(self.next, self.next + PROBE)]
-        self.next += PROBE
+        made = [self.maker.article(number) for number in range(self.next, self.next + self.probe)]
+        self.next += self.probe
         with self.database.engine.begin() as connection:
             for source in {article.source for article in made}:
                 found = [Candidate(url=one.url, source=source, found_in="feed") for one in made if one.source == source]
                 intake.add(connection, source, found)
-            wanted = {f"s{number}": PROBE for number in range(SOURCES)}
-            due = {one.candidate.url: one for one in frontier.take(connection, self.crawl_id, wanted, 2 * PROBE)}
+            wanted = {f"s{number}": self.probe for number in range(SOURCES)}
+            due = {one.candidate.url: one for one in frontier.take(connection, self.crawl_id, wanted, 2 * self.probe)}
         return [self.entry(article, due[article.url].url_id) for article in made]
 
     def entry(self, article: Article, url_id: int) -> writer.Entry:

@@ -73,13 +73,13 @@ def test_as_usual() -> None:
 
 
 def test_silence_says_what_was_to_be_expected() -> None:
-    morning = tuple(n if hour < 12 else 0 for hour, n in enumerate(HOURS))
+    morning = tuple(n if hour < 10 else 0 for hour, n in enumerate(HOURS))
     quiet = [*past()[:-1], a_day(1, by_hour=morning)]
     nothing = a_day(by_hour=(0,) * 24, stored=0)
     (one,) = judge(quiet, present(nothing), NOW)
     assert (one.kind, one.severity) == ("silent", "fail")
-    assert one.sentence == "0 articles in 26 h; usually 34 in that time, 16 on a Thursday by this hour"
-    assert one.since == datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert one.sentence == "0 articles in 28 h; usually 37 in that time, 16 on a Thursday by this hour"
+    assert one.since == datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
 def test_nobody_looked_is_no_silence() -> None:

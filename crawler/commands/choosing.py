@@ -42,5 +42,5 @@ def asked_by(opts: argparse.Namespace, settings: BaseSettings) -> Question:
         articles=opts.article or (),
         articles_only=opts.articles_only,
         anew=opts.anew,
-        slice_size=settings.getint("REEXTRACTION_SLICE"),
+        slice_size=max(1, settings.getint("REEXTRACTION_SLICE")),
     )

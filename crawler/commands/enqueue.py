@@ -100,15 +100,18 @@ class Command(ScrapyCommand):
             priority = self.opts.priority
             jobs = [job if priority is None else replace(job, priority=priority) for job in request.jobs]
             ids = queue.enqueue(connection, jobs)
+            queued = [one for one in ids if one is not None]
+            known = [job for job, one in zip(jobs, ids, strict=True) if one is None]
             if at is not None:
-                awaited.put_off(connection, [one for one in ids if one is not None], at)
-            locks = [job.queueing_lock for job, one in zip(jobs, ids, strict=True) if one is None]
-            self.followed = [one for one in ids if one is not None] + awaited.with_locks(connection, locks)
+                awaited.put_off(connection, queued, at)
+            self.followed = [*queued, *(awaited.hurry(connection, known) if at is None else ())]
+            if request.run is not None:
+                self.followed = awaited.of_run(connection, request.run, over=False)
             hosts = awaited.alive(connection)
         for line in report(request, ids, at):
             self.say(line)
         self.say(alive(len(hosts)))
-        if self.opts.wait and request.jobs:
+        if self.opts.wait and self.followed:
             self.wait(database, request)
 
     def request(self, connection: Connection, what: str, names: Sequence[str]) -> Request:
@@ -197,7 +200,7 @@ def report(request: Request, ids: Sequence[int | None], at: datetime | None) -> 
         jobs = f"job {first}" if first == last else f"{len(queued):,} jobs, {first} to {last}"
         yield f"queued{when}: {jobs}: {_some([name for _, name in queued])}"
     if waiting := [name for number, name in zip(ids, request.names, strict=True) if number is None]:
-        yield f"waiting already: {_some(waiting)}"
+        yield f"waiting already{'' if at else ', and goes first now'}: {_some(waiting)}"
     if request.run is not None:
         yield f"re-extraction {request.run}: scrapy reextract --run {request.run} shows what was found"
 

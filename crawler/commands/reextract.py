@@ -27,7 +27,7 @@ from crawler.errors import CrawlerError
 from crawler.pipelines.extract import pool_of
 from crawler.reextraction.applying import Applying
 from crawler.reextraction.looking import Holder, Looking
-from crawler.reextraction.question import begin, joined
+from crawler.reextraction.question import begin, joined, waits
 from crawler.store import reapplying, reextractions
 from crawler.store.engine import Database, open_database
 from crawler.store.patience import Patience
@@ -134,6 +134,7 @@ class Reextract:
 
     def conclude(self, begun: Begun) -> int:
         """The report, and what becomes of it."""
+        self.transaction(lambda connection: waits(connection, begun.id))
         report, waiting = self.transaction(
             lambda connection: (report_of(connection, begun), reextractions.waiting(connection, begun.id))
         )

@@ -124,6 +124,9 @@ class CrawlLog:
     def _close(self, store: CrawlStore | None, reason: str) -> None:
         if store is not None:
             store.close(ENDINGS.get(reason, "failed"), reason, _plain(self.stats.get_stats()))
+            for source, number in store.learned.items():
+                if number:  # for the closing table
+                    self.stats.set_value(f"template/learned/{source}", number)
         if self.database is not None:
             self.database.close()
 

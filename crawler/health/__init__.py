@@ -343,7 +343,7 @@ def _silent(past: Sequence[Day], present: Present, now: datetime) -> list[Findin
         return [_silence(None, None, now)] if opened and last is None else []
     if looked - last < SHORTEST and not (opened and last < opened):
         return []
-    usual = rhythm(_before(past, present, "silent"))
+    usual = rhythm(_until(_before(past, present, "silent"), lambda day: bool(day.fresh)))
     if not (opened and last < opened) and not (usual and usual.is_silence(last, min(looked, now))):
         return []
     return [_silence(usual, last, now)]

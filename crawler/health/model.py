@@ -98,7 +98,7 @@ class System:
     due_since: datetime | None = None
     waiting: int = 0
     waiting_since: datetime | None = None
-    workers: int | None = None  # alive; None: nobody has ever started one
+    workers: int = 0  # alive
     lost: tuple[str, ...] = ()  # workers that vanished
     lost_since: datetime | None = None
     trouble: tuple[str, ...] = ()  # what the scheduler cannot do

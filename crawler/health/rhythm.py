@@ -19,9 +19,10 @@ HOUR = timedelta(hours=1)
 LEAST_DAYS, LEAST_ARTICLES = 14, 5  # that have to be known
 FALSE_A_YEAR = 0.02  # alarms of chance that a source may give
 SPREAD = (0.03, 0.15)  # of the rate: bounds to what is measured
-SHORTEST, LONGEST = timedelta(hours=8), timedelta(days=10)  # of silences that can be alarms
-PATIENCE = 30  # articles' worth of an average day: the shortest silence of a source
+SHORTEST, LONGEST = timedelta(hours=8), timedelta(days=12)  # of silences that can be alarms
+PATIENCE = 36  # articles' worth of an average day: the shortest silence of a source
 PAUSE_AGAIN = 1.3  # times the next-longest pause
+LONG, PAUSE_FAR = timedelta(days=42), 5  # so long, and so many times the next-longest pause: whatever chance would say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,8 @@ class Rhythm:
         if end - start < self.shortest:
             return False
         expected = self.expected(start, end)
+        if end - start > LONG and expected > PAUSE_FAR * max(1.0, self.pause):
+            return True
         return expected > PAUSE_AGAIN * self.pause and self.chance(expected) < FALSE_A_YEAR / (self.daily * 365)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -76,10 +77,11 @@ class Share:
         self.host, self.task = host, task
         self.counted: Counter[str] = Counter()
         self.reason = ""  # why it is to stop
+        self._started = time.monotonic()
         self._stopped = threading.Event()
 
     def stats(self) -> Mapping[str, Any]:
-        return dict(self.counted)
+        return {**self.counted, "elapsed_time_seconds": time.monotonic() - self._started}
 
     def stop(self, reason: str) -> None:
         self.reason = self.reason or reason

@@ -23,12 +23,12 @@ from crawler.spiders.admission import Admission, admission
 from crawler.spiders.arguments import check_arguments
 from crawler.spiders.captures import archives_at
 from crawler.spiders.selection import chosen_sources, is_yes
-from crawler.store import archives, crawls, reextractions
+from crawler.store import archives, crawls, disabling, reextractions, slices
 from crawler.store.queue import BULK, Job, crawl_of
 
 ALL = "news"
 _SEEDED = text("UPDATE sources SET seeded_at = now() WHERE id = ANY(:ids) AND seeded_at IS NULL")
-_KNOWN = text("SELECT id, disabled_at IS NOT NULL AS disabled, disabled_why FROM sources")
+_KNOWN = text("SELECT id FROM sources")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,17 +44,14 @@ class Request:
 def crawls_of(connection: Connection, seeds_dir: Path, names: Sequence[str], arguments: Mapping[str, str]) -> Request:
     """A crawl of each; `news`: of all that are enabled. Raises ConfigurationError."""
     check_arguments("a source", arguments)
-    known = {row.id: row for row in connection.execute(_KNOWN)}
-    seeds, said = _seeds(seeds_dir, names, set(known))
-    chosen = []
-    for name in dict.fromkeys([*seeds, *(name for name in names if name != ALL)]):
-        if (row := known.get(name)) is not None and row.disabled:
-            why = f"{name} is disabled" + (f": {row.disabled_why}" if row.disabled_why else "")
-            if name in names:
-                raise ConfigurationError(f"{why}; scrapy enable {name} takes that back")
-            said.append(f"left out: {why}")
-        else:
-            chosen.append(name)
+    known = set(connection.execute(_KNOWN).scalars())
+    seeds, said = _seeds(seeds_dir, names, known)
+    wanted = list(dict.fromkeys([*seeds, *(name for name in names if name != ALL)]))
+    refused = disabling.disabled(connection, wanted) | disabling.barred(connection, seeds.values())
+    if asked := [why for name, why in refused.items() if name in names]:
+        raise ConfigurationError("; ".join(asked))
+    said += [f"left out: {why}" for why in refused.values()]
+    chosen = [name for name in wanted if name not in refused]
     plant(connection, [seeds[name] for name in chosen if name in seeds])
     jobs = [crawl_of(name, asked="person", arguments=arguments) for name in chosen]
     return Request(jobs=jobs, names=chosen, said=said)
@@ -116,7 +113,7 @@ def archives_of(connection: Connection, seeds_dir: Path, arguments: Mapping[str,
 def _archive(file: warc.Identity, asked: Admission, arguments: Mapping[str, str]) -> Job:
     """One run at a time reads a file for one purpose, as the leases in `archives` have it."""
     key = f"archive:{file.fingerprint[:32]}:{asked.selection}"
-    place = {"warc": str(file.path.resolve()), "fingerprint": file.fingerprint}
+    place = {"warc": str(file.path.absolute()), "fingerprint": file.fingerprint}
     return Job(
         task="archive",
         arguments={**place, "arguments": dict(arguments)},
@@ -137,10 +134,13 @@ def reextraction_of(connection: Connection, question: Question, *, apply: bool) 
         reextractions.want_applied(connection, begun.id)
     jobs = queued.looking(connection, begun.id)
     names = [f"slice {job.arguments['slice']}" for job in jobs]
-    if not jobs and apply:
+    left = slices.extent(connection, begun.id).slices
+    if left > len(jobs):
+        said.append(f"{left - len(jobs):,} slices are being looked at already")
+    if not left and apply:
         jobs = queued.applying(connection, begun.id)
         names = [f"the changes of {job.arguments['apply']}" for job in jobs]
-    if not jobs:
+    if not jobs and not left:
         waiting = reextractions.waiting(connection, begun.id)
         pending = sum(waiting[outcome] for outcome in reextractions.APPLICABLE)
         said.append(f"all was looked at already: {pending:,} changes; scrapy reextract --run {begun.id} shows them")

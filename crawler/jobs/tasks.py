@@ -113,6 +113,6 @@ def judged(task: Task, ended: Ended) -> Ending:
         return Ending(kind="back" if task.arguments.get("arguments") else "done", crawl_id=ended.crawl_id)
     if ended.outcome in back:
         return Ending(kind="back", reason=said, delay=back[ended.outcome], crawl_id=ended.crawl_id)
-    if ended.outcome in ("disabled", "aborted", "gone"):
+    if ended.outcome in ("disabled", "source_disabled", "aborted", "gone"):
         return Ending(kind="dropped", reason=said, crawl_id=ended.crawl_id)
     return Ending(kind="failed", reason=said, final=ended.outcome in ("unreadable", "nowhere"), crawl_id=ended.crawl_id)

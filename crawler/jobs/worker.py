@@ -271,16 +271,27 @@ class Worker:
 
 def report(job: Running, ended: Ended, ending: Ending) -> None:
     """A line of the log for a job's end."""
-    counts = tally.by_source(job.stats).get(job.source, {})
     logger.log(
         logging.WARNING if ending.kind == "failed" else logging.INFO,
-        "%s: %s after %.1f s, %d pages fetched, %d new articles",
+        "%s: %s after %.1f s, %s",
         job.source,
         f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome,
         time.monotonic() - job.started,
-        counts.get("fetched", 0),
-        counts.get("stored", 0),
+        figures(job),
     )
+
+
+def figures(job: Running) -> str:
+    """What a job has done."""
+    stats = job.stats
+    if job.task == "archive":
+        return f"{stats.get('archive/records', 0)} records read"
+    if "reextract/applied" in stats:
+        return f"{stats['reextract/applied']} changes applied"
+    if job.task == "reextract":
+        return f"{stats.get('reextract/pages', 0)} pages looked at, {stats.get('reextract/changes', 0)} would change"
+    counts = tally.by_source(stats).get(job.source, {})
+    return f"{counts.get('fetched', 0)} pages fetched, {counts.get('stored', 0)} new articles"
 
 
 def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:

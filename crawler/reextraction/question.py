@@ -98,14 +98,20 @@ def joined(connection: Connection, run_id: int) -> Begun:
     """Take part in a run, and hold it. Raises NoSuchRun, OtherRules."""
     keep_schema(connection)
     reextractions.hold(connection, run_id)
-    begun = reextractions.find(connection, run_id)
-    if begun is None:
-        raise NoSuchRun(f"no re-extraction {run_id} waits: it is applied, or another has taken its place")
+    begun = waits(connection, run_id)
     if begun.how != "found" and fingerprint(seeds_of(begun).values()) != begun.rules:
         raise OtherRules(
             f"the re-extraction {run_id} was begun by another program ({begun.version}) or with other libraries: "
             "all who work on it need the same"
         )
+    return begun
+
+
+def waits(connection: Connection, run_id: int) -> Begun:
+    """A run that is not applied. Raises NoSuchRun."""
+    begun = reextractions.find(connection, run_id)
+    if begun is None:
+        raise NoSuchRun(f"no re-extraction {run_id} waits: it is applied, or another has taken its place")
     return begun
 
 

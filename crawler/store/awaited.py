@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from crawler.store.queue import Job
 from crawler.store.workers import WORKER_LOCK
 
 OVER = ("succeeded", "failed", "cancelled", "aborted")
 
-# Without its lock: a job that waits for its time would keep those behind it waiting. One crawl of a source at a time
-# is seen to by the crawl itself.
+# Without its locks: a job that waits for its time would keep those behind it waiting, and others out of the queue. One
+# at a time is seen to by the work itself: the crawl's fence, the lease of a file, the lock of a slice.
 _PUT_OFF = text("""
-UPDATE procrastinate.procrastinate_jobs SET scheduled_at = :at, lock = NULL WHERE id = ANY(:ids) AND status = 'todo'
+UPDATE procrastinate.procrastinate_jobs SET scheduled_at = :at, lock = NULL, queueing_lock = NULL
+WHERE id = ANY(:ids) AND status = 'todo'
+""")
+_HURRY = text("""
+UPDATE procrastinate.procrastinate_jobs SET priority = greatest(priority, :priority), scheduled_at = NULL
+WHERE queueing_lock = :lock AND status = 'todo' RETURNING id
 """)
 _TICKETS = text("""
 SELECT id, task_name AS task, args AS arguments, CAST(status AS text) AS status, attempts,
        (SELECT reason FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1) AS reason
 FROM procrastinate.procrastinate_jobs AS job WHERE id = ANY(:ids) ORDER BY id
-""")
-_WITH_LOCKS = text("""
-SELECT id FROM procrastinate.procrastinate_jobs WHERE queueing_lock = ANY(:locks) AND status = 'todo' ORDER BY id
 """)
 _OF_RUN = text("""
 SELECT id FROM procrastinate.procrastinate_jobs
@@ -40,7 +43,8 @@ ORDER BY host, id
 """)
 _REFUSED = text("""
 UPDATE procrastinate.procrastinate_jobs
-SET args = jsonb_set(args, '{refused}', coalesce(args -> 'refused', '{}') || jsonb_build_object(:host, :why))
+SET args = jsonb_set(args, '{refused}',
+    coalesce(args -> 'refused', '{}') || jsonb_build_object(CAST(:host AS text), CAST(:why AS text)))
 WHERE id = :id RETURNING args -> 'refused' AS refused
 """)
 
@@ -71,9 +75,13 @@ def tickets(connection: Connection, ids: Sequence[int]) -> list[Ticket]:
     return [Ticket(**row) for row in connection.execute(_TICKETS, {"ids": list(ids)}).mappings()]
 
 
-def with_locks(connection: Connection, locks: Sequence[str | None]) -> list[int]:
-    """The jobs that wait with these queueing locks."""
-    return list(connection.execute(_WITH_LOCKS, {"locks": list(locks)}).scalars())
+def hurry(connection: Connection, jobs: Iterable[Job]) -> list[int]:
+    """Those that wait already with these queueing locks, by a schedule or after a failure, go first now.
+
+    Returns their ids.
+    """
+    given = ({"lock": job.queueing_lock, "priority": job.priority} for job in jobs)
+    return [one for row in given for one in connection.execute(_HURRY, row).scalars()]
 
 
 def of_run(connection: Connection, run_id: int, *, over: bool = True) -> list[int]:

@@ -166,3 +166,24 @@ def _count_failure(connection: Connection, crawl_ids: Iterable[int]) -> None:
     )
     failures = models.Source.failures + 1
     connection.execute(update(models.Source).where(models.Source.id.in_(alone)).values(failures=failures))
+
+
+KEPT_DAYS = 90
+KEPT_IDLE_DAYS = 7  # of a run that found nothing new: of a thousand sources, tens of thousands a day
+_PRUNE = text("""
+DELETE FROM crawls WHERE id IN (
+    SELECT id FROM crawls AS run
+    WHERE started_at < now() - make_interval(days => :idle_days) AND outcome <> 'running'
+        AND (started_at < now() - make_interval(days => :days) OR outcome = 'finished' AND NOT EXISTS (
+            SELECT FROM unnest(run.sources) AS source WHERE run.stats ? format('news/%s/stored', source)
+                OR run.stats ? format('news/%s/updated', source)))
+        AND NOT EXISTS (SELECT FROM sources WHERE last_crawl = run.id)
+    ORDER BY started_at
+    LIMIT :most
+)
+""")
+
+
+def prune(connection: Connection, *, days: int = KEPT_DAYS, idle_days: int = KEPT_IDLE_DAYS, most: int = 10_000) -> int:
+    """Delete runs that began longer ago, of those that found nothing sooner; a source's last one stays."""
+    return connection.execute(_PRUNE, {"days": days, "idle_days": idle_days, "most": most}).rowcount

@@ -16,9 +16,11 @@ LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were ed
 
 _COLUMNS = ", ".join(f'd."{one.name}"' for one in fields(Day))
 _DAYS = text(f"""
-SELECT d.source, {_COLUMNS} FROM source_days d
-WHERE d.source = ANY(:sources) AND d.day > (now() - :past)::date AND d.day <= (now() AT TIME ZONE 'UTC')::date
-ORDER BY d.source, d.day
+SELECT s.source, d.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM source_days d
+    WHERE d.source = s.source AND d.day > (now() - :past)::date AND d.day <= (now() AT TIME ZONE 'UTC')::date
+    ORDER BY d.day OFFSET 0
+) AS d
 """)  # noqa: S608 (names of our own)
 _RECENT = text("""
 SELECT s.source, a.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
@@ -30,7 +32,7 @@ SELECT s.source, a.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JO
 ORDER BY s.source, a.stored_at DESC
 """)
 _SOURCES = text("""
-SELECT id, crawled_at, due_at, disabled_at IS NOT NULL AS disabled, to_jsonb(s) ->> 'seed_error' AS seed_lost
+SELECT id, crawled_at, due_at, disabled_at IS NOT NULL AS disabled, seed_error AS seed_lost
 FROM sources s WHERE id = ANY(:sources)
 """)
 _OPEN = text("SELECT source, kind, opened_at FROM incidents WHERE closed_at IS NULL AND source = ANY(:sources)")
@@ -39,7 +41,8 @@ SELECT id, sources, started_at, coalesce(moved_at, started_at) AS moved_at FROM 
 WHERE outcome = 'running' AND id = ANY(:alive)
 """)
 _GIVEN_UP = text("""
-SELECT DISTINCT ON (j.args ->> 'source') j.args ->> 'source' AS source, e.at, j.attempts
+SELECT DISTINCT ON (j.args ->> 'source') j.args ->> 'source' AS source, e.at, j.attempts, (
+    SELECT reason FROM job_failures f WHERE f.job_id = j.id ORDER BY f.at DESC LIMIT 1) AS why
 FROM procrastinate.procrastinate_jobs j
 CROSS JOIN LATERAL (
     SELECT max(at) AS at FROM procrastinate.procrastinate_events e WHERE e.job_id = j.id AND e.type = 'failed'
@@ -64,7 +67,6 @@ SELECT count(*), (
     FROM (SELECT * FROM ready ORDER BY id LIMIT 1) AS first)
 FROM ready
 """)
-_HAS = text("SELECT to_regclass(:table) IS NOT NULL")
 _TROUBLE = text("""
 SELECT trouble, ticked_at FROM schedulers WHERE ended_at IS NULL AND trouble <> '{}' ORDER BY id DESC LIMIT 1
 """)
@@ -138,7 +140,7 @@ def records(connection: Connection, sources: Sequence[str]) -> dict[str, Record]
                 due_at=row["due_at"],
                 disabled=row["disabled"],
                 seed_lost=row["seed_lost"],
-                job_failed=next((day.failed_why for day in reversed(its) if day.failed_why), None) if job else None,
+                job_failed=job.why if job else None,
                 job_failed_at=job.at if job else None,
                 crawling_since=crawl.started_at if crawl else None,
                 moved_at=crawl.moved_at if crawl else None,
@@ -158,27 +160,23 @@ def system(connection: Connection) -> System:
     overdue, due_since = connection.execute(_OVERDUE).one()
     waiting, waiting_since = connection.execute(_WAITING).one()
     taken, most = connection.execute(_CONNECTIONS).one()
-    workers = connection.execute(_WORKERS).one() if _has(connection, "workers") else None
-    trouble = connection.execute(_TROUBLE).one_or_none() if _has(connection, "schedulers") else None
+    workers = connection.execute(_WORKERS).one()
+    trouble = connection.execute(_TROUBLE).one_or_none()
     still = list(_still(connection))
     return System(
         overdue=overdue,
         due_since=due_since,
         waiting=waiting,
         waiting_since=waiting_since,
-        workers=workers.alive if workers else None,
-        lost=tuple(workers.lost or ()) if workers else (),
-        lost_since=workers.lost_since if workers else None,
+        workers=workers.alive,
+        lost=tuple(workers.lost or ()),
+        lost_since=workers.lost_since,
         connections=taken,
         most_connections=most,
         trouble=tuple(f"{name}: {what}" for name, what in trouble.trouble.items()) if trouble else (),
         hanging=tuple(name for name, _ in still),
         hanging_since=min((at for _, at in still), default=None),
     )
-
-
-def _has(connection: Connection, table: str) -> bool:
-    return bool(connection.execute(_HAS, {"table": f"public.{table}"}).scalar_one())
 
 
 def _still(connection: Connection) -> Iterable[tuple[str, datetime]]:

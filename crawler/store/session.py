@@ -77,6 +77,7 @@ class CrawlStore:
         self.in_flight: dict[int, str] = {}
         self.processing: set[int] = set()  # ids of pages that have come and are not committed yet
         self.disabled: dict[str, str] = {}  # of the sources that were to be crawled, why a person has disabled them
+        self.learned: dict[str, int] = {}  # by source, at the end: blocks that became part of its template in this run
         self.barred: dict[str, str] = {}  # those that were so when the run began: it does without them
         self.changed = asyncio.Event()
         self.failure: DatabaseUnreachable | None = None  # set when the database did not come back
@@ -372,10 +373,14 @@ class CrawlStore:
             try:
                 changed = cleaning.clean(self.database.engine, source, seconds=end - time.monotonic())
                 with self.database.engine.begin() as connection:
+                    self.learned[source] = templates.learned_since(connection, source, self.crawl_id)
                     templates.prune(connection, source)
             except SQLAlchemyError as error:
                 logger.warning("%s: its template was not applied: %s", source, str(error).splitlines()[0])
                 return
+            if self.learned[source]:
+                told = "%s: %d new blocks of its template are dropped from now on: scrapy template %s"
+                logger.info(told, source, self.learned[source], source)
             if changed:
                 logger.info("%s: its template cleaned %d stored articles", source, changed)
 
@@ -389,7 +394,7 @@ class CrawlStore:
                     share = trial.after / trial.before
                     logger.info("%s: a dictionary packs its raw pages into %.2f of what they took", source, share)
         with _told("raw pages"):
-            for one in partitions.prune(engine, kept_from):
+            for one in partitions.prune(engine, kept_from) if kept_from else ():
                 logger.log(logging.WARNING if one.outcome == "blocked" else logging.INFO, "raw pages: %s", one.words)
 
     def _compare(self) -> None:

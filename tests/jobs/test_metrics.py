@@ -51,7 +51,6 @@ INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, status, sch
 """
 WAITING = "UPDATE procrastinate.procrastinate_events SET at = at - interval '90 seconds'"
 OTHERS = """
-CREATE TABLE IF NOT EXISTS incidents (source text, kind text, severity text, detail text, closed_at timestamptz);
 INSERT INTO workers (id, host, pid, version, crawls, stopped_at) VALUES
     (1, 'a', 1, '1', 8, NULL), (2, 'b', 1, '1', 8, NULL), (3, 'c', 1, '1', 8, now());
 INSERT INTO schedulers (host, pid, version, ticked_at, ended_at) VALUES

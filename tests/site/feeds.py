@@ -73,13 +73,18 @@ def news_sitemap(base: str, articles: Iterable[Article]) -> bytes:
     return f"{XML}<urlset {SITEMAP} {NEWS}>{entries}</urlset>".encode()
 
 
-def gzipped_sitemap(base: str, entries: Iterable[tuple[str, datetime]]) -> bytes:
-    """A sitemap.xml.gz of paths and the instants of their last change."""
+def sitemap(base: str, entries: Iterable[tuple[str, datetime]]) -> bytes:
+    """A sitemap of paths and the instants of their last change."""
     urls = "".join(
         f"<url><loc>{escape(base + path)}</loc><lastmod>{changed.isoformat()}</lastmod></url>"
         for path, changed in entries
     )
-    return gzip.compress(f"{XML}<urlset {SITEMAP}>{urls}</urlset>".encode(), mtime=0)
+    return f"{XML}<urlset {SITEMAP}>{urls}</urlset>".encode()
+
+
+def gzipped_sitemap(base: str, entries: Iterable[tuple[str, datetime]]) -> bytes:
+    """The same as sitemap.xml.gz."""
+    return gzip.compress(sitemap(base, entries), mtime=0)
 
 
 def robots(prefixes: Iterable[str], sitemaps: Iterable[str]) -> bytes:

@@ -41,6 +41,7 @@ class Generated:
     publication: Publication
     numbers: range
     newest: datetime = NEWEST
+    spacing: timedelta = timedelta(minutes=3)
 
     def path(self, number: int) -> str:
         section = SECTIONS[number % len(SECTIONS)]
@@ -48,8 +49,8 @@ class Generated:
         return paper.article_path(f"report-{number:06}", paper.language, section, self.published(number))
 
     def published(self, number: int) -> datetime:
-        """Three minutes apart, going back in time."""
-        return self.newest - timedelta(minutes=3 * number)
+        """So far apart, going back in time."""
+        return self.newest - number * self.spacing
 
     def find(self, path: str) -> int | None:
         """The number of the article at `path`, None where there is none."""

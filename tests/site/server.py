@@ -79,7 +79,17 @@ class Connection(asyncio.Protocol):
         first, *lines = head.split("\r\n")
         method, target, version = [*first.split(), "", "", ""][:3]
         headers = {name.strip().lower(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
+        if target.startswith("http://"):  # as a proxy is asked
+            headers["host"], slash, path = target.removeprefix("http://").partition("/")
+            target = slash + path
         request = Request(method, target.partition("?")[0], headers)
+        if self.server.latency:
+            asyncio.get_running_loop().call_later(self.server.latency, self._send, request, version)
+        else:
+            self._send(request, version)
+
+    def _send(self, request: Request, version: str) -> None:
+        method, _, headers = request
         keep = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close" and method in ("GET", "HEAD")
         self.transport.write(respond(request, self.server.handler(request), keep=keep))
         if not keep:
@@ -104,11 +114,12 @@ def respond(request: Request, resource: Resource, *, keep: bool) -> bytes:
 
 
 class Server:
-    """Serves `handler` on 127.0.0.1 while the context is open. The handler runs in the server's thread."""
+    """Serves `handler`, in a thread, while the context is open; each answer comes `latency` seconds late."""
 
-    def __init__(self, handler: Handler, port: int = 0) -> None:
+    def __init__(self, handler: Handler, port: int = 0, *, host: str = "127.0.0.1", latency: float = 0.0) -> None:
         self.handler = handler
-        self.port = port  # 0 until the kernel has chosen one
+        self.host, self.port = host, port  # 0 until the kernel has chosen one
+        self.latency = latency
         self.connections: set[Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="newspaper", daemon=True)
@@ -127,7 +138,7 @@ class Server:
         self._end()
 
     async def _listen(self) -> None:
-        self._listener = await self._loop.create_server(lambda: Connection(self), "127.0.0.1", self.port, backlog=1024)
+        self._listener = await self._loop.create_server(lambda: Connection(self), self.host, self.port, backlog=1024)
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:

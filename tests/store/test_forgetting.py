@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +39,7 @@ from crawler.store.frontier import Visit
 from crawler.store.pages import Archived, sha256
 from crawler.store.programs import binary
 from crawler.store.writer import Entry
+from tests.runs import until
 from tests.store.rows import AT, OTHER, SITE, SOURCE, a_page, an_article, ask, begun, candidates, column, leased
 from tests.store.test_templates import BOX, prose
 
@@ -246,6 +248,23 @@ def test_it_does_not_come_back_by_any_way(filled: Database) -> None:
         assert not tombstones.is_forgotten(connection, fresh)
         assert intake.add(connection, "herald", named).new == 2
         assert connection.execute(text("SELECT count(*) FROM news.forgotten")).scalar_one() == 3
+
+
+def test_a_writer_that_is_faster_is_waited_for(filled: Database) -> None:
+    """What it commits goes as well; one that is slower finds the tombstone."""
+    url_id = ask(filled, "SELECT id FROM urls WHERE article_id = (SELECT min(id) FROM articles)")
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = :lock AND NOT granted"
+    edited = victim(body="\n".join(PARAGRAPHS), blocks=victim().blocks[:-1], headline=f"{SECRET} a third time")
+    with filled.engine.connect() as connection:
+        stored = writer.commit(connection, None, [entry(SLUG, url_id, edited, html=html_of(edited))])
+        forgetter = threading.Thread(target=forget, args=(filled,), kwargs={"url": SLUG})
+        forgetter.start()
+        until(lambda: ask(filled, waiting, lock=tombstones.LOCK))
+        connection.commit()
+    forgetter.join()
+    assert stored[0].outcome == "updated"
+    assert f"{SECRET} a third".lower() not in everything(filled)
+    assert broken(filled) == {}
 
 
 def test_what_names_it_wrongly_stays(filled: Database) -> None:
