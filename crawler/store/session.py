@@ -359,8 +359,10 @@ class CrawlStore:
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
-            with contextlib.suppress(SQLAlchemyError, Superseded):  # the next run finds the row and closes it
-                self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
+            for _ in range(2):  # the first time, it may only find that its connection is gone
+                with contextlib.suppress(SQLAlchemyError, Superseded):  # the next run finds the row and closes it
+                    self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
+                    break
             self._guard.close()
             self._guard = None
 
