@@ -242,6 +242,8 @@ class Worker:
             ended = await asyncio.shield(doing)
         except asyncio.CancelledError:
             ended = await self._cut_short(task, doing, asked=context.abort_reason() is AbortReason.USER_REQUEST)
+        if ended.outcome == "newer" and not self._stop.is_set():
+            self._told.clear()  # or it would be taken again and again until the next beat, which ends the worker
         self._endings[task.job_id] = judged(task, ended)
         running = self.board.end(task.job_id, ended.outcome)
         if running is not None:
