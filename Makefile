@@ -47,6 +47,8 @@ lock: $(VENV)/.development  ## pin dependencies anew (needs uv on the PATH)
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["browser"], sep="\n")' | \
 		$(COMPILE) - -c requirements.lock -o requirements-browser.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["metrics"], sep="\n")' | \
+		$(COMPILE) - -c requirements.lock -o requirements-metrics.lock
 	$(COMPILE) pyproject.toml --extra browser --extra metrics --extra parquet --group dev -c requirements.lock -c requirements-browser.lock -o requirements-dev.lock
 
 $(VENV)/bin/python:

@@ -3,10 +3,11 @@
 Pure. A text is the set of its shingles: every five words in a row, without case and punctuation; where a script does
 not part its words, letters in a row stand for them. Two sets are compared exactly, in two ways: `jaccard`, the part
 that they share of all they have, and `contained`, the part of the smaller one that the larger has, since a copy that
-was cut in half is a copy. MinHash (datasketch) only finds whom to compare: the minima of a text's shingles under
+was cut in half is a copy. MinHash only finds whom to compare: the minima of a text's shingles under
 PERMUTATIONS hash functions, two and two, are its bands, and who shares two bands is compared. That finds 99 % of the
 texts that share half of their shingles, 77 % of those that share a third, and one in a million of those that share
-a hundredth. One band of three minima would find as much and cost half as many bands again.
+a hundredth. One band of three minima would find as much and cost half as many bands again. The minima are those of
+datasketch 2 (affine32), which made the bands that are stored: it imports scipy, 0.4 s and 50 MB of every crawl.
 
 A robot's reports of two earthquakes are alike too: `one_form` knows them by what differs, numbers and names in the same
 places of the same sentences. A copy that was cut or extended has no other numbers, and one with a correction has few.
@@ -23,14 +24,15 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from datasketch import MinHash
+    import numpy as np
+    from numpy.typing import NDArray
 
 BANDS, ROWS = 24, 2
 SHARED = 2  # bands that two texts have to share to be compared
@@ -170,9 +172,7 @@ def bands_of(text: str) -> tuple[int, ...]:
     given = Text.of(text)
     if len(given.words) < LEAST:
         return ()
-    minhash = _empty().copy()
-    minhash.update_batch(" ".join(shingle).encode() for shingle in given.shingles)
-    minima: bytes = minhash.hashvalues.astype("<u4").tobytes()
+    minima = _minima(zlib.crc32(" ".join(shingle).encode()) for shingle in given.shingles).astype("<u4").tobytes()
     width = 4 * ROWS
     return tuple(_key(bytes((band,)) + minima[band * width : (band + 1) * width]) for band in range(BANDS))
 
@@ -181,8 +181,27 @@ def _key(minima: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(minima, digest_size=8).digest(), "little", signed=True)
 
 
-@lru_cache(maxsize=1)
-def _empty() -> MinHash:
-    from datasketch import MinHash  # 0.5 s and 50 MB, for scipy: not for every command
+def _minima(hashes: Iterable[int]) -> NDArray[np.uint32]:
+    """The least of the hashes under each of PERMUTATIONS bijections h -> factor * h + summand (mod 2^32).
 
-    return MinHash(num_perm=PERMUTATIONS, seed=SEED, hashfunc=zlib.crc32, scheme="affine32")
+    They are mixed before (by the last steps of MurmurHash3), since a CRC keeps some order in alike texts.
+    """
+    import numpy as np  # 0.1 s: not for every command
+
+    mixed: NDArray[np.uint32] = np.fromiter(hashes, np.uint32)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        mixed = (mixed ^ (mixed >> np.uint32(shift))) * np.uint32(factor)
+    mixed ^= mixed >> np.uint32(16)
+    factors, summands = _bijections()
+    found: NDArray[np.uint32] = (mixed[:, None] * factors + summands).min(axis=0)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _bijections() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """An odd factor and a summand for each."""
+    import numpy as np
+
+    random = np.random.RandomState(SEED)  # the one generator of numpy's whose numbers stay what they are
+    factors = random.randint(0, 1 << 31, PERMUTATIONS, np.uint32) * np.uint32(2) + np.uint32(1)
+    return factors, random.randint(0, 1 << 32, PERMUTATIONS, np.uint32)

@@ -81,9 +81,11 @@ OUTCOMES: dict[str, Ending] = {
     "robots_unreachable": Ending("failed", PASSING, endless=True),
     "host_unavailable": Ending("failed", PASSING, endless=True),  # it asked for a longer pause than this run has
     "crawl_closing": Ending("queued", (timedelta(0),), endless=True),  # it was this run's turn, and there was none
+    "source_disabled": Ending("queued", (timedelta(0),), endless=True),  # by a person, while the crawl ran
     "browser_missing": Ending("failed", DOUBTS),  # the seed wants rendering, and there is no browser
     "render_failed": Ending("failed", PASSING),
     "listing_url": Ending("excluded"),  # a sitemap names it, and its address says that it is no article
+    "forgotten": Ending("excluded"),  # its publisher does not want it here (`scrapy forget`)
     "ignored": Ending("failed", DOUBTS),
 }
 

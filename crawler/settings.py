@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import getproxies
 
 from crawler import __version__
@@ -21,33 +22,78 @@ def _whole(name: str, default: int) -> int:
     return int(given)
 
 
+def _commands() -> str:
+    """Of COMMANDS_MODULE, Scrapy imports all to run one, and with it what any of them needs: name the one it runs."""
+    program, *words = sys.argv
+    asked = next((word for word in words if not word.startswith("-")), None)  # as Scrapy finds it
+    if asked is None or Path(program).stem not in ("scrapy", "__main__"):
+        return "crawler.commands"
+    name = asked.replace("-", "_")
+    ours = {path.stem for path in Path(__file__).with_name("commands").glob("[a-z]*.py")}
+    return f"crawler.commands.{name}" if name in ours else ""
+
+
+def _read(name: str, path: str) -> str:
+    """The first line of a file."""
+    try:
+        return Path(path).read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"{name}={path}: {getattr(error, 'strerror', None) or error}")
+
+
+def _secret(name: str) -> str:
+    """NAME of the environment, or what stands in the file that NAME_FILE names: only its owner need read that."""
+    given, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    return given or (_read(f"{name}_FILE", path) if path else "")
+
+
+def _database_url() -> str:
+    """With the password of DATABASE_PASSWORD_FILE in its place, escaped."""
+    url, path = _secret("DATABASE_URL"), os.environ.get("DATABASE_PASSWORD_FILE", "")
+    start, separator, rest = url.partition("://")
+    if not path or not separator:
+        return url
+    user, at, place = rest.rpartition("@")
+    password = quote(_read("DATABASE_PASSWORD_FILE", path), safe="")
+    return f"{start}://{user.partition(':')[0]}:{password}@{place}" if at else f"{start}://:{password}@{rest}"
+
+
+def _is_yes(name: str) -> bool:
+    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
+
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 ON_TERMINAL = sys.stderr.isatty()
 
 # -- ours ---------------------------------------------------------------------------------------------------------
-ALLOW_PRIVATE_NETWORKS = os.environ.get("ALLOW_PRIVATE_NETWORKS", "").lower() in (
-    "1",
-    "true",
-    "yes",
-    "on",
-)  # fetch from private and loopback addresses too
+ALERT_COMMAND = _secret("ALERT_COMMAND")  # a program and its arguments; the alert is JSON on its standard input
+ALERT_EMAIL = _secret("ALERT_EMAIL")  # addresses, with commas; needs SMTP_URL
+ALERT_PAUSE = 600  # seconds after an alert in which no other is sent: what comes then is one message
+ALERT_WEBHOOK = _secret("ALERT_WEBHOOK")  # an address to which alerts are POSTed as JSON
+ALLOW_PRIVATE_NETWORKS = _is_yes("ALLOW_PRIVATE_NETWORKS")  # fetch from private and loopback addresses too
 CHROMIUM = os.environ.get("CHROMIUM", "")  # path or name; empty: chromium, chromium-browser or google-chrome
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
 CRAWL_TIME_MAX = 3600  # seconds that a queued crawl may take; what it leaves stays queued, for the source's next
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
 DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went away
-DATABASE_URL = os.environ.get("DATABASE_URL", "")  # postgresql://...; empty: the embedded server
+DATABASE_URL = _database_url()  # postgresql://...; empty: the embedded server
+DISABLED_CHECK = 1.0  # seconds between a crawl's looks at which of its sources a person has disabled
 EXTRACTION_MEMORY_MB = 2048  # address space of a worker
 EXTRACTION_TIMEOUT = 30  # seconds a page may take
 EXTRACTION_WORKERS = _whole("EXTRACTION_WORKERS", os.cpu_count() or 1)
 HOST_CRAWLS = 500  # jobs after which a crawl host is replaced by a fresh one
 HOST_MEMORY_MB = 1024  # so, of a host that has grown beyond this
 HOST_SILENCE = 120  # seconds without a sign of life after which a crawl host is ended
+LOG_JSON = _is_yes("LOG_JSON")  # each line of the log is a JSON object, for who collects logs
+METRICS_HOST = os.environ.get("METRICS_HOST", "127.0.0.1")  # the address that Prometheus scrapes
+METRICS_PORT = _whole("METRICS_PORT", 0)  # of workers and schedulers; 0: no metrics
+METRICS_SOURCES = _whole("METRICS_SOURCES", 500)  # a worker that has crawled more tells no numbers of single sources
 OVERLOAD_DELAY_MAX = 60.0  # seconds between requests to a host that keeps answering 429 or 503
 PAGES_KEEP_MONTHS = _whole("PAGES_KEEP_MONTHS", 0)  # months before this one whose raw pages are kept; 0: all
 QUIET_HOURS = os.environ.get("QUIET_HOURS", "")  # 23:00-06:00 Europe/Berlin: no crawl is due then; a seed may say else
 RECHECK_STEPS = [3_600, 21_600, 86_400, 604_800]  # ages, in seconds, at which a stored article is looked at again
+REEXTRACTION_SLICE = 2_000  # pages of a re-extraction that are one process's at a time: about a minute of a core
 RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
 RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
 RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is
@@ -56,6 +102,8 @@ RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, w
 RETRY_BACKOFF_MAX = 60.0
 SCHEDULE = os.environ.get("SCHEDULE") or "auto"  # of seeds that name none: auto, never, 30m, 2h, 1d, five cron fields
 SEEDS_DIR = os.environ.get("SEEDS_DIR", str(PROJECT_DIR / "seeds"))
+SMTP_PASSWORD = _secret("SMTP_PASSWORD")  # instead of one in SMTP_URL
+SMTP_URL = _secret("SMTP_URL")  # smtp://user@host:587 (STARTTLS) or smtps://user@host:465
 TICK = 5.0  # seconds between two looks of the scheduler at what is due, and at the seeds
 WORKER_BEAT = 5  # seconds between a worker's looks at the database: does it live there, is it to stop
 WORKER_CRAWLS = _whole("WORKER_CRAWLS", 0)  # jobs that a worker does at once; 0: 4 for each of its processes
@@ -66,12 +114,12 @@ WORKER_RETRIES = [60, 300, 1800]  # seconds after a job's first, second and thir
 TRUSTED_PROXIES = [url.rpartition("@")[2] for scheme, url in getproxies().items() if scheme != "no"]
 
 # -- Scrapy's -----------------------------------------------------------------------------------------------------
-ADDONS: dict[str, int] = {}
+ADDONS = {"crawler.extensions.log_format.JsonLog": 0}  # does nothing without LOG_JSON
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 BOT_NAME = "news-crawler"
-COMMANDS_MODULE = "crawler.commands"
+COMMANDS_MODULE = _commands()
 CONCURRENT_ITEMS = 1  # a response gives one item, and Scrapy starts this many tasks for each response
 CONCURRENT_REQUESTS = 32
 CONCURRENT_REQUESTS_PER_DOMAIN = 2
@@ -107,6 +155,7 @@ EXTENSIONS = {
     "scrapy.extensions.logstats.LogStats": None,  # ours counts articles
     "crawler.extensions.crawl_log.CrawlLog": 100,
     "crawler.extensions.progress.Progress": 200,
+    "crawler.extensions.switch.SourceSwitch": 300,
 }
 ITEM_PIPELINES = {
     "crawler.pipelines.extract.ExtractPipeline": 100,
@@ -115,7 +164,7 @@ ITEM_PIPELINES = {
     "crawler.pipelines.store.StorePipeline": 400,
 }
 LOG_FORMATTER = "crawler.extensions.log_format.ShortLogFormatter"
-LOG_LEVEL = "WARNING" if ON_TERMINAL else "INFO"  # a terminal shows the progress display instead
+LOG_LEVEL = "WARNING" if ON_TERMINAL and not LOG_JSON else "INFO"  # a terminal shows the progress display instead
 METAREFRESH_ENABLED = False  # news pages reload themselves; that is no redirect
 REDIRECT_MAX_TIMES = 5
 REFERRER_POLICY = "no-referrer"

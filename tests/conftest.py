@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import make_url
 
+from crawler.store import startup
 from crawler.store.embedded import EmbeddedServer
 from crawler.store.engine import Database, migrate
 
@@ -22,9 +23,14 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server of this session's own."""
-    with EmbeddedServer(tmp_path_factory.mktemp("server") / "data") as url:
-        yield url
+    """The URL of a server of this session's own, which need not survive a loss of power."""
+    with pytest.MonkeyPatch.context() as patched:
+        for setting in ("fsync", "full_page_writes"):
+            patched.setitem(startup.SETTINGS, setting, "off")
+        server = EmbeddedServer(tmp_path_factory.mktemp("server") / "data")
+        url = server.acquire()
+    yield url
+    server.release()
 
 
 @pytest.fixture(scope="session")

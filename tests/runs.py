@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -17,12 +16,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from tests import zygote
 from tests.conftest import administer, named
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = zygote.PROJECT
 SCRAPY = [sys.executable, "-m", "scrapy"]
 QUICK = ["-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "EXTRACTION_WORKERS=2"]
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "USER", "LOGNAME")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +35,8 @@ class Bench:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         ours = {"SEEDS_DIR": str(self.seeds), "CRAWLER_DATA_DIR": str(self.data_dir), "ALLOW_PRIVATE_NETWORKS": "1"}
-        return kept | ours | {"DATABASE_URL": self.database_url, "COLUMNS": "200"} | self.more
+        return zygote.passed_on() | ours | {"DATABASE_URL": self.database_url, "COLUMNS": "200"} | self.more
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """`scrapy ARGUMENTS`, not waited for."""
@@ -46,11 +44,14 @@ class Bench:
         return subprocess.Popen([*SCRAPY, *arguments], cwd=PROJECT, env=self.environment, text=True, **piped)
 
     def scrapy(self, *arguments: str, given: bytes | None = None) -> Outcome:
-        """`scrapy ARGUMENTS` to its end, `given` on its standard input."""
-        done = subprocess.run(
-            [*SCRAPY, *arguments], cwd=PROJECT, env=self.environment, input=given, capture_output=True, timeout=100
-        )
-        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+        """`scrapy ARGUMENTS` to its end, `given` on its standard input; forked (zygote.py), unless `more` is given."""
+        if self.more:  # it may be for Python itself
+            done = subprocess.run(
+                [*SCRAPY, *arguments], cwd=PROJECT, env=self.environment, input=given, capture_output=True, timeout=100
+            )
+            return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+        status, out, err = zygote.run(arguments, self.environment, given, timeout=100)
+        return Outcome(status, out.decode(), err.decode())
 
     def crawl(self, name: str, *arguments: str) -> Outcome:
         return self.scrapy("crawl", name, *QUICK, *arguments)

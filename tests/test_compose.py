@@ -1,9 +1,12 @@
-"""The Dockerfile and docker-compose.yml fit each other and this tree; an image cannot be built in a test."""
+"""Dockerfile, docker-compose.yml, deploy/ and systemd's units fit each other and this tree; no image is built here."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,14 +18,19 @@ from scrapy.commands import ScrapyCommand
 from scrapy.utils.misc import load_object
 from sqlalchemy import make_url
 
+from crawler import settings
+from crawler.jobs.metrics import HEALTH
 from crawler.spiders.loader import GENERAL
 from crawler.store.engine import driver_url
 
 ROOT = Path(__file__).resolve().parent.parent
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-POSTGRES: dict[str, Any] = COMPOSE["services"]["postgres"]
-CRAWLER: dict[str, Any] = COMPOSE["services"]["crawler"]
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = ("scheduler", "worker", "crawler")
+POSTGRES: dict[str, Any] = SERVICES["postgres"]
+CRAWLER: dict[str, Any] = SERVICES["crawler"]
+DEPLOY = ROOT / "deploy"
 
 
 def dockerfile(instruction: str) -> list[str]:
@@ -64,7 +72,15 @@ def test_what_is_copied_exists_and_reaches_the_builder(source: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [".env", ".data/password", ".git/config", ".venv/bin/python", "tests/test_compose.py", "crawler/__pycache__/x"],
+    [
+        ".env",
+        "secrets/postgres",
+        ".data/password",
+        ".git/config",
+        ".venv/bin/python",
+        "tests/test_compose.py",
+        "crawler/__pycache__/x",
+    ],
 )
 def test_nothing_else_reaches_the_builder(path: str) -> None:
     assert is_ignored(path)
@@ -81,7 +97,7 @@ def test_the_image_has_a_python_that_the_project_supports() -> None:
 def test_the_image_installs_only_what_is_pinned() -> None:
     (install,) = [line for line in dockerfile("RUN") if "pip install" in line]
 
-    assert "--require-hashes" in install and "requirements.lock" in install
+    assert "--require-hashes" in install and all(name in install for name in copied() if name.endswith(".lock"))
 
 
 def test_the_image_names_no_host() -> None:
@@ -103,18 +119,20 @@ def test_postgres_is_18_and_keeps_its_data() -> None:
     assert place == "/var/lib/postgresql"  # since 18; a mount at .../data is refused by the image
 
 
-def test_the_crawler_reaches_the_postgres_service() -> None:
-    url = make_url(CRAWLER["environment"]["DATABASE_URL"])
-    made = POSTGRES["environment"]
+@pytest.mark.parametrize("service", OURS)
+def test_all_of_ours_reach_the_postgres_service_with_its_password(service: str) -> None:
+    given, made = SERVICES[service]["environment"], POSTGRES["environment"]
+    url = make_url(given["DATABASE_URL"])
 
-    assert driver_url(CRAWLER["environment"]["DATABASE_URL"]).host in COMPOSE["services"]
+    assert driver_url(given["DATABASE_URL"]).host in SERVICES
     assert (url.host, url.database, url.username) == ("postgres", made["POSTGRES_DB"], made["POSTGRES_USER"])
+    assert given["DATABASE_PASSWORD_FILE"] == made["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres"
+    assert SERVICES[service]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
-def test_the_crawler_waits_for_a_database_that_answers_over_tcp() -> None:
+def test_a_database_that_answers_over_tcp_is_healthy() -> None:
     made = POSTGRES["environment"]
 
-    assert CRAWLER["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     assert POSTGRES["healthcheck"]["test"] == [
         "CMD",
         "pg_isready",
@@ -124,23 +142,105 @@ def test_the_crawler_waits_for_a_database_that_answers_over_tcp() -> None:
     ]
 
 
-def test_there_is_no_password_but_the_users_own() -> None:
-    given = [POSTGRES["environment"]["POSTGRES_PASSWORD"], CRAWLER["environment"]["PGPASSWORD"]]
+def test_there_is_no_password_but_in_files_that_git_does_not_take() -> None:
+    used = {name for service in SERVICES.values() for name in service.get("secrets", [])}
 
-    assert all(re.fullmatch(r"\$\{POSTGRES_PASSWORD:\?.*\}", value) for value in given)
-    assert make_url(CRAWLER["environment"]["DATABASE_URL"]).password is None
+    assert used == COMPOSE["secrets"].keys()
+    assert all(one["file"] == f"./secrets/{name}" for name, one in COMPOSE["secrets"].items())
+    assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    assert not re.search(r"(?i)password(?!_+file)", (ROOT / "docker-compose.yml").read_text())
 
 
-def test_the_database_listens_on_this_machine_only() -> None:
-    assert all(port.startswith("127.0.0.1:") for port in POSTGRES["ports"])
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_may_do_as_little_as_it_can(service: str) -> None:
+    made = SERVICES[service]
+
+    assert made["read_only"] is True and made["cap_drop"] == ["ALL"]
+    assert made["security_opt"] == ["no-new-privileges:true"]
+    assert made["mem_limit"] and made["logging"]["options"]["max-size"]
+    assert "build" in made or re.fullmatch(r"[a-z/]+:v?\d+[\d.]*", made["image"])
+    assert service == "crawler" or made["restart"] == "unless-stopped"
+
+
+def test_nothing_listens_but_on_this_machine() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+
+    assert ports and all(port.startswith("127.0.0.1:") for port in ports)
 
 
 def test_the_seeds_can_be_edited_without_a_new_image() -> None:
-    (seeds,) = CRAWLER["volumes"]
-    here, there, mode = seeds.split(":")
-
-    assert (ROOT / here).is_dir() and there == f"{dockerfile('WORKDIR')[0]}/seeds" and mode == "ro"
+    for service in OURS:
+        (seeds,) = SERVICES[service]["volumes"]
+        here, there, mode = seeds.split(":")
+        assert (ROOT / here).is_dir() and there == f"{dockerfile('WORKDIR')[0]}/seeds" and mode == "ro"
 
 
 def test_a_crawl_that_ended_is_not_started_again() -> None:
-    assert CRAWLER["restart"] == "no" and CRAWLER["init"] is True
+    assert CRAWLER["restart"] == "no" and CRAWLER["init"] is True and CRAWLER["profiles"]
+
+
+def test_a_worker_has_the_time_it_is_promised() -> None:
+    worker = SERVICES["worker"]
+
+    grace = int(worker["environment"]["WORKER_GRACE"])
+    assert grace < int(worker["stop_grace_period"].removesuffix("s"))
+
+
+def test_prometheus_scrapes_what_workers_and_schedulers_serve() -> None:
+    (job,) = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+
+    for service in found["names"]:
+        given = SERVICES[service]["environment"]
+        assert given["METRICS_PORT"] == str(found["port"]) and given["METRICS_HOST"] == "0.0.0.0"
+        assert f":{found['port']}{HEALTH}" in SERVICES[service]["healthcheck"]["test"][-1]
+        assert hasattr(settings, "METRICS_PORT") and hasattr(settings, "METRICS_HOST")
+
+
+@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+def test_what_is_mounted_is_there(service: str) -> None:
+    for volume in SERVICES[service]["volumes"]:
+        here = volume.split(":")[0]
+        assert (ROOT / here).exists() if here.startswith("./") else here in COMPOSE["volumes"]
+
+
+def test_the_password_of_a_file_is_put_into_the_url(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("a/b@c:%é\nnot this\n")
+    environment = {
+        "DATABASE_PASSWORD_FILE": str(tmp_path / "password"),
+        "DATABASE_URL": "postgresql://me@there:5433/news",
+        "PATH": "",
+    }
+    told = "import crawler.settings as s; print(ascii(s.DATABASE_URL))"
+
+    def url() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", told], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip().strip("'") or done.stderr.strip()
+
+    made = make_url(url())
+    assert (made.username, made.password, made.host, made.port) == ("me", "a/b@c:%é", "there", 5433)
+    (tmp_path / "url").write_text("postgresql://there/news\n")
+    del environment["DATABASE_URL"]
+    environment["DATABASE_URL_FILE"] = str(tmp_path / "url")
+    assert make_url(url()).password == "a/b@c:%é"
+    environment["DATABASE_PASSWORD_FILE"] = "/not/there"
+    assert url() == "DATABASE_PASSWORD_FILE=/not/there: No such file or directory"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
+def test_systemd_takes_the_units_and_finds_them_safe(tmp_path: Path) -> None:
+    names = {"news-crawler-worker@.service": "news-crawler-worker@1.service"}
+    units = []
+    for unit in (DEPLOY / "systemd").glob("*.service"):
+        units.append(tmp_path / names.get(unit.name, unit.name))
+        program = f"ExecStart={shutil.which('true')}"  # not /opt's, which is not there
+        units[-1].write_text(re.sub(r"ExecStart=/opt/news-crawler/.venv/bin/scrapy", program, unit.read_text()))
+    assert len(units) == 2
+
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for unit in units:
+        judged = ["systemd-analyze", "security", "--offline=true", "--threshold=25", "--no-pager", str(unit)]  # of 100
+        assert subprocess.run(judged, capture_output=True).returncode == 0

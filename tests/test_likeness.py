@@ -34,6 +34,21 @@ def test_likeness_has_no_direction_but_length(one: str, other: str) -> None:
     assert not (there.longer and back.longer)
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("one two three four five six seven eight", 3_422_684_714_040_142_882, 9_116_570_811_663_062_122),
+        (prose(1), -3_385_050_527_650_733_868, 8_109_604_976_777_190_448),
+        (chinese(1, 100), -6_057_702_332_864_315_633, 5_506_553_908_824_251_935),
+    ],
+    ids=["words", "prose", "chinese"],
+)
+def test_bands_are_those_that_are_stored(text: str, first: int, last: int) -> None:
+    """They were made by datasketch 2.0: others would find no article of before."""
+    bands = bands_of(text)
+    assert (bands[0], bands[-1]) == (first, last)
+
+
 def test_case_punctuation_and_line_breaks_do_not_count() -> None:
     text = prose(1)
     assert bands_of(text) == bands_of(text.upper().replace(".", " —").replace("\n", " "))

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,11 @@ import pytest
 import yaml
 from scrapy.utils.project import get_project_settings
 
-from crawler.commands.reextract import Command, Judged, Reextract
+from crawler.commands.reextract import Command, Reextract
 from crawler.items import Page
+from crawler.reextraction.looking import Judged, Looking
 from crawler.store.engine import open_database
-from crawler.store.reextractions import Begun
+from crawler.store.slices import SLICE_LOCK, Part
 from crawler.text import count_words
 from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
@@ -210,11 +212,31 @@ def test_the_second_time_nothing_would_change(story: Story) -> None:
     assert story.bench.value("SELECT count(*) FROM reextracted") == 0
 
 
+def test_processes_share_a_run_and_its_report_is_that_of_one(story: Story) -> None:
+    """One is killed in the middle of a slice: the other takes it over, and no page is counted twice."""
+    bench, options = story.bench, ("--dry-run", "--json", "--source", HERALD, "--articles-only")
+    story.execute(COPIES, id=story.id(TAMPERED))
+    alone = story.json(*options)
+    small = (*options, "-s", "EXTRACTION_WORKERS=1", "-s", "REEXTRACTION_SLICE=60")
+    busy = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND CAST(classid AS int) = %s"
+    with bench.start("reextract", "--anew", *small) as first:
+        until(lambda: bench.value(busy, SLICE_LOCK))
+        first.send_signal(signal.SIGSTOP)  # it holds a slice
+        with bench.start("reextract", *small) as second:
+            until(lambda: bench.value(busy, SLICE_LOCK) == 2)
+            first.kill()
+            out, err = second.communicate(timeout=100)
+    assert second.returncode == 0, err
+    shared = json.loads(out)
+    assert shared.pop("run") > alone.pop("run") and shared == alone
+    assert bench.value("SELECT count(*) FROM reextraction_slices") == 5
+    assert bench.value("SELECT sum(pages - looked_at) FROM reextraction_slices") == 0
+
+
 def test_killed_while_it_looks_and_while_it_applies_it_goes_on(story: Story) -> None:
     """As if nothing had happened: no page is counted twice, no change lost, none made twice."""
     bench, options = story.bench, ("--source", HERALD)
-    story.execute(COPIES, id=story.id(TAMPERED))
-    looking = "SELECT coalesce(sum(articles_done), 0) FROM reextractions WHERE finished_at IS NULL"
+    looking = "SELECT coalesce(sum(looked_at), 0) FROM reextraction_slices WHERE finished_at IS NULL"
     applying = "SELECT coalesce(sum(applied), 0) FROM reextractions WHERE applied_at IS NULL"
     revisions = bench.value("SELECT count(*) FROM revisions")
     with bench.start("reextract", *options, "--dry-run", "-s", "EXTRACTION_WORKERS=1") as process:
@@ -253,12 +275,12 @@ def test_a_page_is_let_go_once_it_is_judged(story: Story, monkeypatch: pytest.Mo
     """Whatever waits to be committed with it."""
     held: list[tuple[int, int]] = []
 
-    def note(work: Reextract, begun: Begun, batch: Sequence[Judged]) -> int:
+    def note(work: Looking, part: Part, reached: int, batch: Sequence[Judged]) -> int:
         gc.collect()
         held.append((len(batch), sum(isinstance(one, Page) for one in gc.get_objects())))
         return 0
 
-    monkeypatch.setattr(Reextract, "note", note)
+    monkeypatch.setattr(Looking, "note", note)
     ids = [str(row["id"]) for row in story.bench.rows("SELECT id FROM articles ORDER BY id LIMIT 12")]
     settings = get_project_settings()
     settings.set("SEEDS_DIR", str(story.bench.seeds))

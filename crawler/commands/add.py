@@ -15,12 +15,15 @@ from scrapy.exceptions import UsageError
 
 from crawler.discovery.proposal import USES, Proposal, propose
 from crawler.discovery.survey import Site
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, StoreError
 from crawler.extensions.quiet import QuietCommand
 from crawler.seed_writing import Taken, checked, free_id, same_host, seed_text, write_seed
 from crawler.sources import RESERVED_IDS
 from crawler.spiders.explore import ExploreSpider
 from crawler.spiders.survey import Survey, samples_of
+from crawler.store import tombstones
+from crawler.store.cluster import Cluster
+from crawler.store.engine import open_database
 from crawler.urls import canonical_url
 from crawler.web.steps import Steps
 from crawler.web.survey import show_proposal
@@ -68,9 +71,23 @@ class Command(QuietCommand):
         """Raises Taken for what would go over a seed, or beside one of the same host without being asked to."""
         if opts.name is not None and (self.seeds_dir / f"{opts.name}.yaml").exists():
             raise Taken(f"{self.seeds_dir / opts.name}.yaml exists already; it is not changed")
+        self.refuse_forgotten(url)
         known = None if opts.name else same_host(self.seeds_dir, url)
         if known:
             raise Taken(f"{known} has this host already; give the new source a name of its own: --name OTHER")
+
+    def refuse_forgotten(self, url: str) -> None:
+        """Raises Taken for a site whose publisher does not want it here. Without a database nothing was forgotten."""
+        assert self.settings is not None
+        given, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
+        if given is None and not Cluster(data_dir.absolute()).pgdata.is_dir():
+            return
+        try:
+            with open_database(given, data_dir) as database, database.engine.connect() as connection:
+                if tombstones.is_forgotten(connection, url):
+                    raise Taken(f"{url} was forgotten (`scrapy forget`): its publisher does not want it here")
+        except StoreError as error:  # a crawl of the seed asks again
+            print(f"scrapy add: it could not be asked whether the site was forgotten: {error}", file=sys.stderr)
 
     def add(self, url: str, opts: argparse.Namespace) -> None:
         """Raises CrawlerError."""

@@ -12,20 +12,17 @@ from scrapy.exceptions import UsageError
 
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
-from crawler.spiders.admission import admission
-from crawler.spiders.captures import archives_at
+from crawler.spiders import arguments
 from crawler.spiders.page import address
-from crawler.spiders.selection import chosen_sources, is_yes, span_of
-from crawler.store.engine import open_database
+from crawler.spiders.selection import chosen_sources, source_of
+from crawler.store import disabling, tombstones
+from crawler.store.engine import Database, open_database
 
-FLAGS = {"again", "archives", "recheck", "seeded"}  # that are 1 or 0
-BACKFILL = ("archives", "recheck", "since", "until")  # arguments of every crawl of sources
+FORGOTTEN = (
+    "this page was forgotten, and is not fetched: its publisher does not want it here; "
+    "if that has changed: scrapy forget --undo URL"
+)
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
-ARGUMENTS = {
-    "archive": ("warc", "sources", "seeded", "since", "until", "again"),
-    "news": ("sources", *BACKFILL),
-    "page": ("url",),
-}
 NUMBERS = (  # settings of ours that are read while a crawl starts or ends: a word in them would be a traceback there
     "DATABASE_PATIENCE",
     "EXTRACTION_MEMORY_MB",
@@ -62,13 +59,15 @@ class Command(crawl.Command):
         try:
             self.check(args[0], opts.spargs)
             assert self.settings is not None
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])):
+            url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
+            with open_database(url, data_dir) as database:
+                self.refuse(database, args[0], opts.spargs)
                 self.crawl(args[0], opts.spargs)
         except CrawlerError as error:
             print(f"scrapy crawl: {error}", file=sys.stderr)
             self.exitcode = 1
 
-    def check(self, name: str, arguments: dict[str, str]) -> None:
+    def check(self, name: str, given: dict[str, str]) -> None:
         """Raises ConfigurationError for what cannot be crawled."""
         assert self.settings is not None
         for setting in NUMBERS:
@@ -78,26 +77,29 @@ class Command(crawl.Command):
                 wrong = True
             if wrong:
                 raise ConfigurationError(f"{setting}={self.settings[setting]}: it has to be a number, and not below 0")
-        known = set(ARGUMENTS.get(name, BACKFILL))
-        for given in arguments.keys() - known:
-            raise ConfigurationError(f"{name} knows no argument {given!r}; it takes -a {'=, -a '.join(sorted(known))}=")
-        if arguments.get("sources") is not None and not arguments["sources"].strip(" ,"):
-            raise ConfigurationError("-a sources= names no source; leave it out for all")
-        for flag in arguments.keys() & FLAGS:
-            is_yes(flag, arguments[flag])
-        if name == "page":
-            address(arguments.get("url"))
-        elif name == "archive":
-            archives_at(arguments.get("warc"))
-            admission(Path(self.settings["SEEDS_DIR"]), arguments)
-        else:
-            chosen_sources(Path(self.settings["SEEDS_DIR"]), name, arguments.get("sources"))
-            span_of(arguments.get("since"), arguments.get("until"))
+        arguments.check(name, given, Path(self.settings["SEEDS_DIR"]))
 
-    def crawl(self, name: str, arguments: dict[str, str]) -> None:
+    def refuse(self, database: Database, name: str, given: dict[str, str]) -> None:
+        """Raises ConfigurationError when all that is asked for is disabled. Of several, a crawl leaves those out."""
+        assert self.settings is not None
+        if name == "archive":
+            return
+        seeds_dir = Path(self.settings["SEEDS_DIR"])
+        if name == "page":
+            asked = [source_of(seeds_dir, address(given.get("url")))]
+        else:
+            asked, _ = chosen_sources(seeds_dir, name, given.get("sources"))
+        with database.engine.connect() as connection:
+            found = disabling.barred(connection, asked)
+            if name == "page" and not found and tombstones.is_forgotten(connection, address(given.get("url"))):
+                raise ConfigurationError(FORGOTTEN)
+        if len(found) == len(asked):
+            raise ConfigurationError("; ".join(found.values()))
+
+    def crawl(self, name: str, given: dict[str, str]) -> None:
         assert self.crawler_process is not None
         crawler = self.crawler_process.create_crawler(name)
-        self.crawler_process.crawl(crawler, **arguments)
+        self.crawler_process.crawl(crawler, **given)
         self.crawler_process.start()
         finished = crawler.stats is not None and crawler.stats.get_value("finish_reason") == "finished"
         if (

@@ -16,14 +16,14 @@ from scrapy.exceptions import UsageError
 
 from crawler.errors import CrawlerError
 from crawler.extensions.quiet import end_with_the_reader
-from crawler.store import checks, dump, duplicates, keeper
+from crawler.store import checks, dump, duplicates, keeper, workers
 from crawler.store.embedded import EmbeddedServer, binary
 from crawler.store.engine import driver_url, lay_surface, migrate, open_database
 from crawler.web import schema
 
 ACTIONS = {
     "url": "print the database's URL for psql and BI tools (an embedded server stays up until unused for 10 minutes)",
-    "migrate": "bring the tables up to date",
+    "migrate": "bring the tables up to date; with --drain, workers end their crawls first, and go on afterwards",
     "describe": "print tables, views and columns, or one of them: describe articles; --markdown: as docs/schema.md",
     "psql": "open psql on it; what follows is given to psql",
     "status": "tell whether the embedded server runs",
@@ -34,6 +34,7 @@ ACTIONS = {
     "restore": "FILE: bring a backup back into an empty database; with --replace also into one that holds articles",
 }
 REPLACE = "--replace"
+DRAIN_TIME = 180.0  # seconds that workers have to end their crawls in
 WITH_ARGUMENTS = ("psql", "describe", "backup", "restore")
 
 
@@ -58,6 +59,7 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.add_argument("--drain", action="store_true", help="with migrate: have workers end their crawls first")
         parser.add_argument("--markdown", action="store_true", help="with describe: print docs/schema.md")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
@@ -69,7 +71,10 @@ class Command(ScrapyCommand):
             raise UsageError(f"scrapy db {args[0]} takes no arguments")
         if opts.markdown and args != ["describe"]:
             raise UsageError("--markdown goes with scrapy db describe, and with no name")
+        if opts.drain and args[0] != "migrate":
+            raise UsageError("--drain goes with scrapy db migrate")
         self.markdown: bool = opts.markdown
+        self.drain: bool = opts.drain
         assert self.settings is not None
         self.database_url: str | None = self.settings["DATABASE_URL"] or None
         self.data_dir = Path(self.settings["CRAWLER_DATA_DIR"])
@@ -89,7 +94,8 @@ class Command(ScrapyCommand):
 
     def migrate(self, _: list[str]) -> None:
         with open_database(self.database_url, self.data_dir, migrated=False) as database:
-            before, after = migrate(database.engine)
+            with workers.drained(database.engine, DRAIN_TIME) if self.drain else nullcontext():
+                before, after = migrate(database.engine)
             if before == after:
                 lay_surface(database.engine)  # views and comments may have changed without the tables
         print(f"at {after} already" if before == after else f"migrated from {before or 'nothing'} to {after}")

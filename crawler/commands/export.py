@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -15,12 +16,14 @@ from rich.console import Console
 from rich.status import Status
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 
+from crawler.commands.choosing import add_choice
 from crawler.errors import ConfigurationError, CrawlerError, StoreError
 from crawler.export_formats import FORMATS, Sink, writer_for
 from crawler.period import period
+from crawler.spiders.selection import named
 from crawler.store import cursors
 from crawler.store.engine import Database, open_database
 from crawler.store.exporting import Selection, articles, columns_of
@@ -47,11 +50,14 @@ class Command(ScrapyCommand):
         super().add_options(parser)
         add = parser.add_argument
         add("--format", choices=FORMATS, help="of the file (default: what its name ends in)")
-        add("--source", metavar="A,B", help="only articles of these sources")
-        add("--since", metavar="DATE", help="only articles that were published on this day or later")
-        add("--until", metavar="DATE", help="only articles that were published on this day or before")
+        add_choice(parser)
         add("--columns", metavar="A,B,C", help="these columns, in this order (all: with `blocks` and `evidence`)")
-        add("--cursor", metavar="FILE", help="only what is new or changed since the last export with this FILE")
+        add(
+            "--cursor",
+            metavar="FILE",
+            help="only what is new or changed since the last export with this FILE; "
+            "ids of what was forgotten since go into OUT.forgotten",
+        )
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
@@ -73,7 +79,7 @@ class Export:
     """What was asked for. Raises ConfigurationError for what cannot be done, before a database is opened."""
 
     def __init__(self, out: str, opts: argparse.Namespace) -> None:
-        sources = tuple(name.strip() for name in (opts.source or "").split(",") if name.strip())
+        sources = named(opts.source)
         self.selection = Selection(
             sources=sources, period=period(opts.since, opts.until), columns=columns_of(opts.columns)
         )
@@ -102,6 +108,7 @@ class Export:
                         self.write(connection, before, sink, started)
                     finally:
                         sink.discard()
+                self.tell_forgotten(cursors.forgotten(connection, before) if before else [])
             if self.cursor and now:  # only now: an export that fails is made again
                 cursors.write(self.cursor, now)
         except SQLAlchemyError as error:
@@ -126,9 +133,27 @@ class Export:
                     status.update(self.figures(sink, started))
             writer.close()
 
+    def tell_forgotten(self, gone: Sequence[RowMapping]) -> None:
+        """What earlier exports hold and is to be removed: JSON lines in a file beside; no reader of OUT meets it."""
+        path = forgotten_file(self.out if self.out != PIPE else str(self.cursor))
+        if not gone:
+            if self.cursor and self.out != PIPE:
+                path.unlink(missing_ok=True)  # of an earlier export into the same file
+            return
+        lines = (json.dumps({**row, "forgotten_at": row["forgotten_at"].isoformat()}) + "\n" for row in gone)
+        new = path.with_name(f"{path.name}.part")
+        new.write_text("".join(lines), encoding="utf-8")
+        new.replace(path)
+        said = f"{len(gone):,} articles were forgotten since the last export, remove them: {path}"
+        self.console.print(said, style="bold", highlight=False, soft_wrap=True)
+
     def figures(self, sink: Sink, started: float) -> str:
         seconds = time.monotonic() - started
         return f"{self.rows:,} articles, {sink.written:,} bytes in {seconds:.1f} s"
+
+
+def forgotten_file(out: str) -> Path:
+    return Path(f"{out}.forgotten")
 
 
 def format_of(out: str) -> str:

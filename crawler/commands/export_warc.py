@@ -17,8 +17,10 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy.exc import SQLAlchemyError
 
+from crawler.commands.choosing import add_choice
 from crawler.errors import ConfigurationError, CrawlerError, StoreError
 from crawler.period import period
+from crawler.spiders.selection import named
 from crawler.store.engine import Database, open_database
 from crawler.store.reading import Wanted, pages_in
 from crawler.store.taught import is_known
@@ -47,9 +49,7 @@ class Command(ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--source", metavar="A,B", help="only pages of these sources")
-        parser.add_argument("--since", metavar="DATE", help="only pages that were fetched on this day or later")
-        parser.add_argument("--until", metavar="DATE", help="only pages that were fetched on this day or before")
+        add_choice(parser, "pages", "fetched")
         parser.add_argument("--articles-only", action="store_true", help="only pages that gave an article")
         parser.add_argument(
             "--max-size", metavar="1GB", help="begin a new file from this size on: OUT-00000.warc.gz, OUT-00001.warc.gz"
@@ -105,7 +105,7 @@ def figures(files: WarcFiles, seconds: float) -> str:
 
 def asked(opts: argparse.Namespace) -> tuple[Wanted, dict[str, str]]:
     """Which pages, and how the file says it of itself. Raises ConfigurationError."""
-    sources = tuple(name.strip() for name in (opts.source or "").split(",") if name.strip())
+    sources = named(opts.source)
     wanted = Wanted(sources=sources, period=period(opts.since, opts.until), articles_only=opts.articles_only)
     given = {"source": opts.source, "since": opts.since, "until": opts.until}
     words = [f"--{name} {value}" for name, value in given.items() if value]

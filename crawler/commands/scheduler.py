@@ -16,7 +16,8 @@ from scrapy.settings import BaseSettings
 from scrapy.utils.log import configure_logging
 
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
-from crawler.extensions.log_format import leave_out_inventory
+from crawler.extensions.log_format import leave_out_inventory, set_up_json
+from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.scheduler import in_thread, run_scheduler
 from crawler.schedule import parse_quiet, parse_schedule
 from crawler.store.engine import Database, open_database
@@ -41,6 +42,7 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         try:
             check(self.settings)
+            set_up_json(self.settings)
             configure_logging(self.settings)
             leave_out_inventory()
             asyncio.run(self.schedule())
@@ -58,7 +60,11 @@ class Command(ScrapyCommand):
         if database is None:
             return
         try:
-            await run_scheduler(database, self.settings, stop)
+            end_metrics = serve_as_set(self.settings, None, database, loop)
+            try:
+                await run_scheduler(database, self.settings, stop)
+            finally:
+                end_metrics()
         finally:
             database.close()
 

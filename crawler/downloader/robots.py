@@ -27,7 +27,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from crawler.downloader.resolver import BlockedAddress
 from crawler.downloader.robots_rules import rules_for
-from crawler.downloader.slots import PoliteDownloader
+from crawler.downloader.slots import SOURCE, PoliteDownloader
 from crawler.errors import HostUnavailable, PageError
 from crawler.items import StoredRobots
 from crawler.urls import origin_of
@@ -105,6 +105,7 @@ class RobotsMiddleware:
         """
         if request.meta.get("dont_obey_robotstxt") or urlparse_cached(request).scheme not in {"http", "https"}:
             return
+        self._downloader.refuse(request)  # its robots.txt is not asked for either
         robots = await self.robots(request)
         if robots.ours and robots.error:
             raise robots.error.with_traceback(None)
@@ -163,6 +164,8 @@ class RobotsMiddleware:
         meta = {"dont_obey_robotstxt": True, "allow_offsite": True, "redirect_ttl": MOST_REDIRECTS}
         if not _verified(request):
             meta["verify_tls"] = False
+        if SOURCE in request.meta:
+            meta[SOURCE] = request.meta[SOURCE]
         robots_request = Request(f"{origin_of(request.url)}/robots.txt", meta=meta, callback=NO_CALLBACK)
         assert self.crawler.engine is not None
         return await self.crawler.engine.download_async(robots_request)
@@ -182,7 +185,8 @@ class RobotsMiddleware:
 
     def _refused(self, error: Exception) -> Robots:
         parser = ProtegoRobotParser(DISALLOW_ALL, self.crawler.spider)
-        good_until = datetime.now(UTC) + FAILURE_GOOD_FOR
+        is_of_source = getattr(error, "reason", None) == "source_disabled"  # others of this origin may ask at once
+        good_until = datetime.now(UTC) + (timedelta(0) if is_of_source else FAILURE_GOOD_FOR)
         return Robots(parser=parser, good_until=good_until, failure=str(error), error=error, ours=True)
 
     async def _applied(self, stored: StoredRobots, request: Request, error: Exception | None) -> Robots:

@@ -11,12 +11,15 @@ Scrapy 2.19 falls short in six places, and each is mended where it happens:
 - A host that answers 429 or 503 is asked as often as before. Here its delay doubles, and comes down with each success.
 
 A spider's `hosts` (`Hosts`), if it has one, knows what other processes do to a host: nothing leaves before it agrees.
+
+A source that is stopped (`stop`) gets no further request: whatever of it waits, here or at the gate, is given up.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Hashable, Iterator
+from collections import deque
+from collections.abc import Collection, Coroutine, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -32,6 +35,7 @@ from scrapy.utils.defer import _schedule_coro
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
+from crawler import tally
 from crawler.errors import HostUnavailable
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 AT_ONCE = "at_once"  # Request.meta: part of a page, needs no DOWNLOAD_DELAY and goes ahead of other pages
+SOURCE = "source"  # Request.meta: whose page it is: a request without it is nobody's, and never stopped
 PAUSE = "pause"  # Request.meta: seconds to wait before this request joins its host's queue
 MOST_WAITING = 10  # times CONCURRENT_REQUESTS: so many requests may be in the downloader, waiting ones included
 LONGEST_HOLD = 7 * 24 * 3600.0  # seconds; a Retry-After beyond that is a mistake
@@ -104,7 +109,9 @@ class PoliteDownloader(Downloader):
         self._least_delay: dict[str, dict[str, float]] = {}  # and by who asked for it
         self._strain: dict[str, float] = {}  # the delay that an overloaded host gets
         self._parked = 0
-        self._closing = asyncio.Event()
+        self._is_closing = False
+        self._stopped: frozenset[str] = frozenset()
+        self._let_go: dict[str, asyncio.Event] = {}  # by source: what of it waits is to be given up
         crawler.signals.connect(self._heed, signals.response_downloaded)
 
     def hold(self, key: str, seconds: float) -> None:
@@ -119,6 +126,32 @@ class PoliteDownloader(Downloader):
         `of`: the origin that asks for it; of several on one host, the longest delay is kept.
         """
         self._least_delay.setdefault(key, {})[of] = seconds
+
+    def stop(self, sources: Collection[str]) -> None:
+        """Send nothing more of these sources, and again of whatever else was stopped before."""
+        for source in self._stopped.difference(sources):
+            self._let_go.pop(source, None)
+        self._stopped = frozenset(sources)
+        for source in self._stopped:
+            self._letting_go(source).set()
+        for slot in self.slots.values():
+            waiting, slot.queue = slot.queue, deque()
+            for request, answer in waiting:
+                if request.meta.get(SOURCE) in self._stopped:
+                    answer.errback(_disabled())
+                else:
+                    slot.queue.append((request, answer))
+
+    def refuse(self, request: Request) -> None:
+        """Raises GivenUp for a request of a source that is stopped."""
+        if request.meta.get(SOURCE) in self._stopped:
+            raise _disabled()
+
+    def _letting_go(self, source: str) -> asyncio.Event:
+        event = self._let_go.setdefault(source, asyncio.Event())
+        if self._is_closing:
+            event.set()
+        return event
 
     @contextmanager
     def parked(self) -> Iterator[None]:
@@ -139,15 +172,17 @@ class PoliteDownloader(Downloader):
 
     async def _enqueue_request(self, request: Request) -> Response:
         if pause := request.meta.pop(PAUSE, 0.0):
-            await self._pause(pause)
+            await self._pause(request, pause)
+        self.refuse(request)
         return await super()._enqueue_request(request)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, request: Request, seconds: float) -> None:
         try:
             with self.parked():
-                await asyncio.wait_for(self._closing.wait(), seconds)
+                await asyncio.wait_for(self._letting_go(request.meta.get(SOURCE, "")).wait(), seconds)
         except TimeoutError:
             return
+        self.refuse(request)
         raise _closing()
 
     def _get_slot(self, request: Request, spider: object = None) -> tuple[str, UpwardSlot]:
@@ -199,7 +234,7 @@ class PoliteDownloader(Downloader):
         host = request.meta[self.DOWNLOAD_SLOT]
         try:
             with self.parked():
-                turn = await self._enter(hosts, host, slot, slot.least if AT_ONCE in request.meta else slot.gap)
+                turn = await self._enter(hosts, host, slot, request)
         except Exception:
             slot.transferring.discard(request)
             queue_dfd.errback(Failure())  # type: ignore[no-untyped-call]
@@ -210,9 +245,10 @@ class PoliteDownloader(Downloader):
         finally:
             hosts.leave(turn)
 
-    async def _enter(self, hosts: Hosts, host: str, slot: Slot, delay: float) -> Hashable:
+    async def _enter(self, hosts: Hosts, host: str, slot: UpwardSlot, request: Request) -> Hashable:
+        delay = slot.least if AT_ONCE in request.meta else slot.gap
         entering = asyncio.ensure_future(hosts.enter(host, slots=slot.concurrency, delay=delay))
-        closing = asyncio.ensure_future(self._closing.wait())
+        closing = asyncio.ensure_future(self._letting_go(request.meta.get(SOURCE, "")).wait())
         await asyncio.wait({entering, closing}, return_when=asyncio.FIRST_COMPLETED)
         closing.cancel()
         if not entering.done():
@@ -220,10 +256,17 @@ class PoliteDownloader(Downloader):
             await asyncio.wait({entering})
             if not entering.cancelled() and entering.exception() is None:  # it got in all the same
                 hosts.leave(entering.result())
+            self.refuse(request)
             raise _closing()
-        return entering.result()
+        turn = entering.result()
+        if request.meta.get(SOURCE) in self._stopped:
+            hosts.leave(turn)
+            raise _disabled()
+        return turn
 
     def _heed(self, response: Response, request: Request) -> None:
+        if (latency := request.meta.get("download_latency")) is not None:
+            tally.count_time(self.crawler.stats, "download", latency)
         key = self.get_slot_key(request)
         if response.status in OVERLOADED:
             self._slow_down(key)
@@ -249,7 +292,9 @@ class PoliteDownloader(Downloader):
     def _slot_gc(self, age: float = 60) -> None:
         engine = self.crawler.engine
         if engine is not None and engine._slot is not None and engine._slot.closing is not None:
-            self._closing.set()
+            self._is_closing = True
+            for event in self._let_go.values():
+                event.set()
             for slot in self.slots.values():
                 if slot.latercall:
                     _give_up(slot, _closing())
@@ -270,6 +315,10 @@ def retry_after(value: bytes | None, *, now: datetime) -> float:
 
 def _closing() -> GivenUp:
     return GivenUp("the crawl is closing", reason="crawl_closing")
+
+
+def _disabled() -> GivenUp:
+    return GivenUp("the source is disabled", reason="source_disabled")
 
 
 def _give_up(slot: Slot, error: GivenUp) -> None:

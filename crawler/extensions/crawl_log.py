@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +14,24 @@ from scrapy.crawler import Crawler
 from scrapy.statscollectors import StatsCollector
 from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import CrawlerError, NewerSchema, SourceTaken
+from crawler import json_log
+from crawler.errors import CrawlerError, DatabaseUnreachable, NewerSchema, SourceTaken
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
 from crawler.store.patience import Patience
 from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
-ENDINGS = {"finished": "finished", "shutdown": "shutdown", "time_max": "shutdown"}  # reason -> outcome; else failed
+ACCOUNT_EVERY = 60.0  # seconds
+# reason -> outcome; else failed
+ENDINGS = {
+    "finished": "finished",
+    "shutdown": "shutdown",
+    "source_disabled": "shutdown",
+    "time_max": "shutdown",
+    "aborted": "shutdown",
+}
+REFUSALS: dict[type[Exception], str] = {SourceTaken: "taken", NewerSchema: "newer"}  # else the database is away
 
 
 class CrawlLog:
@@ -42,6 +53,7 @@ class CrawlLog:
         self.database_url, self.data_dir, self.patience, self.stats = database_url, data_dir, patience, stats
         self.retry_after_max, self.keep_months, self.shared = retry_after_max, keep_months, shared
         self.database: Database | None = None
+        self.accounting: asyncio.Task[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -65,16 +77,21 @@ class CrawlLog:
         try:
             store, buried = await asyncio.to_thread(self._open, spider)
         except (CrawlerError, SQLAlchemyError) as error:
-            what = "taken" if isinstance(error, SourceTaken) else "newer" if isinstance(error, NewerSchema) else ""
-            level = logging.INFO if what == "taken" else logging.ERROR
-            logger.log(level, "no crawl without a database: %s", str(error).splitlines()[0])
-            self.stats.set_value(f"news/failed/{what or 'database'}", 1)
+            if isinstance(error, SourceTaken):
+                logger.info("no crawl now: %s", error)
+            else:
+                logger.error("no crawl without a database: %s", str(error).splitlines()[0])
+            self.stats.set_value(f"news/failed/{REFUSALS.get(type(error), 'database')}", 1)
             return
+        for why in store.disabled.values():
+            logger.warning("left out: %s", why)
         if buried:
             logger.info("crawls %s had been killed; what they had leased is queued again", buried)
         spider.store = store  # type: ignore[attr-defined]
         spider.hosts = HostGate(store, self.retry_after_max)  # type: ignore[attr-defined]
         self.stats.set_value("crawl_id", store.crawl_id)
+        json_log.tell(crawl=store.crawl_id, source=next(iter(spider.chosen)) if len(spider.chosen) == 1 else None)  # type: ignore[attr-defined]
+        self.accounting = asyncio.get_running_loop().create_task(self.account(store))
 
     def _open(self, spider: Spider) -> tuple[CrawlStore, list[int]]:
         if self.shared:
@@ -87,14 +104,29 @@ class CrawlLog:
         alone = getattr(spider, "queued", None)
         return store, store.open(spider.name, chosen, spider.arguments, alone=alone)  # type: ignore[attr-defined]
 
+    async def account(self, store: CrawlStore) -> None:
+        """Keep the database told of what this run does: it may be killed, or hang."""
+        with contextlib.suppress(asyncio.CancelledError, DatabaseUnreachable):
+            while True:
+                await asyncio.sleep(ACCOUNT_EVERY)
+                try:
+                    await store.account(_plain(self.stats.get_stats()))
+                except SQLAlchemyError as error:  # the next time, or the end, does it
+                    logger.warning("the crawl's figures were not noted: %s", str(error).splitlines()[0])
+
     async def spider_closed(self, spider: Spider, reason: str) -> None:
         """In a thread: what is done at a crawl's end may take minutes."""
+        if self.accounting is not None:
+            self.accounting.cancel()
         reason = getattr(spider, "ending", None) or reason
         await asyncio.to_thread(self._close, getattr(spider, "store", None), reason)
 
     def _close(self, store: CrawlStore | None, reason: str) -> None:
         if store is not None:
             store.close(ENDINGS.get(reason, "failed"), reason, _plain(self.stats.get_stats()))
+            for source, number in store.learned.items():
+                if number:  # for the closing table
+                    self.stats.set_value(f"template/learned/{source}", number)
         if self.database is not None:
             self.database.close()
 

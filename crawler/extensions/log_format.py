@@ -6,13 +6,16 @@ Versions, settings and lists of middlewares are for who debugs (`-L DEBUG`): 80 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Self
 
 from scrapy import Request, Spider
+from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.logformatter import LogFormatter, LogFormatterResult
+from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
+from crawler import json_log
 from crawler.errors import DatabaseUnreachable
 from crawler.items import Record
 
@@ -28,6 +31,33 @@ def leave_out_inventory() -> None:
 
 def _tells_of_trouble(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
+
+
+def set_up_json(settings: BaseSettings) -> None:
+    """Log in JSON where LOG_JSON asks for it. What starts crawls does it by itself; other commands call this."""
+    if not settings.getbool("LOG_JSON") or not settings.getbool("LOG_ENABLED"):
+        return
+    settings.set("LOG_INSTALL_ROOT_HANDLER", False, priority="cmdline")  # ours is there
+    json_log.install(settings["LOG_LEVEL"], settings["LOG_FILE"], append=settings.getbool("LOG_FILE_APPEND"))
+
+
+class JsonLog:
+    """An add-on, for these are asked before Scrapy sets up its log."""
+
+    def __init__(self, spider: str) -> None:
+        self.spider = spider
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler.spidercls.name)
+
+    @classmethod
+    def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
+        set_up_json(settings)
+
+    def update_settings(self, settings: BaseSettings) -> None:
+        """In the task of a crawl that begins: all that it starts inherits the context, and other crawls do not."""
+        json_log.about.set({**json_log.about.get(), "spider": self.spider})
 
 
 class ShortLogFormatter(LogFormatter):

@@ -41,6 +41,7 @@ PASSED_OVER = {
     "files_known": "done already; -a again=1 reads what is done again",
     "files_taken": "left to another crawl that is reading them",
 }
+LEARNED = "template/learned/"  # a source's: how many blocks
 MAX_ROWS = 100  # at the end: an archive may have thousands of hosts
 Counts = Mapping[str, int]
 
@@ -89,6 +90,9 @@ class Progress:
     def engine_stopped(self) -> None:
         """The closing table comes last: whoever looks at the terminal or the end of the log finds it."""
         if self.reason is None:
+            return
+        if self.crawler.settings.getbool("LOG_JSON"):  # a table is no line
+            logger.info("%s in %.1f s: %s", self.reason, self.elapsed(), self.headline())
             return
         for part in closing(self.stats(), self.elapsed(), self.reason):
             self.console.print(part)
@@ -168,6 +172,12 @@ def closing(stats: Mapping[str, Any], seconds: float, reason: str) -> list[Any]:
             parts.append(Text(f"{title}: " + ", ".join(f"{name} {number}" for name, number in found.items())))
     if skipped := tally.skipped(stats):
         parts.append(Text("Records that are no pages: " + ", ".join(f"{name} {n:,}" for name, n in skipped.items())))
+    for name, number in sorted(stats.items()):
+        if name.startswith(LEARNED):
+            source = name.removeprefix(LEARNED)
+            parts.append(
+                Text(f"{number} recurring blocks of {source} are dropped from now on: scrapy template {source}")
+            )
     for what, said in PASSED_OVER.items():
         if number := stats.get(f"archive/{what}"):
             parts.append(Text(f"{number} {'file' if number == 1 else 'files'} {said}."))

@@ -7,7 +7,7 @@ import signal
 
 from scrapy.commands import ScrapyCommand
 
-from crawler.extensions.log_format import leave_out_inventory
+from crawler.extensions.log_format import leave_out_inventory, set_up_json
 
 
 class QuietCommand(ScrapyCommand):
@@ -19,6 +19,7 @@ class QuietCommand(ScrapyCommand):
         assert self.settings is not None
         if not opts.loglevel:
             self.settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
+        set_up_json(self.settings)
 
 
 def end_with_the_reader() -> None:

@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from pebble import ProcessExpired, ProcessPool
 
+from crawler import json_log
 from crawler.errors import ExtractionError
 from crawler.extraction import extract
 from crawler.items import Extraction
@@ -32,18 +33,20 @@ TASKS_PER_WORKER = 2_000  # then a fresh one: trafilatura's and lxml's caches gr
 
 
 class ExtractionPool:
-    """`workers` processes; `timeout` in seconds and `memory_mb` (address space) limit each page."""
+    """`workers` processes; `timeout` (seconds) and `memory_mb` (address space) limit each page. `json`: so they log."""
 
-    def __init__(self, workers: int, timeout: float, memory_mb: int, start_limit: float = START_LIMIT) -> None:
-        self.timeout, self.start_limit = timeout, start_limit
+    def __init__(
+        self, workers: int, timeout: float, memory_mb: int, start_limit: float = START_LIMIT, json: bool = False
+    ) -> None:
+        self.workers, self.timeout, self.start_limit = max(1, workers), timeout, start_limit
         self._proven = False  # a worker has answered
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["crawler.extraction", "datasketch"])
+        context.set_forkserver_preload(["crawler.extraction", "numpy.random"])
         self._pool = ProcessPool(
-            max_workers=max(1, workers),
+            max_workers=self.workers,
             max_tasks=TASKS_PER_WORKER,
             initializer=_limit,
-            initargs=[memory_mb],
+            initargs=[memory_mb, json],
             context=context,
         )
 
@@ -86,8 +89,10 @@ def _extract(html: bytes, url: str, source: Source | None, template: Template | 
     return replace(extraction, bands=bands_of(extraction.body))
 
 
-def _limit(memory_mb: int) -> None:
+def _limit(memory_mb: int, json: bool) -> None:
     """In each worker: no more memory than this, no part in Ctrl-C, and no life after the crawl's."""
+    if json:
+        json_log.install("WARNING")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb * MEBIBYTE, memory_mb * MEBIBYTE))
     with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere pebble's pipe tells

@@ -32,11 +32,12 @@ class Board:
         running = self.running[job_id] = Running(job_id=job_id, task=task, source=source)
         return running
 
-    def end(self, job_id: int, outcome: str) -> None:
-        """What is not known to have run, was never begun."""
+    def end(self, job_id: int, outcome: str) -> Running | None:
+        """Returns what is known of it; None of one that was never begun."""
         if (one := self.running.pop(job_id, None)) is not None:
             self.totals.update(numbers(one.stats))
             self.ended[outcome] += 1
+        return one
 
     def summed(self) -> Counter[str]:
         """The totals with what runs: they never go down."""

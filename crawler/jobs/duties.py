@@ -6,17 +6,16 @@ A duty that fails is told and tried again; a duty that takes long holds up no ot
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from scrapy.settings import BaseSettings
 from sqlalchemy import Connection
 
 from crawler.jobs.seeds import SeedsFolder
-from crawler.store import rhythms
+from crawler.jobs.watching import Watch
+from crawler.store import crawls, queue, rhythms
 from crawler.store.engine import Database
 from crawler.store.schedules import Defaults
 
@@ -35,9 +34,15 @@ class Duty:
 
 def duties(settings: BaseSettings) -> list[Duty]:
     """All of them."""
-    folder = SeedsFolder(Path(settings["SEEDS_DIR"]), defaults(settings))
-    own = [Duty("seeds", settings.getfloat("TICK"), folder.follow), Duty("rhythms", 60.0, learn)]
-    return [*own, *_of_others(settings)]
+    folder, watch = SeedsFolder(Path(settings["SEEDS_DIR"]), defaults(settings)), Watch()
+    tick = settings.getfloat("TICK")
+    return [
+        Duty("seeds", tick, folder.follow),
+        Duty("rhythms", 60.0, learn),
+        Duty("lost jobs", tick, requeue),
+        Duty("finished jobs and crawls", 3_600.0, prune),
+        Duty("health", 60.0, lambda database: watch(database, settings)),
+    ]
 
 
 def defaults(settings: BaseSettings) -> Defaults:
@@ -51,24 +56,18 @@ def learn(database: Database) -> str | None:
     return None
 
 
-def _of_others(settings: BaseSettings) -> Iterator[Duty]:
-    if find_spec("crawler.store.queue"):
-        queue = import_module("crawler.store.queue")
+def requeue(database: Database) -> str | None:
+    """What dead workers have left."""
+    with database.engine.begin() as connection:
+        lost = queue.requeue_lost(connection)
+    return f"{len(lost)} jobs of dead workers are back" if lost else None
 
-        def requeue(database: Database) -> str | None:
-            with database.engine.begin() as connection:
-                lost = queue.requeue_lost(connection)
-            return f"{len(lost)} jobs of dead workers are back" if lost else None
 
-        def prune(database: Database) -> str | None:
-            pruned = _batches(database, lambda connection: int(queue.prune(connection, most=PRUNED)), PRUNED)
-            return f"{pruned:,} finished jobs pruned" if pruned else None
-
-        yield Duty("lost jobs", settings.getfloat("TICK"), requeue)
-        yield Duty("finished jobs", 3_600.0, prune)
-    if find_spec("crawler.jobs.watching"):
-        watch = import_module("crawler.jobs.watching").Watch()
-        yield Duty("health", 60.0, lambda database: watch(database, settings))
+def prune(database: Database) -> str | None:
+    """What is over for long."""
+    jobs = _batches(database, lambda connection: queue.prune(connection, most=PRUNED), PRUNED)
+    runs = _batches(database, lambda connection: crawls.prune(connection, most=PRUNED), PRUNED)
+    return f"{jobs:,} finished jobs and {runs:,} crawls pruned" if jobs or runs else None
 
 
 def _batches(database: Database, work: Callable[[Connection], int], most: int) -> int:

@@ -12,27 +12,35 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from crawler.jobs.board import Board
 from crawler.jobs.tasks import Ended, Task
 
 logger = logging.getLogger(__name__)
+PACKAGE = Path(__file__).resolve().parents[2]
+# Not -m: what is run so, each extraction worker would import once more.
+LAUNCHER = "import sys; sys.path.insert(0, sys.argv[1]); from crawler.jobs.host import main; sys.exit(main())"
+QUIET = "ignore:resource_tracker:UserWarning"  # of a host that is killed, its semaphores are all that is left
 LOOK_EVERY = 1.0  # seconds
 LONGEST_LINE = 1 << 24  # bytes
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another host is started, when one did not come up
+START_LIMIT = 60.0  # seconds in which a host has to be up; a busy machine takes long
+TO_CLOSE = 600.0  # seconds in which a crawl that has taken too long has to end: it may clean what is stored
 FAREWELL = 10.0  # seconds in which an idle host ends
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """`each`: jobs at once in a host. The others: see HOST_SILENCE, HOST_MEMORY_MB and HOST_CRAWLS in settings.py."""
+    """`each`: jobs at once in a host. The others: see HOST_SILENCE, … and CRAWL_TIME_MAX in settings.py."""
 
     processes: int
     each: int
     silence: float
     memory_mb: float
     crawls: int
+    time_max: float
 
 
 @dataclass(eq=False, slots=True)
@@ -75,6 +83,7 @@ class Fleet:
         self._show = show or (lambda line: print(line, file=sys.stderr, flush=True))
         self._hosts: set[Host] = set()
         self._changed = asyncio.Condition()
+        self._closing = ""  # why no job is begun any more
         self._leaving = False
 
     @property
@@ -91,7 +100,9 @@ class Fleet:
     async def do(self, task: Task) -> Ended:
         """Have a job done by the least busy host; waits until one is there."""
         async with self._changed:
-            while (host := self._free()) is None:
+            while (host := self._free()) is None or self._closing:
+                if self._closing:
+                    return Ended(outcome=self._closing)
                 await self._changed.wait()
             future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
             host.jobs[task.job_id] = future
@@ -108,6 +119,13 @@ class Fleet:
         for host in self._hosts:
             for job_id in host.jobs:
                 host.say({"close": job_id, "reason": reason})
+
+    async def close_for_good(self, reason: str) -> None:
+        """As `close_all`; what waits for a host ends, too."""
+        async with self._changed:
+            self._closing = reason
+            self._changed.notify_all()
+        self.close_all(reason)
 
     async def end(self, seconds: float) -> None:
         """Dismiss all hosts; those that do not end in time are killed."""
@@ -151,7 +169,7 @@ class Fleet:
     async def _start(self) -> Host:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "crawler.jobs.host"),
+            *("-W", QUIET, "-c", LAUNCHER, str(PACKAGE)),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -167,10 +185,11 @@ class Fleet:
         """Listen to a host until it ends; what it had not ended then, it never will."""
         log = asyncio.ensure_future(self._relay(host))
         assert host.process.stdout
-        with contextlib.suppress(ValueError):  # a line beyond all measure
+        try:
             async for line in host.process.stdout:
                 await self._heard(host, line)
-        host.kill("it said what nobody understands")
+        except ValueError:  # a line beyond all measure
+            host.kill("it said what nobody understands")
         status = await host.process.wait()
         with contextlib.suppress(TimeoutError):  # its own children may have the other end
             await asyncio.wait_for(log, 1.0)
@@ -180,7 +199,7 @@ class Fleet:
             logger.warning("crawl host %d has ended: %s", host.process.pid, told)
         for future in host.jobs.values():
             if not future.done():
-                future.set_result(Ended(outcome="host_died", detail=told))
+                future.set_result(Ended(outcome="shutdown" if self._leaving else "host_died", detail=told))
         host.jobs.clear()
 
     async def _heard(self, host: Host, line: bytes) -> None:
@@ -197,7 +216,8 @@ class Fleet:
         host.memory = told.get("memory", host.memory)
         if "ended" in told:
             self._ended(host, told)
-        if host.memory > self.limits.memory_mb or host.done >= self.limits.crawls or told.get("leaving"):
+        worn = host.done and (host.memory > self.limits.memory_mb or host.done >= self.limits.crawls)
+        if worn or told.get("leaving"):
             host.retiring.set()
         if host.retiring.is_set() and not host.jobs:
             host.dismiss()
@@ -228,8 +248,12 @@ class Fleet:
             await asyncio.sleep(LOOK_EVERY)
             for host in self._hosts:
                 silent = time.monotonic() - host.heard
-                if silent > self.limits.silence:
+                if silent > (self.limits.silence if host.ready else max(self.limits.silence, START_LIMIT)):
                     host.kill(f"it had said nothing for {silent:.0f} s")
+                for job in [self.board.running[job_id] for job_id in host.jobs if job_id in self.board.running]:
+                    taken = time.monotonic() - job.started
+                    if job.task == "crawl" and taken > self.limits.time_max + TO_CLOSE:
+                        host.kill(f"the crawl of {job.source} did not end")
 
 
 def ended_by(status: int) -> str:

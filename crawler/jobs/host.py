@@ -1,4 +1,4 @@
-"""A crawl host: a process that runs a worker's jobs, several at once in one reactor. `python -m crawler.jobs.host`
+"""A crawl host: a process that runs a worker's jobs, several at once in one reactor. fleet.py starts it.
 
 It is told what to do on its standard input and tells what becomes of it on its standard output, a JSON object a line:
 
@@ -29,29 +29,31 @@ import os
 import queue
 import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, Protocol, TypeVar, cast
 
 from pydantic import ValidationError
+from scrapy import Spider
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import Settings
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from crawler import json_log
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.extraction.pool import ExtractionPool
+from crawler.jobs import bulk
 from crawler.jobs.tasks import Ended, Task, UnreadableJob
 from crawler.pipelines.extract import pool_of
 from crawler.sources import Source
+from crawler.spiders.arguments import check_arguments
 from crawler.spiders.loader import queued_spider
-from crawler.spiders.selection import is_yes, span_of
 from crawler.store.engine import Database, open_database
 from crawler.store.patience import Patience
 
@@ -66,11 +68,37 @@ about: ContextVar[str] = ContextVar("about", default="")  # the source of the jo
 _SOURCE = text("SELECT seed, disabled_at, disabled_why FROM sources WHERE id = :id")
 
 
+class Doing(Protocol):
+    """A job in hand."""
+
+    def stats(self) -> Mapping[str, Any]: ...
+    def stop(self, reason: str) -> None:
+        """End it in order. Told again and again: it may just be beginning."""
+
+
 class QueuedCrawler(Crawler):
     """A crawl that shares what its process has with the others; extensions and pipelines ask for these."""
 
     shared_store: tuple[Database, Patience]
     shared_pool: ExtractionPool
+
+
+class Crawling:
+    """A crawl in hand."""
+
+    def __init__(self, crawler: QueuedCrawler) -> None:
+        self.crawler = crawler
+        self.stopping: asyncio.Future[None] | None = None
+
+    def stats(self) -> Mapping[str, Any]:
+        with contextlib.suppress(RuntimeError):  # it is just beginning
+            return self.crawler.stats.get_stats()
+        return {}
+
+    def stop(self, reason: str) -> None:
+        if self.stopping is None and is_running(self.crawler):
+            self.crawler.spider.ending = reason  # type: ignore[union-attr]
+            self.stopping = asyncio.ensure_future(stopped(self.crawler))
 
 
 class Host:
@@ -84,11 +112,11 @@ class Host:
         self.pool = pool_of(settings)
         self.time_max = settings.getfloat("CRAWL_TIME_MAX")
         self.silence = settings.getfloat("HOST_SILENCE")
-        self.crawlers: dict[int, QueuedCrawler] = {}
+        self.steps = [float(step) for step in settings.getlist("RECHECK_STEPS")]
+        self.doing: dict[int, Doing] = {}
         self.told: dict[int, dict[str, Any]] = {}  # the stats that the worker has
         self.closing: dict[int, str] = {}  # why those jobs are to end
         self.tasks: dict[int, asyncio.Task[None]] = {}
-        self.stops: set[asyncio.Future[None]] = set()
         self.leaving = False
 
     # -- what it is told ----------------------------------------------------------------------------------------------
@@ -109,13 +137,10 @@ class Host:
             self.end_closing()
 
     def end_closing(self) -> None:
-        """Stop those that are to end. One that is just beginning is stopped once it runs: each report looks again."""
+        """Stop those that are to end; each report looks again."""
         for job_id, reason in self.closing.items():
-            crawler = self.crawlers.get(job_id)
-            if crawler is not None and is_running(crawler):
-                crawler.spider.ending = reason  # type: ignore[union-attr]
-                self.stops.add(stop := asyncio.ensure_future(crawler.stop_async()))
-                stop.add_done_callback(self.stops.discard)
+            if job_id in self.doing:
+                self.doing[job_id].stop(reason)
 
     async def leave(self) -> None:
         """The worker is gone, or wants this host gone: end everything, then the reactor."""
@@ -137,17 +162,14 @@ class Host:
         while True:
             faulthandler.dump_traceback_later(self.silence + 2 * REPORT_EVERY, exit=True)
             self.end_closing()
-            news = {job_id: self.news(job_id) for job_id in self.crawlers}
+            news = {job_id: self.news(job_id) for job_id in self.doing}
             self.reports.tell({"memory": memory(), "jobs": news, "leaving": self.patience.given_up})
             await asyncio.sleep(REPORT_EVERY)
 
     def news(self, job_id: int) -> dict[str, Any]:
         """The stats that have changed since the last report."""
-        crawler, told = self.crawlers[job_id], self.told[job_id]
-        stats: dict[str, Any] = {}
-        with contextlib.suppress(RuntimeError):  # it is just beginning
-            stats = crawler.stats.get_stats()
-        changed = {name: value for name, value in stats.items() if told.get(name) != value}
+        told = self.told[job_id]
+        changed = {name: value for name, value in self.doing[job_id].stats().items() if told.get(name) != value}
         told.update(changed)
         return changed
 
@@ -155,7 +177,8 @@ class Host:
 
     async def work(self, task: Task) -> None:
         """One job, from its beginning to the line that tells its end."""
-        about.set(f"{task.source}: ")
+        about.set(task.source)
+        json_log.about.set({"source": task.source, "job": task.job_id})
         try:
             ended = await WORK[task.name](self, task)
         except UnreadableJob as error:
@@ -190,38 +213,39 @@ class Host:
         if isinstance(source, Ended):
             return source
         job = {"job": task.job_id, "asked": task.arguments.get("asked") or "schedule"}
-        crawler = QueuedCrawler(queued_spider(source, job), self.process.settings)
+        return await self.crawled(task, queued_spider(source, job), given, self.time_max)
+
+    async def crawled(
+        self, task: Task, spider: type[Spider], given: Mapping[str, str], time_max: float | None = None
+    ) -> Ended:
+        """How a crawl by this spider ends."""
+        crawler = QueuedCrawler(spider, self.process.settings)
         crawler.shared_store, crawler.shared_pool = (self.database, self.patience), self.pool
         if task.job_id in self.closing:
             return Ended(outcome=self.closing[task.job_id])
-        self.crawlers[task.job_id] = crawler
-        limit = asyncio.get_running_loop().call_later(self.time_max, self.close, task.job_id, "time_max")
+        self.doing[task.job_id] = Crawling(crawler)
+        later = asyncio.get_running_loop().call_later
+        limit = later(time_max, self.close, task.job_id, "time_max") if time_max else None
         try:
             await self.process.crawl(crawler, **given)
         finally:
-            limit.cancel()
-            del self.crawlers[task.job_id]
-        return crawled(crawler)
-
-
-async def not_yet(host: Host, task: Task) -> Ended:
-    """A task of which only the name is known here."""
-    raise UnreadableJob(f"this program cannot do {task.name} yet")
+            if limit is not None:
+                limit.cancel()
+            del self.doing[task.job_id]
+        return outcome_of(crawler)
 
 
 WORK: dict[str, Callable[[Host, Task], Awaitable[Ended]]] = {
-    "archive": not_yet,
+    "archive": bulk.archive,
     "crawl": Host.crawl,
-    "reextract": not_yet,
+    "reextract": bulk.reextract,
 }
 
 
 def check(given: Mapping[str, str]) -> None:
     """Raises UnreadableJob for arguments that the spider would refuse."""
     try:
-        span_of(given.get("since"), given.get("until"))
-        for flag in given.keys() & {"archives", "recheck"}:
-            is_yes(flag, given[flag])
+        check_arguments("crawl", given)
     except ConfigurationError as error:
         raise UnreadableJob(str(error)) from None
 
@@ -239,7 +263,7 @@ def stored_source(connection: Connection, name: str) -> Source | Ended:
         return Ended(outcome="unreadable", detail=f"the seed of {name!r}: {error.errors()[0]['msg']}")
 
 
-def crawled(crawler: QueuedCrawler) -> Ended:
+def outcome_of(crawler: QueuedCrawler) -> Ended:
     """How a crawl ended, by its stats."""
     stats = {name: value for name, value in crawler.stats.get_stats().items() if not isinstance(value, datetime)}
     outcome = getattr(crawler.spider, "ending", None) or stats.get("finish_reason") or "start_error"
@@ -247,6 +271,12 @@ def crawled(crawler: QueuedCrawler) -> Ended:
         if stats.get(f"news/failed/{failed}"):
             outcome = failed
     return Ended(outcome=outcome, crawl_id=stats.get("crawl_id"), stats=stats)
+
+
+async def stopped(crawler: Crawler) -> None:
+    """End a crawl; what the log tells of it is told of its source."""
+    about.set(crawler.spidercls.name)
+    await crawler.stop_async()
 
 
 def is_running(crawler: Crawler) -> bool:
@@ -301,12 +331,14 @@ def own_streams() -> tuple[IO[str], IO[str]]:
 
 
 def name_lines() -> None:
-    """Each line of the log says of which source it is."""
+    """Each line of the log says of which source it is, unless it begins with that anyway."""
     make = logging.getLogRecordFactory()
 
     def made(*given: Any, **more: Any) -> logging.LogRecord:
         record = make(*given, **more)
-        record.about = about.get()
+        first = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        source = about.get()
+        record.about = f"{source}: " if source and source != first else ""
         return record
 
     logging.setLogRecordFactory(made)
@@ -347,7 +379,3 @@ def main() -> int:
             faulthandler.cancel_dump_traceback_later()
             host.pool.close()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

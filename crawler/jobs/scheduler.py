@@ -60,7 +60,7 @@ class Scheduler:
     async def _lead(self) -> None:
         """Tick while it leads; else try to lead."""
         while True:
-            leads = await self._guarded(TICK, self._tick)
+            leads = await self._guarded(TICK, self.act) is not None
             if leads and not self.leads.is_set():
                 logger.info("this scheduler leads")
                 self.leads.set()
@@ -69,9 +69,10 @@ class Scheduler:
                 self.leads.clear()
             await asyncio.sleep(self.tick if leads else min(STAND_BY, self.tick))
 
-    def _tick(self) -> bool:
+    def act(self) -> int | None:
+        """One tick: how many crawls it queued; None when another leads."""
         if not self.leadership.take():
-            return False
+            return None
         queued = 0
         for _ in range(ROUNDS):
             done = self.leadership.transaction(self._queue)
@@ -80,7 +81,7 @@ class Scheduler:
                 break
         if queued:
             logger.info("%d crawls queued", queued)
-        return True
+        return queued
 
     def _queue(self, connection: Connection) -> Queued:
         done = queue_due(connection, self.defaults)

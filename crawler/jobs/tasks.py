@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
@@ -11,6 +12,7 @@ from crawler.store.queue import TASKS, Ending
 
 CRAWL_ARGUMENTS = frozenset(("archives", "recheck", "since", "until"))
 BUSY_DELAY = 15.0  # seconds until a source is tried again whose last crawl has not ended everywhere
+ELSEWHERE_DELAY = 5.0  # seconds until a job that one host cannot do is offered again
 AWAY_DELAY = 60.0  # seconds until a job is tried again that has lost the database
 AWAY = frozenset(("database", "database_unreachable", "database_full"))
 
@@ -30,7 +32,13 @@ class Task:
     @property
     def source(self) -> str:
         """What it is about, to be shown."""
-        return str(self.arguments.get("source") or self.name)
+        given = self.arguments
+        if self.name == "archive":
+            return Path(str(given.get("warc"))).name
+        if self.name == "reextract":
+            what = f"slice {given['slice']}" if "slice" in given else str(given.get("apply"))
+            return f"re-extraction {given.get('run')}, {what}"
+        return str(given.get("source") or self.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +55,7 @@ def read(job_id: int, name: str, arguments: Mapping[str, Any]) -> Task:
     """Raises UnreadableJob with the reason."""
     if name not in TASKS:
         raise UnreadableJob(f"there is no task {name!r}; this program knows {', '.join(TASKS)}")
-    if name == "crawl":
-        _check_crawl(arguments)
+    CHECKS[name](arguments)
     return Task(job_id=job_id, name=name, arguments=arguments)
 
 
@@ -64,6 +71,31 @@ def _check_crawl(given: Mapping[str, Any]) -> None:
         raise UnreadableJob(f"crawl takes no argument {', '.join(sorted(unknown))}")
 
 
+def _check_archive(given: Mapping[str, Any]) -> None:
+    if unknown := given.keys() - {"warc", "fingerprint", "arguments", "refused"}:
+        raise UnreadableJob(f"archive knows no {', '.join(sorted(unknown))}")
+    if not isinstance(given.get("warc"), str) or not given["warc"]:
+        raise UnreadableJob("archive names no file")
+    arguments = given.get("arguments") or {}
+    if not isinstance(arguments, Mapping) or not all(isinstance(value, str) for value in arguments.values()):
+        raise UnreadableJob("archive's arguments are no texts")
+
+
+def _check_reextract(given: Mapping[str, Any]) -> None:
+    if unknown := given.keys() - {"run", "slice", "apply", "refused"}:
+        raise UnreadableJob(f"reextract knows no {', '.join(sorted(unknown))}")
+    whole = isinstance(given.get("run"), int) and isinstance(given.get("slice", 0), int)
+    if not whole or not isinstance(given.get("apply", ""), str) or ("slice" in given) == ("apply" in given):
+        raise UnreadableJob("reextract names no run with either a slice or a source")
+
+
+CHECKS: dict[str, Callable[[Mapping[str, Any]], None]] = {
+    "archive": _check_archive,
+    "crawl": _check_crawl,
+    "reextract": _check_reextract,
+}
+
+
 def judged(task: Task, ended: Ended) -> Ending:
     """What becomes of the job."""
     said = f"{ended.outcome}: {ended.detail}" if ended.detail else ended.outcome
@@ -72,6 +104,7 @@ def judged(task: Task, ended: Ended) -> Ending:
         "newer": 0.0,
         "taken": BUSY_DELAY,
         "superseded": BUSY_DELAY,
+        "elsewhere": ELSEWHERE_DELAY,
         **dict.fromkeys(AWAY, AWAY_DELAY),
     }
     if ended.outcome == "finished":
@@ -80,6 +113,6 @@ def judged(task: Task, ended: Ended) -> Ending:
         return Ending(kind="back" if task.arguments.get("arguments") else "done", crawl_id=ended.crawl_id)
     if ended.outcome in back:
         return Ending(kind="back", reason=said, delay=back[ended.outcome], crawl_id=ended.crawl_id)
-    if ended.outcome in ("disabled", "aborted"):
+    if ended.outcome in ("disabled", "source_disabled", "aborted", "gone"):
         return Ending(kind="dropped", reason=said, crawl_id=ended.crawl_id)
-    return Ending(kind="failed", reason=said, final=ended.outcome == "unreadable", crawl_id=ended.crawl_id)
+    return Ending(kind="failed", reason=said, final=ended.outcome in ("unreadable", "nowhere"), crawl_id=ended.crawl_id)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeVar
 
 from procrastinate import JobContext
@@ -29,18 +30,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from crawler import tally
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.jobs.app import app_of
-from crawler.jobs.board import Board
+from crawler.jobs.board import Board, Running
 from crawler.jobs.fleet import FAREWELL, Fleet, Limits, cores
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
 from crawler.store import queue
 from crawler.store.engine import Database, todays_schema
 from crawler.store.patience import Patience
 from crawler.store.queue import Ending
-from crawler.store.workers import Standing, State, free_connections
+from crawler.store.workers import WAITS, Standing, State, free_connections
 
 logger = logging.getLogger(__name__)
 EACH = 4  # jobs at once for each host
-LOST_EVERY = 30.0  # seconds between looks for what dead workers have left
+LOST_EVERY = 3  # beats between looks for what dead workers have left
 THREADS = 4  # that wait for the database
 NEWER = 3  # exit status: the tables are of a newer program
 GIVEN = 40  # priority of what is given with -s, in Scrapy's settings
@@ -84,7 +85,7 @@ class Worker:
         self._endings: dict[int, Ending] = {}
         self._handing = asyncio.Lock()  # while a job is on its way from the database, nothing is concluded from it
         self._draining = False
-        self._stop = asyncio.Event()
+        self._registered, self._told, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
         self._taker = Taker(
@@ -109,7 +110,8 @@ class Worker:
         try:
             await asyncio.wait([fleet, taking, beats, stopped], return_when=asyncio.FIRST_COMPLETED)
             self._taker.stop()  # type: ignore[no-untyped-call]
-            self.fleet.close_all("shutdown")
+            self._told.set()
+            await self.fleet.close_for_good("shutdown")
             await asyncio.wait([taking], timeout=self.plan.grace + FAREWELL)
         finally:
             self._closing.set()
@@ -171,22 +173,23 @@ class Worker:
         return await loop.run_in_executor(self._threads, self.patience.wait_for, action, self._closing)
 
     async def _beats(self) -> None:
-        looked = -math.inf
-        while True:
-            await asyncio.sleep(self.plan.beat)
+        await self._registered.wait()
+        for number in count():
             async with self._handing:
                 state = await self._in_thread(
-                    lambda: self.standing.say("waits for a migration" if self._draining else None)
+                    lambda: self.standing.say(WAITS if self._draining and not self._held else None)
                 )
                 await self._heed(state)
-            if time.monotonic() - looked >= LOST_EVERY:
-                looked = time.monotonic()
-                if lost := await self.transaction(queue.requeue_lost):
-                    logger.warning("put back what dead workers had left: jobs %s", lost)
+            self._told.set()
+            if not number % LOST_EVERY and (lost := await self.transaction(queue.requeue_lost)):
+                logger.warning("put back what dead workers had left: jobs %s", lost)
+            await asyncio.sleep(self.plan.beat)
 
     async def _heed(self, state: State) -> None:
         """Do what the database says."""
         if state.schema != todays_schema():
+            if self.status == NEWER:
+                return
             self.end(NEWER, "the tables are newer")
             logger.error(
                 "the database has schema %s now, and this program knows %s: it ends, start the new one",
@@ -210,12 +213,15 @@ class Worker:
     # -- what procrastinate's worker asks for (app.py) ----------------------------------------------------------------
 
     async def registered(self) -> int:
-        return await self._in_thread(lambda: self.standing.begin(self.plan.crawls))
+        worker_id = await self._in_thread(lambda: self.standing.begin(self.plan.crawls))
+        self._registered.set()
+        return worker_id
 
     async def fetched(self, fetch: Callable[[], Awaitable[Job | None]]) -> Job | None:
         """The next job that can be read; those that cannot fail with the reason, and stay to be looked at."""
+        await self._told.wait()  # whether there is anything to be taken at all
         async with self._handing:
-            while not self._draining and (job := await fetch()) is not None:
+            while not self._draining and not self._stop.is_set() and (job := await fetch()) is not None:
                 assert job.id is not None
                 try:
                     self._held[job.id] = read(job.id, job.task_name, job.task_kwargs)
@@ -237,8 +243,9 @@ class Worker:
         except asyncio.CancelledError:
             ended = await self._cut_short(task, doing, asked=context.abort_reason() is AbortReason.USER_REQUEST)
         self._endings[task.job_id] = judged(task, ended)
-        self.board.end(task.job_id, ended.outcome)
-        logger.log(*report(task, ended))
+        running = self.board.end(task.job_id, ended.outcome)
+        if running is not None:
+            report(running, ended, self._endings[task.job_id])
 
     async def _cut_short(self, task: Task, doing: asyncio.Task[Ended], *, asked: bool) -> Ended:
         """Somebody has cancelled the job, or the worker's time is over."""
@@ -262,28 +269,39 @@ class Worker:
         self._endings.pop(job.id, None)
 
 
-def report(task: Task, ended: Ended) -> tuple[int, str, str, str, float, int, int]:
-    """A line of the log for a job's end: level, message and its parts."""
-    counts = tally.by_source(ended.stats).get(task.source, {})
-    level = logging.INFO if judged(task, ended).kind != "failed" else logging.WARNING
-    how = f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome
-    seconds = float(ended.stats.get("elapsed_time_seconds", 0.0))
-    return (
-        level,
-        "%s: %s after %.1f s, %d pages fetched, %d new articles",
-        task.source,
-        how,
-        seconds,
-        counts.get("fetched", 0),
-        counts.get("stored", 0),
+def report(job: Running, ended: Ended, ending: Ending) -> None:
+    """A line of the log for a job's end."""
+    logger.log(
+        logging.WARNING if ending.kind == "failed" else logging.INFO,
+        "%s: %s after %.1f s, %s",
+        job.source,
+        f"{ended.outcome} ({ended.detail})" if ended.detail else ended.outcome,
+        time.monotonic() - job.started,
+        figures(job),
     )
+
+
+def figures(job: Running) -> str:
+    """What a job has done."""
+    stats = job.stats
+    if job.task == "archive":
+        return f"{stats.get('archive/records', 0)} records read"
+    if "reextract/applied" in stats:
+        return f"{stats['reextract/applied']} changes applied"
+    if job.task == "reextract":
+        return f"{stats.get('reextract/pages', 0)} pages looked at, {stats.get('reextract/changes', 0)} would change"
+    counts = tally.by_source(stats).get(job.source, {})
+    return f"{counts.get('fetched', 0)} pages fetched, {counts.get('stored', 0)} new articles"
 
 
 def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:
     """What a worker is to be, on a server that takes `free` connections more. Raises ConfigurationError."""
-    hosts = processes or settings.getint("WORKER_PROCESSES") or cores()
+    wanted = processes or settings.getint("WORKER_PROCESSES")
     asked = crawls or settings.getint("WORKER_CRAWLS")
-    room = ((free - OWN) // hosts - SHARED) // 2  # crawls in each host
+    hosts = wanted or cores()
+    while not wanted and hosts > 1 and room_in(hosts, free) < EACH:
+        hosts -= 1
+    room = room_in(hosts, free)
     each = math.ceil(asked / hosts) if asked else min(EACH, room)
     if each > room or each < 1:
         raise ConfigurationError(
@@ -308,9 +326,15 @@ def planned(settings: BaseSettings, free: int, processes: int | None = None, cra
             silence=settings.getfloat("HOST_SILENCE"),
             memory_mb=settings.getfloat("HOST_MEMORY_MB"),
             crawls=settings.getint("HOST_CRAWLS"),
+            time_max=settings.getfloat("CRAWL_TIME_MAX"),
         ),
         settings={**given(settings), "EXTRACTION_WORKERS": workers, "LOG_LEVEL": settings["LOG_LEVEL"]},
     )
+
+
+def room_in(hosts: int, free: int) -> int:
+    """For how many crawls in each of so many hosts there are connections."""
+    return ((free - OWN) // hosts - SHARED) // 2
 
 
 def given(settings: BaseSettings) -> dict[str, Any]:
@@ -324,4 +348,8 @@ def opened_plan(
 ) -> Plan:
     """As `planned`, on this database."""
     with database.engine.connect() as connection:
-        return planned(settings, free_connections(connection), processes, crawls)
+        free = free_connections(connection)
+    try:
+        return planned(settings, free, processes, crawls)
+    except ValueError as error:
+        raise ConfigurationError(f"a setting that has to be a number is none: {error}") from None

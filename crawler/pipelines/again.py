@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,7 +26,8 @@ from crawler.pipelines.validate import reason_against
 from crawler.recurrence import Template
 from crawler.sources import Source
 from crawler.store.articles import REFUSED, renewed, row_of
-from crawler.store.reextractions import Change, Subject
+from crawler.store.reextractions import Change
+from crawler.store.subjects import Subject
 
 IN_FLIGHT_BYTES = 32 * 1024 * 1024
 PER_WORKER = 8  # pages that are on their way
@@ -56,7 +57,7 @@ class Reading:
     failed: bool = False
 
 
-async def readings(pool: ExtractionPool, jobs: Iterable[Job], workers: int) -> AsyncIterator[Reading]:
+async def readings(pool: ExtractionPool, jobs: Iterable[Job], workers: int) -> AsyncGenerator[Reading]:
     """What becomes of each, in their order; `jobs` is read only as far as there is room."""
     waiting: deque[tuple[int, asyncio.Task[Reading]]] = deque()
     size = 0

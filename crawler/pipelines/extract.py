@@ -12,6 +12,7 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 
+from crawler import tally
 from crawler.errors import DatabaseUnreachable, ExtractionError
 from crawler.extraction.pool import ExtractionPool
 from crawler.items import Record
@@ -50,6 +51,7 @@ class ExtractPipeline:
     async def process_item(self, record: Record) -> Record:
         page = record.page
         sources: dict[str, Source] = getattr(self.crawler.spider, "chosen", {})
+        started = time.monotonic()
         try:
             template = await self.template(page.source)
             record.extraction = await self.pool.extract(page.html, page.url, sources.get(page.source), template)
@@ -57,6 +59,7 @@ class ExtractPipeline:
             logger.warning("%s: %s (%s); the page is kept", page.url, error.reason, error)
             if record.rejected is None:
                 record.rejected, record.rejected_detail = error.reason, str(error)
+        tally.count_time(self.crawler.stats, "extraction", time.monotonic() - started)
         return record
 
     async def template(self, source: str) -> Template:
@@ -82,4 +85,5 @@ def pool_of(settings: BaseSettings) -> ExtractionPool:
         settings.getint("EXTRACTION_WORKERS"),
         settings.getfloat("EXTRACTION_TIMEOUT"),
         settings.getint("EXTRACTION_MEMORY_MB"),
+        json=settings.getbool("LOG_JSON"),
     )

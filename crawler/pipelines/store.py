@@ -40,13 +40,16 @@ class StorePipeline:
         steps: Sequence[float] = getattr(self.crawler.spider, "steps", STEPS)
         stored = record.stored = await store.store(entry_of(record, rates.get(record.page.source, {}), steps))
         self.count(record, stored)
-        if record.article is None or stored.error:
-            raise DropItem(record.rejected or "store_refused")
+        if record.article is None or stored.error or stored.forgotten:
+            raise DropItem(record.rejected or ("forgotten" if stored.forgotten else "store_refused"))
         return record.article
 
     def count(self, record: Record, stored: Stored) -> None:
         stats, source = self.crawler.stats, record.page.source
-        tally.count(stats, "outcome", "store_refused" if stored.error else outcome_of(record))
+        if stored.forgotten:
+            tally.ended(stats, source, "outcome", "forgotten")
+            return
+        tally.ended(stats, source, "outcome", "store_refused" if stored.error else outcome_of(record))
         if record.page.status >= 400:
             tally.count(stats, source, "failed")
             tally.count(stats, "failed", outcome_of(record))
@@ -60,6 +63,8 @@ class StorePipeline:
             for block in record.article.blocks:
                 if not block.kept and block.reason:
                     tally.count(stats, "dropped", block.reason)
+                    tally.count(stats, source, "dropped/blocks")
+                    tally.count(stats, source, "dropped/words", len(block.text.split()))
 
 
 def outcome_of(record: Record) -> str:

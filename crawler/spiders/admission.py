@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from crawler.errors import ConfigurationError, SeedError
+from crawler.errors import ConfigurationError, SeedError, UnknownSource
 from crawler.period import Period, period
 from crawler.sources import Source, adhoc_source, find_source, load_sources
-from crawler.spiders.selection import by_host, is_yes, plain_host
+from crawler.spiders.selection import by_host, is_yes, named, plain_host
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,16 +64,23 @@ def admission(seeds_dir: Path, arguments: Mapping[str, Any]) -> tuple[Admission,
 
     Raises ConfigurationError: UnknownSource, SeedError for a source that is asked for by name, a date that is none.
     """
-    names = tuple(name.strip() for name in (arguments.get("sources") or "").split(",") if name.strip())
-    wanted = [find_source(seeds_dir, name) for name in dict.fromkeys(names)]
-    asked = period(arguments.get("since"), arguments.get("until"))
-    seeded = is_yes("seeded", arguments.get("seeded"))
+    wanted = [find_source(seeds_dir, name) for name in dict.fromkeys(named(arguments.get("sources")))]
     try:
         seeds, broken = load_sources(seeds_dir)
     except ConfigurationError:  # no seeds here: every page is its host's
         seeds, broken = {}, []
-    hosts, ids = by_host(seeds.values()), tuple(source.id for source in wanted)
-    return Admission(seeds=seeds, hosts=hosts, names=ids, seeded=seeded, period=asked), broken
+    return admitted(seeds | {source.id: source for source in wanted}, arguments), broken
+
+
+def admitted(seeds: Mapping[str, Source], arguments: Mapping[str, Any]) -> Admission:
+    """The same of seeds that are given. Raises ConfigurationError for a source that is not among them."""
+    names = tuple(dict.fromkeys(named(arguments.get("sources"))))
+    for name in names:
+        if name not in seeds:
+            raise UnknownSource(f"there is no seed of {name!r}")
+    asked = period(arguments.get("since"), arguments.get("until"))
+    seeded = is_yes("seeded", arguments.get("seeded"))
+    return Admission(seeds=seeds, hosts=by_host(seeds.values()), names=names, seeded=seeded, period=asked)
 
 
 def _refused_host(url: str) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +21,8 @@ from crawler import tally, warc
 from crawler.errors import DatabaseUnreachable, SeedError
 from crawler.items import Record
 from crawler.sources import Source
-from crawler.spiders.admission import Admission, admission
-from crawler.spiders.captures import Event, archives_at, next_batch, outcome_of, page_of
+from crawler.spiders.admission import Admission, admission, admitted
+from crawler.spiders.captures import Event, archives_at, next_batch, outcome_of, page_of, passed_over
 from crawler.spiders.room import Room
 from crawler.spiders.selection import is_yes
 from crawler.spiders.watermark import Watermark
@@ -59,6 +59,9 @@ class ArchiveSpider(Spider):
 
     name = "archive"
     store: CrawlStore | None = None  # given by extensions.crawl_log when the spider opens
+    given: Mapping[str, Source] | None = None  # the seeds of a queued job, instead of those of the folder
+    ending: str | None = None  # why it is stopped, by whoever stops it
+    job: Mapping[str, Any] = {}
 
     def __init__(
         self,
@@ -69,17 +72,22 @@ class ArchiveSpider(Spider):
         **kwargs: Any,
     ) -> None:
         super().__init__()
-        self.files, self.asked, self.broken, self.arguments = files, asked, broken, kwargs
+        self.files, self.asked, self.broken, self.arguments = files, asked, broken, {**kwargs, **self.job}
         self.again = is_yes("again", kwargs.get("again"))
         self.chosen: dict[str, Source] = {}  # those that were met
         self.met: set[str] = set()
+        self.told = False  # that something of it was forgotten
         self.tasks: set[asyncio.Task[None]] = set()  # pages on their way
         self.marker: asyncio.Task[None] | None = None
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="warc")
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        asked, broken = admission(Path(crawler.settings["SEEDS_DIR"]), kwargs)
+        broken: list[SeedError] = []
+        if cls.given is None:
+            asked, broken = admission(Path(crawler.settings["SEEDS_DIR"]), kwargs)
+        else:
+            asked = admitted(cls.given, kwargs)
         files = archives_at(kwargs.get("warc"))
         spider = super().from_crawler(crawler, *args, files=files, asked=asked, broken=broken, **kwargs)
         spider.limit = crawler.settings.getint("DOWNLOAD_MAXSIZE")
@@ -154,6 +162,7 @@ class ArchiveSpider(Spider):
         events = warc.read(path, limit=self.limit, after=after, refusal=self.asked.refusal)
         try:
             while not (store.failure or job.lost) and (batch := await self.read(next_batch, events)):
+                batch = await self.allowed(store, batch)
                 await self.meet(store, [event for event in batch if isinstance(event, Capture)])
                 for event in batch:
                     await self.event(job, event)
@@ -167,6 +176,16 @@ class ArchiveSpider(Spider):
         elif store.failure is None:
             await store.mark(job.watermark.end(job.damage))
             self.finished(job)
+
+    async def allowed(self, store: CrawlStore, batch: Sequence[Event]) -> list[Event]:
+        """What was forgotten does not come back out of an archive: such a record is passed over."""
+        assert self.asked
+        captures = [event for event in batch if isinstance(event, Capture)]
+        gone = await store.forgotten({one.url: self.asked.source_of(one.url, one.hints).id for one in captures})
+        if gone and not self.told:
+            self.told = True
+            self.logger.warning("%s and maybe others were forgotten, and are passed over", sorted(gone)[0])
+        return [passed_over(one) if isinstance(one, Capture) and one.url in gone else one for one in batch]
 
     async def event(self, job: Job, event: Event) -> None:
         if isinstance(event, End):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from crawler.errors import ConfigurationError
 from crawler.items import Candidate, Page, Record
 from crawler.spiders import fetches
 from crawler.store.writer import Stored
-from crawler.warc import Capture, End, Skipped
+from crawler.warc import Capture, End, Held, Skipped
 
 BATCH_RECORDS, BATCH_BYTES = 200, 4 * 1024 * 1024  # read ahead at a time
 KEPT_HEADERS = frozenset(fetches.KEPT_HEADERS) - {"content-encoding"}  # bodies are decoded
@@ -42,6 +43,12 @@ def next_batch(events: Iterator[Event]) -> list[Event]:
         if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
             break
     return batch
+
+
+def passed_over(capture: Capture) -> Skipped:
+    """A record of what was forgotten."""
+    held = {one.name: getattr(capture, one.name) for one in fields(Held)}
+    return Skipped(**held, reason="forgotten")
 
 
 def page_of(capture: Capture, source: str, found_at: str) -> Page:
@@ -78,6 +85,8 @@ def _instant(raw: str | None) -> datetime | None:
 def outcome_of(record: Record) -> str:
     """What became of a page, as the archive's row counts it."""
     stored: Stored | None = record.stored
+    if stored is not None and stored.forgotten:
+        return "forgotten"
     if stored is None or stored.error:
         return "failed" if stored is None else "store_refused"
     return stored.outcome or record.rejected or "not_an_article"

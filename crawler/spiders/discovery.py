@@ -136,6 +136,7 @@ class Discovery:
 
     async def parse(self, response: Response, source: Source, listing: DueListing) -> AsyncIterator[Request]:
         """A feed, a sitemap, a section or a home page."""
+        tally.answered(self.spider.crawler.stats, source.id, response.meta.get("download_latency"))
         try:
             lost = exchange.judged_listing(response)
             if lost is not None:
@@ -185,12 +186,12 @@ class Discovery:
     async def ended(self, reading: Reading) -> None:
         """Record how a request ended, and say so if it is worth saying."""
         listing = reading.listing
-        tally.count(self.spider.crawler.stats, "listing", reading.outcome)
+        tally.ended(self.spider.crawler.stats, listing.source, "listing", reading.outcome)
         tally.count(self.spider.crawler.stats, listing.source, "lists")
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
             tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
-        if reading.outcome == "crawl_closing":
+        if reading.outcome in ("crawl_closing", "source_disabled"):
             return
         await self.store.was_read(reading)
         if listing.kind == "homepage" and reading.outcome != READ:  # its robots.txt may have been read all the same
@@ -282,7 +283,7 @@ class Discovery:
         wanted, lists = self.told_apart(source, self.span.within(candidates))
         if lists:
             number = await self.store.exclude(source.id, lists, "listing_url")
-            tally.count(stats, "outcome", "listing_url", number)
+            tally.ended(stats, source.id, "outcome", "listing_url", number)
         fresh, later = self.sifted(wanted)
         heed = worth(self.spider.rates.get(source.id, {}), ANNOUNCED, salt=1)
         added = Added()
@@ -290,6 +291,7 @@ class Discovery:
             added = await self.store.add(source.id, fresh, heed=heed, since=self.since, covered=covered)
             tally.count(stats, source.id, "found", added.new + added.due + added.known)
             tally.count(stats, source.id, "known", added.known)
+            tally.count(stats, "outcome", "forgotten", added.forgotten)
             # Nearly all that a feed or a news sitemap names are articles: that teaches what their addresses look like.
             named = {one.url for one in fresh if one.found_in == "feed" or (one.title and one.published_at)}
             await self.store.shaped([(source.id, shape_of(url), True) for url in added.urls if url in named])

@@ -24,7 +24,7 @@ def validators(response: Response) -> tuple[str | None, str | None]:
 
 def options(source: Source, *, listing: bool = False) -> dict[str, Any]:
     """What a seed asks of whoever downloads an article or, `listing`, a section, as Request.meta."""
-    wanted: dict[str, Any] = {} if source.verify_tls else {"verify_tls": False}
+    wanted: dict[str, Any] = {"source": source.id} | ({} if source.verify_tls else {"verify_tls": False})
     return wanted | ({"render": True} if (source.render_listings if listing else source.render) else {})
 
 

@@ -8,14 +8,16 @@ from typing import Any
 
 from scrapy import Request, Spider
 from scrapy.settings import BaseSettings
+from scrapy.utils.misc import load_object
 
 from crawler.errors import CrawlerError
 from crawler.sources import Source, source_names
-from crawler.spiders.archive import ArchiveSpider
-from crawler.spiders.news import NewsSpider
-from crawler.spiders.page import PageSpider
 
-GENERAL: dict[str, type[Spider]] = {"archive": ArchiveSpider, "news": NewsSpider, "page": PageSpider}
+GENERAL = {  # imported when they are to run: Scrapy makes a loader for commands that crawl nothing, too
+    "archive": "crawler.spiders.archive.ArchiveSpider",
+    "news": "crawler.spiders.news.NewsSpider",
+    "page": "crawler.spiders.page.PageSpider",
+}
 
 
 class SeedSpiderLoader:
@@ -40,7 +42,7 @@ class SeedSpiderLoader:
     def load(self, spider_name: str) -> type[Spider]:
         """Raises KeyError for an unknown name, as Scrapy expects."""
         if spider_name in GENERAL:
-            return GENERAL[spider_name]
+            return _general(spider_name)
         try:
             known = spider_name in source_names(self.seeds_dir)
         except CrawlerError:
@@ -53,10 +55,20 @@ class SeedSpiderLoader:
         return ["page"]
 
 
-def queued_spider(source: Source, job: Mapping[str, Any]) -> type[NewsSpider]:
+def _general(name: str) -> type[Spider]:
+    spider: type[Spider] = load_object(GENERAL[name])
+    return spider
+
+
+def queued_spider(source: Source, job: Mapping[str, Any]) -> type[Spider]:
     """The spider of a queued crawl, whose source comes out of the database. `job` goes into its `crawls.arguments`."""
     return _spider(source.id, given=source, job=job)
 
 
-def _spider(name: str, **attributes: Any) -> type[NewsSpider]:
-    return type(f"{name.title().replace('_', '')}Spider", (NewsSpider,), {"name": name, **attributes})
+def queued_archive(seeds: Mapping[str, Source], job: Mapping[str, Any]) -> type[Spider]:
+    """The same for WARC files, whose pages belong to these sources."""
+    return type("QueuedArchiveSpider", (_general("archive"),), {"given": seeds, "job": job})
+
+
+def _spider(name: str, **attributes: Any) -> type[Spider]:
+    return type(f"{name.title().replace('_', '')}Spider", (_general("news"),), {"name": name, **attributes})

@@ -34,6 +34,7 @@ from crawler.urls import same_site
 IDLE_WAIT = 1.0  # seconds
 MAX_HOPS = 5  # redirects in a row
 PRIORITY_OF_HOPS = 5  # what has begun is finished first
+NO_END = frozenset(("crawl_closing", "source_disabled"))  # the page keeps what it had: its lease is given back
 SUSPECT = frozenset(("forbidden", "rate_limited", "server_error"))  # ends behind which a bot wall may stand
 
 
@@ -114,12 +115,21 @@ class NewsSpider(Spider):
         if self.store.failure is not None:
             self.logger.error("%s", self.store.failure)
             await self.crawler.engine.close_spider_async(reason=self.store.failure.reason)
+        elif self.is_switched_off:
+            await self.crawler.engine.close_spider_async(reason="source_disabled")
+
+    @property
+    def is_switched_off(self) -> bool:
+        """Whether a person has disabled every source of this crawl."""
+        return self.store is not None and self.chosen.keys() <= self.store.disabled.keys()
 
     async def requests(self, store: CrawlStore) -> AsyncIterator[Request]:
         """Raises DatabaseUnreachable when the database does not come back."""
         async for request in self.first_requests():
             yield request
         while store.failure is None:
+            if self.is_switched_off and not store.in_flight:
+                return
             # Looked at before the lease: what is announced while that goes on is not in its answer.
             quiet = not self.discovery.is_busy and not store.in_flight
             due = await store.take(*self.room())
@@ -131,7 +141,8 @@ class NewsSpider(Spider):
                 await store.wait(IDLE_WAIT)
 
     async def first_requests(self) -> AsyncIterator[Request]:
-        for source in self.chosen.values():
+        assert self.store is not None
+        for source in [one for name, one in self.chosen.items() if name not in self.store.disabled]:
             async for request in self.discovery.begin(source):
                 yield request
 
@@ -142,7 +153,8 @@ class NewsSpider(Spider):
         each = 4 * settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
         free = 8 * settings.getint("CONCURRENT_REQUESTS") - len(self.store.in_flight)
         in_flight = Counter(self.store.in_flight.values())
-        hungry = [source for source in self.chosen if 2 * in_flight[source] <= each]
+        open_ = self.chosen.keys() - self.store.disabled.keys()
+        hungry = [source for source in self.chosen if source in open_ and 2 * in_flight[source] <= each]
         share = max(2, ceil(free / max(1, len(hungry))))
         return {source: min(each - in_flight[source], share) for source in hungry}, free
 
@@ -152,7 +164,9 @@ class NewsSpider(Spider):
         """For a leased page, or for `url`, to which it redirects."""
         source = self.chosen[due.candidate.source]
         # What a seed allows, it allows for its own site.
-        options = exchange.options(source) if url is None or same_site(url, str(source.homepage)) else {}
+        options = (
+            exchange.options(source) if url is None or same_site(url, str(source.homepage)) else {"source": source.id}
+        )
         return Request(
             url or due.candidate.url,
             callback=self.parse_article,
@@ -169,6 +183,7 @@ class NewsSpider(Spider):
         )
 
     async def parse_article(self, response: Response, due: Due) -> AsyncIterator[Any]:
+        tally.answered(self.crawler.stats, due.candidate.source, response.meta.get("download_latency"))
         if response.status in fetches.REDIRECTS:
             if request := await self.followed(response, due):
                 yield request
@@ -216,7 +231,7 @@ class NewsSpider(Spider):
         else:
             permanent = due.is_permanent and response.status in fetches.PERMANENT
             is_own = same_site(target, due.candidate.url)
-            hop = await self.store.redirected(due, target, permanent=permanent) if is_own else "follow"
+            hop = await self.store.redirected(due, target, permanent=permanent, is_own=is_own)
             if hop == "new":  # the target is a page of its own, and this one may be back; but not so without end
                 hop = "follow" if due.candidate.found_in == "redirect" else "moved"
                 if hop == "moved":
@@ -226,8 +241,11 @@ class NewsSpider(Spider):
                 return self.article_request(replace(due, chain=chain, is_permanent=permanent), target)
             if hop in ("duplicate", "moved"):
                 await self.visited(due, Lost(hop, target))
+            elif hop == "refused":
+                await self.visited(due, Lost("forgotten", "it redirects to what was forgotten"))
             else:
-                tally.count(self.crawler.stats, "outcome", "duplicate")
+                outcome = "forgotten" if hop == "forgotten" else "duplicate"
+                tally.ended(self.crawler.stats, due.candidate.source, "outcome", outcome)
         return None
 
     async def broke(self, due: Due | None, failure: Failure) -> None:
@@ -259,10 +277,13 @@ class NewsSpider(Spider):
         """Record a fetch that gave no page."""
         assert self.store is not None
         source = due.candidate.source
-        if lost.outcome == "crawl_closing":  # its lease is given back with the others
+        if lost.outcome in NO_END:
+            if lost.outcome == "source_disabled":
+                await self.store.give_back(due.url_id)
             self.store.in_flight.pop(due.url_id, None)
+            self.store.changed.set()
             return
-        tally.count(self.crawler.stats, "outcome", lost.outcome)
+        tally.ended(self.crawler.stats, source, "outcome", lost.outcome)
         look = None
         if lost.outcome == "not_modified":
             tally.count(self.crawler.stats, source, "unchanged")

@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
 
+from crawler import tally
 from crawler.errors import ConfigurationError
 from crawler.items import Candidate
 from crawler.spiders.news import NewsSpider
@@ -36,6 +37,12 @@ class PageSpider(NewsSpider):
     async def first_requests(self) -> AsyncIterator[Request]:
         assert self.store is not None
         (source,) = self.chosen.values()
+        if self.is_switched_off:
+            return
+        if await self.store.forgotten({self.address: source.id}):
+            self.logger.warning("%s was forgotten, and is not fetched", self.address)
+            tally.count(self.crawler.stats, "outcome", "forgotten")
+            return
         due = await self.store.lease(source, Candidate(url=self.address, source=source.id, found_in="ad_hoc"))
         if due is None:
             self.logger.warning("%s is being fetched by another crawl", self.address)

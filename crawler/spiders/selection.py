@@ -41,14 +41,18 @@ def chosen_sources(seeds_dir: Path, spider: str, sources: str | None = None) -> 
     if spider != "news":
         return [find_source(seeds_dir, spider)], []
     if sources:
-        names = [name.strip() for name in sources.split(",") if name.strip()]
-        return [find_source(seeds_dir, name) for name in dict.fromkeys(names)], []
+        return [find_source(seeds_dir, name) for name in dict.fromkeys(named(sources))], []
     found, broken = load_sources(seeds_dir)
     enabled = [source for source in found.values() if source.enabled]
     if not enabled:
         reason = f"; {len(broken)} are broken, the first: {broken[0]}" if broken else ""
         raise ConfigurationError(f"no enabled source in {seeds_dir}{reason}")
     return enabled, broken
+
+
+def named(sources: str | None) -> tuple[str, ...]:
+    """The names in `a,b`."""
+    return tuple(name.strip() for name in (sources or "").split(",") if name.strip())
 
 
 def span_of(since: str | None, until: str | None) -> Span:

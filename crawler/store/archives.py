@@ -56,6 +56,10 @@ RETURNING id, records, stored, skipped, done_offset, error, lease_crawl,
     finished_at IS NOT NULL AS finished,
     finished_at < (SELECT started_at FROM crawls WHERE crawls.id = :crawl_id) AS finished_before
 """)
+_IS_DONE = text("""
+SELECT EXISTS (
+    SELECT FROM archives WHERE fingerprint = :fingerprint AND selection = :selection AND finished_at IS NOT NULL)
+""")
 _LEASE = text("UPDATE archives SET lease_crawl = :crawl_id WHERE id = :id")
 _ANEW = text("""
 UPDATE archives SET records = 0, stored = 0, skipped = '{}', done_offset = 0, error = NULL,
@@ -86,6 +90,12 @@ def claim(connection: Connection, crawl_id: int, file: Identity, selection: str,
         return Claim(state="ours", id=row["id"], skipped={})
     names = ("id", "records", "stored", "skipped", "done_offset", "error")
     return Claim(state="ours", **{name: row[name] for name in names})
+
+
+def is_done(connection: Connection, file: Identity, selection: str) -> bool:
+    """Whether a file was read to its end for this purpose."""
+    given = {"fingerprint": file.fingerprint, "selection": selection}
+    return bool(connection.execute(_IS_DONE, given).scalar_one())
 
 
 def _is_alive(connection: Connection, crawl_id: int) -> bool:

@@ -77,15 +77,11 @@ def save(
     connection: Connection,
     articles: Sequence[Article],
     seen: Sequence[datetime | None] | None = None,
-    cause: Cause = "publisher",
 ) -> list[Saved]:
     """Store articles by key and return (id, outcome) of each, in order. Saving one twice changes nothing.
 
     `seen`: when each was fetched; what is older than the stored version changes nothing (`older`). None: just now. Two
     of one batch that share a key are saved one after the other, as they would be in two batches.
-
-    `cause`: `rules` when these are the stored pages, read again. Then whatever differs counts, all of it is ours, and
-    the articles stay as old as they are.
     """
     now, captured = datetime.now(UTC), dict(enumerate(seen or ()))
     rows = {index: {**row_of(article), "seen_at": captured.get(index) or now} for index, article in enumerate(articles)}
@@ -95,7 +91,7 @@ def save(
         for index, row in rows.items():
             if index not in saved:
                 first.setdefault(row["key"], index)
-        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()}, captured, cause)
+        saved |= _save_distinct(connection, {index: rows[index] for index in first.values()}, captured)
     return [saved[index] for index in range(len(articles))]
 
 
@@ -103,11 +99,10 @@ def _save_distinct(
     connection: Connection,
     rows: Mapping[int, dict[str, Any]],
     captured: Mapping[int, datetime | None],
-    cause: Cause,
 ) -> dict[int, Saved]:
     """What is refused the key that it claims is left out with a key of its own, and the caller comes back to it."""
     stored = _stored(connection, [row["key"] for row in rows.values()])
-    aged = cause == "publisher" and any(captured.get(index) for index in rows)
+    aged = any(captured.get(index) for index in rows)
     known = _known_until(connection, stored.values()) if aged else {}
     fresh: dict[int, dict[str, Any]] = {}
     saved: dict[int, Saved] = {}
@@ -119,10 +114,10 @@ def _save_distinct(
             if aged and captured.get(index) and row["seen_at"] < known[old["id"]]:
                 saved[index] = Saved(old["id"], "older", old["key"])
             else:
-                saved[index] = _update(connection, old, row, cause)
+                saved[index] = _update(connection, old, row)
         elif _is_own(row, row["key"]):
             if not _moved(connection, old):
-                saved[index] = _update(connection, old, row, cause)
+                saved[index] = _update(connection, old, row)
         else:
             row |= {"key": url_key(row["url"]), "canonical_url": row["url"]}
             row["evidence"] = {**row["evidence"], "canonical_url": REFUSED}
@@ -195,7 +190,7 @@ def _insert(connection: Connection, rows: Mapping[int, dict[str, Any]]) -> dict[
     return {by_key[key]: Saved(article_id, "new", key) for article_id, key in connection.execute(statement, in_order)}
 
 
-def _update(connection: Connection, old: Row, new: dict[str, Any], cause: Cause) -> Saved:
+def _update(connection: Connection, old: Row, new: dict[str, Any]) -> Saved:
     if _is_own(old, old["key"]) and not _is_own(new, old["key"]):
         return Saved(old["id"], "unchanged", old["key"])  # a print version, page 2: the canonical page itself is held
     if not _is_own(new, old["key"]):  # through another of its addresses: the first stays, so that nothing flips
@@ -203,17 +198,16 @@ def _update(connection: Connection, old: Row, new: dict[str, Any], cause: Cause)
     elif _is_own(old, old["key"]):
         new = {**new, "url": old["url"]}
     new = {**new, "source": old["source"]}
-    if cause == "rules":
-        new["seen_at"] = old["seen_at"]
     found, differing = Comparison(), _differing(new, old)
     if not COMPARED.isdisjoint(differing):
-        found = compare(Edition.of(old), Edition.of(new), ours=cause == "rules")
+        found = compare(Edition.of(old), Edition.of(new))
         if held := _held(old, new, found):
             new |= held
             differing = _differing(new, old)
     if not differing or differing == ["seen_at"]:
         return Saved(old["id"], "unchanged", old["key"])
-    return Saved(old["id"], renew(connection, old, {name: new[name] for name in differing}, found, cause), old["key"])
+    values = {name: new[name] for name in differing}
+    return Saved(old["id"], renew(connection, old, values, found, "publisher"), old["key"])
 
 
 def _differing(new: Row, old: Row) -> list[str]:

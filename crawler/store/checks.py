@@ -18,6 +18,7 @@ from crawler.likeness import LEAST, words
 from crawler.outcomes import OUTCOMES
 from crawler.store.crawls import CRAWL_LOCK
 from crawler.store.dictionaries import unpacked
+from crawler.store.tombstones import SQL_DIGESTS
 from crawler.urls import url_key
 
 EXAMPLES = 3
@@ -125,6 +126,18 @@ WITH range AS (SELECT min(id) AS first, max(id) AS last FROM pages)
 SELECT id, html_zstd, html_bytes, dictionary_id FROM pages, range
 WHERE (id - first) % (1 + (last - first) / :most) = 0
 """)
+# Digests of all that is stored are many, so they are made row by row and looked up in the few that there are.
+_FORGOTTEN = f"""
+WITH stored AS (
+    SELECT format('article %s', id) AS name, key, source FROM articles
+    UNION ALL SELECT format('url %s', id), key, source FROM urls
+    UNION ALL SELECT format('url %s', url_id), url_aliases.key, urls.source
+    FROM url_aliases JOIN urls ON urls.id = url_id
+)
+SELECT DISTINCT name FROM stored CROSS JOIN LATERAL ({SQL_DIGESTS}) AS own(digest)
+WHERE EXISTS (SELECT FROM tombstones) AND own.digest IN (SELECT digest FROM tombstones WHERE digest IS NOT NULL)
+"""  # noqa: S608
+_CONDEMNED = "SELECT format('dictionary %s of %s', id, source) FROM page_dictionaries WHERE condemned_at IS NOT NULL"
 _COPIES_OF_COPIES = """
 SELECT format('article %s: a copy of %s, which is one of %s', d.article_id, d.original_id, o.original_id)
 FROM duplicates d JOIN duplicates o ON o.article_id = d.original_id WHERE o.original_id IS NOT NULL
@@ -231,6 +244,19 @@ CHECKS = (
     ),
     Check(name="page_partitions", promise="a raw page lies in its month's partition", query=_PARTITIONS),
     Check(name="page_dictionaries", promise="what a raw page was compressed with is there", query=_DICTIONARIES),
+    Check(
+        name="forgotten",
+        promise="nothing that was forgotten is stored",
+        query=_FORGOTTEN,
+        advice="scrapy forget --again removes it",
+    ),
+    Check(
+        name="condemned",
+        promise="no dictionary holds a page that was forgotten",
+        query=_CONDEMNED,
+        advice="the next scrapy forget packs its pages anew",
+        heals=True,
+    ),
     Check(name="page_bytes", promise="raw pages unpack (of many, a thousand throughout)", find=_damaged),
 )
 

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, select, text, tuple_, update
 
 from crawler.recurrence import REASON, Template, condemned, rule_of
-from crawler.store import duplicates, models, notices, templates
+from crawler.store import duplicates, facts, models, notices, templates, tombstones
 
 BATCH = 200  # articles in one transaction
 MARGIN = timedelta(minutes=5)  # what began to be stored before a cleaning may be committed so long after it
@@ -71,6 +71,7 @@ def clean(engine: Engine, source: str, *, seconds: float = math.inf, since: date
     position = (plan.since, 0)
     while True:
         with engine.begin() as connection:
+            tombstones.respect(connection)
             batch = _batch(connection, source, position)
             changed += _clean(connection, source, batch, plan.template)
         through = len(batch) < BATCH
@@ -116,21 +117,27 @@ def _clean(connection: Connection, source: str, batch: Sequence[RowMapping], tem
     if not dirty:
         return 0
     statement = select(Article.id, Article.headline, Article.blocks).where(Article.id.in_(dirty)).order_by(Article.id)
-    given, counts = [], Counter[str]()
+    given, counts, leaked = [], Counter[str](), 0
     for row in connection.execute(statement.with_for_update(key_share=True)).mappings():
         blocks = relaid(row["blocks"], row["headline"], template)
         body = body_of(blocks)
         given.append({"article": row["id"], "blocks": blocks, "body": body, "word_count": len(body.split())})
         counts.update(_keys(blocks))
         counts.subtract(_keys(row["blocks"]))
+        leaked += _kept(row["blocks"]) - _kept(blocks)
     connection.execute(update(Article).where(Article.id == bindparam("article")), given)
     notices.tell(connection, [(row["article"], "cleaned") for row in given])
     templates.lock(connection, source)
     moved = [{"source": source, "key": key, "number": number} for key, number in sorted(counts.items()) if number]
     if moved:
         connection.execute(_COUNT, moved)
+    facts.leaked(connection, source, leaked)
     duplicates.learn(connection, [(row["article"], None) for row in given])
     return len(given)
+
+
+def _kept(blocks: Sequence[Mapping[str, Any]]) -> int:
+    return sum(block["kept"] for block in blocks)
 
 
 def _keys(blocks: Sequence[Mapping[str, Any]]) -> set[str]:

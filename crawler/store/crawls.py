@@ -7,21 +7,20 @@ the queue. So nothing waits for a lease to time out after a kill -9, and no cloc
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, bindparam, func, insert, select, text, union, update
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, bindparam, func, insert, select, text, union, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crawler import __version__
 from crawler.sources import Source
-from crawler.store import listings, models
-from crawler.text import json_safe
+from crawler.store import facts, listings, models
 
+KILLED = "its process is gone"
 CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
 
 # What a changed seed wants may stand in lists that have not changed.
@@ -106,23 +105,31 @@ def bury_dead(connection: Connection) -> list[int]:
         ).scalar_one()
     ]
     if dead:
+        still = select(models.Crawl.id).where(models.Crawl.id.in_(dead), models.Crawl.outcome == "running")
+        running = connection.execute(still.order_by(models.Crawl.id)).scalars().all()
         connection.execute(
             update(models.Crawl)
-            .where(models.Crawl.id.in_(dead), models.Crawl.outcome == "running")
-            .values(outcome="killed", reason="its process is gone", finished_at=func.now())
+            .where(models.Crawl.id.in_(running))
+            .values(outcome="killed", reason=KILLED, finished_at=func.now())
         )
         _count_failure(connection, dead)
         give_back(connection, dead)
+        for crawl_id in running:
+            facts.ended(connection, crawl_id, KILLED)
     return dead
 
 
-def give_back(connection: Connection, crawl_ids: Iterable[int]) -> int:
-    """Put back what these runs leased and did not finish; an interrupted fetch is no attempt."""
+def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnElement[bool]) -> int:
+    """Put back what these runs leased and did not finish; an interrupted fetch is no attempt.
+
+    `of`: only such pages, and no lists.
+    """
     given = list(crawl_ids)
-    listings.give_back(connection, given)
+    if not of:
+        listings.give_back(connection, given)
     statement = (
         update(models.Url)
-        .where(models.Url.state == "leased", models.Url.lease_crawl.in_(given))
+        .where(models.Url.state == "leased", models.Url.lease_crawl.in_(given), *of)
         .values(
             state=func.coalesce(models.Url.state_before, "queued"),
             state_before=None,
@@ -135,13 +142,14 @@ def give_back(connection: Connection, crawl_ids: Iterable[int]) -> int:
 
 def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats: dict[str, Any]) -> None:
     """Close the row of a run. What JSON cannot hold of `stats` is written as text."""
-    stats = json_safe(json.loads(json.dumps(stats, default=str)))
     give_back(connection, [crawl_id])
+    facts.account(connection, crawl_id, stats)
+    facts.ended(connection, crawl_id, reason if outcome == "failed" else None)
     sources = select(func.unnest(models.Crawl.sources)).where(models.Crawl.id == crawl_id)
     connection.execute(
         update(models.Crawl)
         .where(models.Crawl.id == crawl_id)
-        .values(outcome=outcome, reason=reason, stats=stats, finished_at=func.now())
+        .values(outcome=outcome, reason=reason, finished_at=func.now())
     )
     if outcome == "finished":
         connection.execute(
@@ -158,3 +166,24 @@ def _count_failure(connection: Connection, crawl_ids: Iterable[int]) -> None:
     )
     failures = models.Source.failures + 1
     connection.execute(update(models.Source).where(models.Source.id.in_(alone)).values(failures=failures))
+
+
+KEPT_DAYS = 90
+KEPT_IDLE_DAYS = 7  # of a run that found nothing new: of a thousand sources, tens of thousands a day
+_PRUNE = text("""
+DELETE FROM crawls WHERE id IN (
+    SELECT id FROM crawls AS run
+    WHERE started_at < now() - make_interval(days => :idle_days) AND outcome <> 'running'
+        AND (started_at < now() - make_interval(days => :days) OR outcome = 'finished' AND NOT EXISTS (
+            SELECT FROM unnest(run.sources) AS source WHERE run.stats ? format('news/%s/stored', source)
+                OR run.stats ? format('news/%s/updated', source)))
+        AND NOT EXISTS (SELECT FROM sources WHERE last_crawl = run.id)
+    ORDER BY started_at
+    LIMIT :most
+)
+""")
+
+
+def prune(connection: Connection, *, days: int = KEPT_DAYS, idle_days: int = KEPT_IDLE_DAYS, most: int = 10_000) -> int:
+    """Delete runs that began longer ago, of those that found nothing sooner; a source's last one stays."""
+    return connection.execute(_PRUNE, {"days": days, "idle_days": idle_days, "most": most}).rowcount

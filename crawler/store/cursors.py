@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, text
 
 from crawler.errors import ConfigurationError
 from crawler.store import models
@@ -36,8 +36,17 @@ articles.changed_xid >= CAST(CAST(pg_snapshot_xmin(CAST(:snapshot AS pg_snapshot
 AND NOT pg_visible_in_snapshot(CAST(CAST(articles.changed_xid AS text) AS xid8), CAST(:snapshot AS pg_snapshot))
 AND articles.changed_xid < CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint)
 """
+# Articles that were forgotten since, whoever exported them.
+_GONE = text(f"""
+SELECT article_id AS id, source, forgotten_at FROM tombstones
+WHERE article_id IS NOT NULL AND (CAST(:sources AS text[]) IS NULL OR source = ANY(:sources))
+    AND {_SINCE.replace("articles.", "tombstones.")} ORDER BY article_id
+""")  # noqa: S608 (names of our own)
 # After a restore: what bears the id of a transaction that this cluster has yet to see bears this one's.
-_ADOPT = text(f"UPDATE articles SET changed_xid = DEFAULT WHERE changed_xid > {models.THIS_TRANSACTION}")  # noqa: S608
+_ADOPT, _ADOPT_TOMBSTONES = (
+    text(f"UPDATE {table} SET changed_xid = DEFAULT WHERE changed_xid > {models.THIS_TRANSACTION}")  # noqa: S608
+    for table in ("articles", "tombstones")
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +77,15 @@ def since(cursor: Cursor) -> ColumnElement[bool]:
     return text(_SINCE).bindparams(snapshot=cursor.snapshot)  # type: ignore[return-value]
 
 
+def forgotten(connection: Connection, cursor: Cursor) -> list[RowMapping]:
+    """The articles of the cursor's selection that were forgotten since: their id, source and when."""
+    given = {"snapshot": cursor.snapshot, "sources": cursor.asked.get("source")}
+    return list(connection.execute(_GONE, given).mappings())
+
+
 def adopt(connection: Connection) -> int:
     """Give articles that were restored out of another cluster ids of this one; returns how many."""
+    connection.execute(_ADOPT_TOMBSTONES)
     return connection.execute(_ADOPT).rowcount
 
 

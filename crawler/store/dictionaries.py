@@ -1,7 +1,8 @@
 """The dictionaries that pages are compressed with: which one is used, and when a source gets another (packing.py).
 
-None is ever deleted or changed: pages refer to it by its number for as long as they are kept. They are few and small: a
-source gets one at most once in REVIEW, and only when it surpasses the one before.
+None is ever changed: pages refer to it by its number for as long as they are kept. They are few and small: a source
+gets one at most once in REVIEW, and only when it surpasses the one before. One goes only if a page in it is forgotten:
+it is condemned then, no new page uses it, the others are packed without it, and it is deleted (`retire`).
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import threading
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select, text
+from sqlalchemy import Connection, Engine, Row, RowMapping, insert, select, text
 
 from crawler.errors import DamagedPage, MissingDictionary, StoreError
 from crawler.packing import MOST, Damaged, Dictionary, Trial, pack, trained, unpack
-from crawler.store import models
+from crawler.store import models, tombstones
 
 logger = logging.getLogger(__name__)
 SAMPLES = 12  # pages of a source, from which it gets one: every second is a candidate, the others judge
@@ -30,11 +32,11 @@ TRAINING_LOCK = 7_305_120  # the first key of pg_try_advisory_xact_lock(int, int
 
 _NEWEST = text("""
 SELECT DISTINCT ON (source) source, id, content_zstd IS NOT NULL AS is_one FROM page_dictionaries
-WHERE source = ANY(:sources) ORDER BY source, id DESC
+WHERE source = ANY(:sources) AND condemned_at IS NULL ORDER BY source, id DESC
 """)
 _DUE = text("""
 SELECT id, content_zstd IS NOT NULL AS is_one, reviewed_at > now() - :review AS is_fresh
-FROM page_dictionaries WHERE source = :source ORDER BY id DESC LIMIT 1
+FROM page_dictionaries WHERE source = :source AND condemned_at IS NULL ORDER BY id DESC LIMIT 1
 """)
 _REVIEWED = text("UPDATE page_dictionaries SET reviewed_at = now() WHERE id = :id")
 _TRAINING = text("SELECT pg_try_advisory_xact_lock(:lock, :key)")
@@ -116,6 +118,76 @@ def unpacked(connection: Connection, html_zstd: bytes, html_bytes: int, dictiona
         raise DamagedPage(f"a stored page is damaged: {error}") from None
 
 
+# -- what is forgotten ------------------------------------------------------------------------------------------------
+
+REPACKED = 100  # pages in one transaction
+_OF_SOURCES = text("""
+SELECT id FROM page_dictionaries
+WHERE source = ANY(:sources) AND content_zstd IS NOT NULL AND condemned_at IS NULL ORDER BY id
+""")
+_CONDEMN = text("UPDATE page_dictionaries SET condemned_at = now() WHERE id = ANY(:ids)")
+_CONDEMNED = text("SELECT id FROM page_dictionaries WHERE condemned_at IS NOT NULL ORDER BY id")
+_PACKED_WITH = text("SELECT id, fetched_at FROM pages WHERE dictionary_id = :id")
+_PACKED = text("""
+SELECT id, fetched_at, html_zstd, html_bytes FROM pages
+WHERE (id, fetched_at) IN (SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:instants AS timestamptz[])))
+    AND dictionary_id = :dictionary
+ORDER BY id FOR UPDATE
+""")
+_REPACK = text("""
+UPDATE pages SET html_zstd = :html, dictionary_id = NULL WHERE id = :page AND fetched_at = :at
+""")
+_BURN = text("""
+DELETE FROM page_dictionaries WHERE id = :id AND NOT EXISTS (SELECT FROM pages WHERE dictionary_id = :id)
+""")
+
+
+def condemn(connection: Connection, sources: Iterable[str], passages: Sequence[bytes] | None = None) -> int:
+    """Those of these sources that hold one of the passages, or all; returns how many. `retire` does the rest."""
+    held: list[int] = []
+    for number in connection.execute(_OF_SOURCES, {"sources": list(sources)}).scalars().all():
+        try:
+            content = get(connection, number).content
+        except StoreError:  # it cannot be read, so it tells nothing; `scrapy db check` tells of it
+            continue
+        if passages is None or any(one in content for one in passages):
+            held.append(number)
+    connection.execute(_CONDEMN, {"ids": held})
+    return len(held)
+
+
+def retire(engine: Engine) -> Iterator[int]:
+    """Pack the pages that need a condemned dictionary without it, and delete it; gives how many were packed, by and by.
+
+    What is broken off is gone on with. A page that cannot be unpacked any more stays as it is, and damaged.
+    """
+    with engine.connect() as connection:
+        condemned = connection.execute(_CONDEMNED).scalars().all()
+    for number in condemned:
+        with engine.connect() as connection:
+            places = connection.execute(_PACKED_WITH, {"id": number}).all()
+        for at in range(0, len(places), REPACKED):
+            with engine.begin() as connection:
+                yield _repack(connection, number, places[at : at + REPACKED])
+        with engine.begin() as connection:
+            connection.execute(_BURN, {"id": number})
+
+
+def _repack(connection: Connection, number: int, places: Sequence[Row[Any]]) -> int:
+    given = {"ids": [row.id for row in places], "instants": [row.fetched_at for row in places], "dictionary": number}
+    rows = []
+    for row in connection.execute(_PACKED, given).all():
+        try:
+            html = pack(unpacked(connection, row.html_zstd, row.html_bytes, number))
+        except StoreError as error:
+            logger.error("page %s: %s", row.id, error)
+            html = row.html_zstd
+        rows.append({"page": row.id, "at": row.fetched_at, "html": html})
+    if rows:
+        connection.execute(_REPACK, rows)
+    return len(rows)
+
+
 # -- training --------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +197,7 @@ def review(engine: Engine, source: str) -> Trial | None:
     A process that is killed meanwhile leaves nothing.
     """
     with engine.begin() as connection:
+        tombstones.respect(connection)
         key = zlib.crc32(source.encode()) - (1 << 31)
         if not connection.execute(_TRAINING, {"lock": TRAINING_LOCK, "key": key}).scalar_one():
             return None

@@ -15,7 +15,7 @@ from typing import IO
 from sqlalchemy import Connection, text
 
 from crawler.errors import ConfigurationError, StoreError
-from crawler.store import cursors
+from crawler.store import cursors, tombstones, workers
 from crawler.store.account import ENVIRONMENT
 from crawler.store.checks import alive
 from crawler.store.engine import Database, driver_url, known_schemas, lay_surface, migrate
@@ -76,14 +76,17 @@ def restore(database: Database, path: Path, *, replace: bool = False) -> None:
     """Make the database what the backup says, and bring its tables up to date. Raises StoreError, ConfigurationError.
 
     `replace`: what it holds may go; without it, a database that holds articles, pages or addresses is refused.
+    What was forgotten since the backup was made stays so: its tombstones are kept, and `scrapy forget --again` does
+    the rest.
     """
     if not path.is_file():
         raise ConfigurationError(f"there is no backup {path}")
     with database.engine.connect() as connection:
         if not replace:
             _refuse_full(connection)
-        if alive(connection):
-            raise ConfigurationError("a crawl runs on this database: stop it first")
+        if alive(connection) or workers.alive(connection):
+            raise ConfigurationError("a crawl or a worker runs on this database: stop it first")
+        kept = tombstones.keep(connection)
         clearing = _clearing(connection)
     _replay(database, path, clearing, replace=replace)
     database.engine.dispose()  # its connections have plans for tables that are gone
@@ -91,6 +94,7 @@ def restore(database: Database, path: Path, *, replace: bool = False) -> None:
     lay_surface(database.engine)  # backups carry no rights: roles may be missing where they go
     with database.engine.begin() as connection:
         cursors.adopt(connection)
+        tombstones.bring_back(connection, kept)
 
 
 def _refuse_full(connection: Connection) -> None:
@@ -120,7 +124,7 @@ def _clearing(connection: Connection) -> str:
 
 def _judging() -> str:
     """SQL that refuses what this program cannot use, and commits."""
-    known = ", ".join(f"'{schema}'" for schema in sorted(known_schemas()))
+    known = ", ".join(f"'{schema}'" for schema in known_schemas())
     return f"""
 DO $$ BEGIN
     IF to_regclass('public.alembic_version') IS NULL OR to_regclass('public.articles') IS NULL THEN

@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from crawler.copies import Place, Told, likeness, why
 from crawler.likeness import MOST_LETTERS, SHARED, Likeness, bands_of
+from crawler.store import tombstones
 
 LOCK = 7_305_129  # of pg_advisory_xact_lock
 PER_BAND = 32  # articles that one band may name: of prompts and templates, thousands have the same
@@ -116,6 +117,7 @@ def catch_up(engine: Engine, *, seconds: float = math.inf) -> int:
     end, done = time.monotonic() + seconds, 0
     while True:
         with engine.begin() as connection:
+            tombstones.respect(connection)
             ids = connection.execute(_WAITING, {"most": BATCH}).scalars().all()
             learn(connection, [(one, None) for one in ids])
         done += len(ids)

@@ -20,6 +20,7 @@ from crawler.dates import parse_instant
 from crawler.items import Candidate
 from crawler.outcomes import OUTCOMES, rest
 from crawler.recheck import Look
+from crawler.store import tombstones
 from crawler.store.intake import RANKS, row_of
 from crawler.text import json_safe
 
@@ -56,6 +57,7 @@ WITH chosen AS MATERIALIZED (
         SELECT due.id, due.rank, wanted.n,
             row_number() OVER (PARTITION BY wanted.source ORDER BY due.rank, due.not_before, due.id) AS place
         FROM unnest(CAST(:sources AS text[]), CAST(:limits AS int[])) AS wanted(source, n)
+        JOIN sources ON sources.id = wanted.source AND disabled_at IS NULL
         CROSS JOIN unnest(CAST(:ranks AS smallint[])) AS ranks(rank)
         CROSS JOIN LATERAL (
             SELECT id, urls.rank, not_before FROM urls
@@ -92,10 +94,13 @@ RETURNING {_COLUMNS}
 
 
 def lease_one(connection: Connection, crawl_id: int, candidate: Candidate) -> Due | None:
-    """Lease one page that was asked for by hand, whatever its state; None when another run is fetching it just now.
+    """Lease one page that was asked for by hand, whatever its state; None: another run has it, or it was forgotten.
 
     What is fetched is the address of `candidate`, even when the page is known by another.
     """
+    tombstones.respect(connection)
+    if tombstones.is_forgotten(connection, candidate.url, candidate.source):
+        return None
     given = {**row_of(candidate, datetime.now(UTC)), "source": candidate.source, "crawl_id": crawl_id}
     for statement in (_LEASE_KNOWN, _LEASE_NEW):
         row = connection.execute(statement, given).mappings().one_or_none()

@@ -13,12 +13,13 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
+from crawler.store import tombstones
 from crawler.store.frontier import Due
 from crawler.text import key as text_key
 from crawler.urls import url_key
 
 How = Literal["address", "redirect", "canonical"]
-Hop = Literal["follow", "merged", "duplicate", "moved", "new"]
+Hop = Literal["follow", "merged", "duplicate", "moved", "new", "forgotten", "refused"]
 
 _FIND = text("""
 SELECT id, state = 'leased' OR article_id IS NOT NULL OR not_before IS NOT NULL AS is_alive,
@@ -58,15 +59,22 @@ class Alias:
     headline: str | None = None
 
 
-def redirected(connection: Connection, due: Due, target: str, *, permanent: bool) -> Hop:
+def redirected(connection: Connection, due: Due, target: str, *, permanent: bool, is_own: bool = True) -> Hop:
     """What a leased page that redirects means.
 
     `follow`: its target is to be fetched for it. `merged`: the target has a row that was, is being or will be fetched,
     and this one has become its alias. `duplicate`: the same, but this row was fetched before and stays. `moved`: it
     redirects for the time being only, so both are pages; `new`: the same, with a target that is not known. A target
-    that only waits in the frontier gives way to a permanent redirect.
+    that only waits in the frontier gives way to a permanent redirect. `forgotten`: the target was, and so is this row
+    now; `refused`: the same, but this row has an article of its own. `is_own`: on the same site; others are followed.
     """
     key = url_key(target) or target
+    tombstones.respect(connection)
+    if act := tombstones.forgotten(connection, {key: due.candidate.source}).get(key):
+        keys = [url_key(url) or url for url in (due.candidate.url, *due.chain)]
+        return "forgotten" if tombstones.bury(connection, due.url_id, keys, act) else "refused"
+    if not is_own:
+        return "follow"
     if key == url_key(due.candidate.url):
         return "follow"
     found = connection.execute(_FIND, {"key": key}).one_or_none()

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crawler.items import Candidate
+from crawler.store import tombstones
 from crawler.text import json_safe
 from crawler.urls import is_variant, url_key
 
@@ -25,6 +26,7 @@ class Added:
     """What became of a list of candidates. `known` ones are held already and not due; `urls` are the new ones.
 
     `uncovered`: how many no earlier reading of their list has passed, going by when a feed or list first named them.
+    `forgotten`: how many are not to come back (tombstones.py).
     """
 
     new: int = 0
@@ -32,6 +34,7 @@ class Added:
     known: int = 0
     urls: tuple[str, ...] = ()
     uncovered: int = 0
+    forgotten: int = 0
 
 
 # A known page becomes due when its feed says that it changed since it was fetched, or when it is announced under an
@@ -122,8 +125,10 @@ def add(
     `covered`: until when an earlier reading of the same list has passed all it named.
     """
     rows, others = _rows(candidates)
-    if not rows:
-        return Added()
+    wanted, others = _allowed(connection, source, rows), _allowed(connection, source, others)
+    forgotten = len(rows) - len(wanted)
+    if not (rows := wanted):
+        return Added(forgotten=forgotten)
     given = {
         "source": source,
         "heed": heed,
@@ -136,7 +141,12 @@ def add(
     if others:
         connection.execute(_ALIAS, {"rows": json_safe(others)})
     return Added(
-        new=len(urls), due=due, known=total - len(urls) - due, urls=tuple(urls), uncovered=uncovered + len(urls)
+        new=len(urls),
+        due=due,
+        known=total - len(urls) - due,
+        urls=tuple(urls),
+        uncovered=uncovered + len(urls),
+        forgotten=forgotten,
     )
 
 
@@ -152,8 +162,17 @@ ON CONFLICT (key) DO NOTHING
 
 def exclude(connection: Connection, source: str, candidates: Sequence[Candidate], outcome: str) -> int:
     """Note pages that are not to be fetched, with the reason; known ones stay as they are. Returns how many are new."""
-    rows, _ = _rows(candidates)
+    rows = _allowed(connection, source, _rows(candidates)[0])
     return connection.execute(_EXCLUDE, {"rows": json_safe(rows), "source": source, "outcome": outcome}).rowcount
+
+
+def _allowed(connection: Connection, source: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that were not forgotten."""
+    if not rows:
+        return rows
+    tombstones.respect(connection)
+    gone = tombstones.forgotten(connection, {row["key"]: source for row in rows})
+    return [row for row in rows if row["key"] not in gone] if gone else rows
 
 
 def _rows(candidates: Sequence[Candidate]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -23,7 +23,9 @@ READ, NOT_A_LIST, NOT_MODIFIED = "read", "not_a_feed", "not_modified"
 USUAL = "a usual place"  # the parent of what was only guessed
 LINKED = ("homepage", "section", "further")  # kinds that are pages with links
 LOST = frozenset(("not_found", "gone", NOT_A_LIST))  # ends that are the document's own; any other may be the network's
-NOT_ASKED = frozenset(("host_unavailable", "robots_unreachable", "crawl_closing"))  # these say nothing of it
+NOT_ASKED = frozenset(
+    ("host_unavailable", "robots_unreachable", "crawl_closing", "source_disabled")
+)  # these say nothing of it
 SHARE = 4  # of the time for which it did not change, a document is left alone for one part in so many
 LONGEST = timedelta(days=7)
 SECTION_SOON, SECTION_FIRST = timedelta(minutes=10), timedelta(hours=1)
@@ -122,6 +124,7 @@ WITH chosen AS MATERIALIZED (
     SELECT id FROM listings
     WHERE source = :source AND kind = ANY(:kinds) AND (not_before <= now() OR :all AND not_before IS NOT NULL)
       AND (lease_crawl IS NULL OR lease_crawl = :crawl_id)
+      AND NOT EXISTS (SELECT FROM sources WHERE sources.id = :source AND disabled_at IS NOT NULL)
     ORDER BY id
     FOR UPDATE SKIP LOCKED
 )

@@ -5,7 +5,8 @@
     for notice in connection.notifies():
         print(json.loads(notice.payload))  # {"id": 17, "source": "bbc", "url": "https://…", "outcome": "new"}
 
-The outcome is `new`, `updated` (there is a revision of what was) or `cleaned` (of what the source's template left in).
+The outcome is `new`, `updated` (there is a revision of what was), `cleaned` (of what the source's template left in) or
+`forgotten`: it is gone, and so should be what was made of it; then there is no address.
 A notice reaches whoever listens at that moment and is not kept: to miss none, listen, and fetch what came before with
 `scrapy export --cursor`.
 """
@@ -23,7 +24,8 @@ SELECT pg_notify(:channel, CASE WHEN octet_length(whole) < 8000 THEN whole
     ELSE CAST(json_build_object('id', id, 'source', source, 'url', NULL, 'outcome', outcome) AS text) END)
 FROM (
     SELECT id, source, outcome,
-        CAST(json_build_object('id', id, 'source', source, 'url', url, 'outcome', outcome) AS text) AS whole
+        CAST(json_build_object('id', id, 'source', source,
+            'url', CASE WHEN outcome <> 'forgotten' THEN url END, 'outcome', outcome) AS text) AS whole
     FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[])) AS changed(id, outcome) JOIN articles USING (id)
     OFFSET 0
 ) AS told

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import psycopg
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -111,6 +112,15 @@ class Patience:
             started += time.monotonic() - begun  # a server on its way up is no reason to give up
             stop.wait(min(pause, left))
             pause = min(pause * 2, MAX_PAUSE)
+
+    def transaction(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        """Do `work` in a transaction of its own, again and again as above."""
+
+        def action() -> T:
+            with engine.begin() as connection:
+                return work(connection)
+
+        return self.wait_for(action)
 
     def heed(self, seconds: float) -> None:
         """A statement has had no answer for so long (connection.py); 0: it has one now.

@@ -20,10 +20,11 @@ from sqlalchemy.exc import DBAPIError
 from crawler.outcomes import OUTCOMES
 from crawler.recheck import next_look
 from crawler.recurrence import Template, Witness
-from crawler.store import articles, duplicates, identity, learning, models, notices, templates
+from crawler.store import articles, duplicates, identity, learning, models, notices, templates, tombstones
 from crawler.store.articles import STORED, kept_of
 from crawler.store.cleaning import body_of, relaid
 from crawler.store.reading import made_of, pages_of
+from crawler.store.reextractions import APPLICABLE
 from crawler.store.writer import CHANGED
 from crawler.urls import url_key
 
@@ -68,14 +69,20 @@ class Applied:
         return Applied(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
-def next_batch(connection: Connection, run_id: int, outcome: str, most: int = BATCH) -> Sequence[RowMapping]:
-    """The changes of that kind that wait, the oldest first."""
-    statement = select(Staged.__table__).where(Staged.run_id == run_id, Staged.outcome == outcome)
-    return connection.execute(statement.order_by(Staged.id).limit(most)).mappings().all()
+def next_batch(connection: Connection, run_id: int, source: str, outcome: str, most: int = BATCH) -> list[int]:
+    """A source's changes of that kind that wait, the oldest first; not those that another applies now."""
+    asked = (Staged.run_id == run_id, Staged.source == source, Staged.outcome == outcome)
+    statement = select(Staged.id).where(*asked).order_by(Staged.id).limit(most)
+    return list(connection.execute(statement.with_for_update(skip_locked=True)).scalars())
 
 
-def apply(connection: Connection, run_id: int, batch: Sequence[RowMapping], steps: Sequence[float]) -> Applied:
-    """Apply changes of one kind in the transaction of `connection`. `steps`: recheck.py's."""
+def apply(connection: Connection, run_id: int, ids: Sequence[int], steps: Sequence[float]) -> Applied:
+    """Apply changes of one kind in the transaction of `connection`, if they wait still. `steps`: recheck.py's."""
+    tombstones.respect(connection)
+    statement = select(Staged.__table__).where(Staged.id.in_(ids), Staged.outcome.in_(APPLICABLE)).order_by(Staged.id)
+    batch = connection.execute(statement.with_for_update()).mappings().all()
+    if not batch:
+        return Applied()
     done = _change(connection, batch) if batch[0]["outcome"] == "changed" else _add(connection, batch, steps)
     connection.execute(delete(Staged).where(Staged.id.in_([row["id"] for row in batch])))
     counted = {"applied": done.applied, "revised": done.revised, "skipped": done.skipped}
@@ -85,18 +92,22 @@ def apply(connection: Connection, run_id: int, batch: Sequence[RowMapping], step
     return done
 
 
-def refuse(connection: Connection, staged: RowMapping, error: DBAPIError) -> Applied:
+def refuse(connection: Connection, staged_id: int, error: DBAPIError) -> Applied:
     """What the database does not take waits no longer, and is told of with the pages that have failed."""
     message = str(error.orig or error).strip().partition("\n")[0]
-    logger.error("the database refused %s: %s", staged["article_id"] or f"page {staged['page_id']}", message)
     values = {"outcome": "failed", "reason": f"store_refused: {message}"}
-    connection.execute(update(Staged).where(Staged.id == staged["id"]).values(values))
+    refused = update(Staged).where(Staged.id == staged_id, Staged.outcome.in_(APPLICABLE)).values(values)
+    told = connection.execute(refused.returning(Staged.article_id, Staged.page_id)).one_or_none()
+    if told is None:  # another has applied it meanwhile
+        return Applied()
+    logger.error("the database refused %s: %s", told.article_id or f"page {told.page_id}", message)
     return Applied(refused=1)
 
 
 def finish(connection: Connection, run_id: int) -> None:
-    """All is applied."""
-    connection.execute(update(Run).where(Run.id == run_id).values(applied_at=func.now()))
+    """All is applied, unless something waits still."""
+    waits = select(Staged.id).where(Staged.run_id == run_id, Staged.outcome.in_(APPLICABLE)).exists()
+    connection.execute(update(Run).where(Run.id == run_id, ~waits).values(applied_at=func.now()))
 
 
 def _change(connection: Connection, batch: Sequence[RowMapping]) -> Applied:

@@ -1,98 +1,76 @@
-"""Runs of `scrapy reextract`: what is asked for, how far it has come, what it has found and is not applied yet.
+"""Runs of `scrapy reextract`: what is asked for, what is found and not applied yet.
 
-A run looks at stored pages in the order of their articles' ids and then at those that gave none. What differs waits in
-`reextracted`, so that it is seen before it is applied and nothing is extracted twice. What was found and how far the
-run has come are committed together: after a kill -9 the same question goes on from there. A new question takes the
-place of whatever was asked before.
+A run looks at stored pages, slice by slice (slices.py): at those of articles, then at those that gave none. What
+differs waits in `reextracted`, so that it is seen before it is applied and nothing is extracted twice. What was found
+and how far a slice has come are committed together: after a kill -9 the same question goes on from there. Any number
+of processes work on a run, each with a shared lock on it; a new question takes the place of whatever was asked before,
+unless somebody works on that.
 """
 
 from __future__ import annotations
 
 import json
 import socket
-from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, true, update
-from sqlalchemy import Select as Query
-from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from crawler import __version__
+from crawler.errors import StoreError
 from crawler.gains import Difference, difference
-from crawler.period import Period
-from crawler.store import models
-from crawler.store.articles import STORED, Row
-from crawler.store.reading import Held, pages_of
+from crawler.store import models, tombstones
+from crawler.store.subjects import Asked, Subject
 from crawler.text import json_safe
 
-LOCK = 7_305_116  # of pg_try_advisory_lock: one at a time in a database
-STREAMED = 10_000  # ids of a server-side cursor at a time
+LOCK = 7_305_116  # the first key of pg_advisory_lock(int, int); the second is a run, or 0 for who begins one
 LARGEST = 10
-Article, Url, Page = models.Article, models.Url, models.Page
+APPLICABLE = ("changed", "new")
+Article, Page, Url = models.Article, models.Page, models.Url
 Run, Found, Staged = models.Reextraction, models.ReextractedSource, models.Reextracted
 
-_TRY = text("SELECT pg_try_advisory_lock(:lock)")
+_ALONE = text("SELECT pg_advisory_xact_lock(:lock, 0)")
+_HOLD = text("SELECT pg_advisory_lock_shared(:lock, :run)")
+_IS_FREE = text("SELECT pg_try_advisory_xact_lock(:lock, :run)")
+_IS_QUEUED = text("""
+SELECT EXISTS (
+    SELECT FROM procrastinate.procrastinate_jobs
+    WHERE task_name = 'reextract' AND status IN ('todo', 'doing') AND CAST(args ->> 'run' AS bigint) = :run)
+""")
 _IS_RUNNING = text("""
 SELECT EXISTS (
     SELECT FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = 0 AND CAST(objid AS bigint) = :lock
+    WHERE locktype = 'advisory' AND granted
+        -- of an earlier program, whose lock has one key: it is the second here
+        AND :lock = CAST(CASE WHEN objsubid = 1 AND classid = 0 THEN objid WHEN objsubid = 2 THEN classid END AS bigint)
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 """)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """Which pages: of these sources (none named: all), of articles published then, or of these articles alone.
-
-    What has no date was published when it was stored. `left_out`: sources that cannot be looked at now.
-    """
-
-    sources: tuple[str, ...] = ()
-    period: Period = field(default_factory=Period)
-    articles: tuple[int, ...] = ()
-    articles_only: bool = False
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """JSON's types, without what was not asked."""
-        since, until = self.period.since, self.period.until
-        given = {
-            "source": sorted(self.sources),
-            "since": since and since.isoformat(),
-            "until": until and until.isoformat(),
-            "article": sorted(self.articles),
-            "articles_only": self.articles_only,
-            "left_out": sorted(self.left_out),
-        }
-        return {name: value for name, value in given.items() if value}
+_ADD = text("""
+INSERT INTO reextracted_sources AS known (run_id, source, found) VALUES (:run_id, :source, :found)
+ON CONFLICT (run_id, source) DO UPDATE SET found = (
+    SELECT jsonb_object_agg(key, number) FROM (
+        SELECT key, CAST(sum(CAST(value AS bigint)) AS bigint) AS number
+        FROM (SELECT * FROM jsonb_each_text(known.found)
+              UNION ALL SELECT * FROM jsonb_each_text(excluded.found)) AS given
+        GROUP BY key) AS added)
+""").bindparams(bindparam("found", type_=JSONB))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Begun:
-    """A run: where it is to go on, and what it has found. `how` it came about: new, resumed or found whole."""
+    """A run. `how` it came about: new, resumed or found whole. `seeds`: what all use who work on it, as JSON."""
 
     id: int
     how: str
+    asked: Asked
+    rules: str
+    seeds: Mapping[str, Any]
     started_at: datetime
-    articles_done: int
-    urls_done: int
-    found: dict[str, Counter[str]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """A stored page to look at, and the stored article that it gave, if any; `held` is None when it is not stored."""
-
-    position: int  # the article's id, or else the URL's
-    source: str
-    old: Row | None
-    held: Held | None
+    version: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,128 +84,82 @@ class Change:
     content: Mapping[str, Any] = field(default_factory=dict)
 
 
-def lock(connection: Connection) -> bool:
-    """Be the only one for as long as the connection lives; False when another is."""
-    return bool(connection.execute(_TRY, {"lock": LOCK}).scalar_one())
-
-
 def is_running(connection: Connection) -> bool:
-    """Whether a process holds that lock, on whatever machine."""
+    """Whether a process works on a run, on whatever machine."""
     return bool(connection.execute(_IS_RUNNING, {"lock": LOCK}).scalar_one())
 
 
 # -- a run ------------------------------------------------------------------------------------------------------------
 
 
-def begin(connection: Connection, asked: Asked, rules: str, *, anew: bool = False) -> Begun:
-    """Go on with the last run if it was asked the same under the same rules, and is not applied; else begin one."""
+def begin(
+    connection: Connection, asked: Asked, rules: str, seeds: Mapping[str, Any] | None = None, *, anew: bool = False
+) -> Begun:
+    """Go on with the last run if it was asked the same under the same rules, and is not applied; else begin one.
+
+    Raises StoreError when that would take the place of one that is being worked on.
+    """
+    connection.execute(_ALONE, {"lock": LOCK})
     same = (Run.asked == json_safe(asked.plain), Run.rules == rules, Run.applied_at.is_(None))
     row = None if anew else connection.execute(select(Run.__table__).where(*same).order_by(Run.id.desc())).first()
-    connection.execute(delete(Staged).where(Staged.run_id != (row.id if row else 0)))
     if row is not None:
-        found = select(Found.source, Found.found).where(Found.run_id == row.id)
-        return Begun(
-            id=row.id,
-            how="found" if row.finished_at else "resumed",
-            started_at=row.started_at,
-            articles_done=row.articles_done,
-            urls_done=row.urls_done,
-            found={source: Counter(counts) for source, counts in connection.execute(found)},
-        )
-    # What was asked before is not taken up again: its changes are gone.
-    connection.execute(delete(Run).where(Run.applied_at.is_(None), Run.applied == 0))
-    connection.execute(update(Run).where(Run.applied_at.is_(None)).values(applied_at=func.now()))
+        _make_room(connection, row.id)
+        return _begun(row)
+    _make_room(connection, 0)
     values = {"asked": json_safe(asked.plain), "rules": rules, "version": __version__, "host": socket.gethostname()}
-    made = connection.execute(insert(Run).values(values).returning(Run.id, Run.started_at)).one()
-    return Begun(id=made.id, how="new", started_at=made.started_at, articles_done=0, urls_done=0, found={})
+    made = insert(Run).values(**values, seeds=json_safe(dict(seeds or {}))).returning(Run.__table__)
+    return _begun(connection.execute(made).one(), "new")
 
 
-def article_ids(connection: Connection, asked: Asked, after: int) -> array[int]:
-    """The articles to look at, by id: 8 bytes each, so that it is known how many are to come."""
-    statement = select(Article.id).where(Article.id > after, *_of_sources(Article.source, asked)).order_by(Article.id)
-    if asked.articles:
-        statement = statement.where(Article.id.in_(asked.articles))
-    published, stored = Article.published_at, Article.stored_at
-    undated = and_(published.is_(None), *_in_period(stored, asked.period))
-    return _ids(connection, statement.where(or_(and_(true(), *_in_period(published, asked.period)), undated)))
+def find(connection: Connection, run_id: int) -> Begun | None:
+    """A run that is not applied."""
+    row = connection.execute(select(Run.__table__).where(Run.id == run_id, Run.applied_at.is_(None))).first()
+    return _begun(row) if row else None
 
 
-def url_ids(connection: Connection, asked: Asked, after: int) -> array[int]:
-    """The pages that are stored and gave no article, by their URLs' ids."""
-    if asked.articles or asked.articles_only:
-        return array("q")
-    is_stored = select(Page.id).where(Page.url_id == Url.id, Page.status < 400).exists()
-    statement = (
-        select(Url.id)
-        .where(Url.id > after, Url.article_id.is_(None), is_stored, *_of_sources(Url.source, asked))
-        .where(*_in_period(Url.fetched_at, asked.period))
-        .order_by(Url.id)
-    )
-    return _ids(connection, statement)
+def want_applied(connection: Connection, run_id: int) -> None:
+    """Apply what is found without asking, as soon as all was looked at."""
+    connection.execute(update(Run).where(Run.id == run_id).values(apply=True))
 
 
-def _of_sources(column: Any, asked: Asked) -> Iterator[ColumnElement[bool]]:
-    if asked.sources:
-        yield column.in_(asked.sources)
-    if asked.left_out:
-        yield column.not_in(asked.left_out)
+def hold(connection: Connection, run_id: int) -> None:
+    """Nothing takes the place of the run for as long as this connection lives."""
+    connection.execute(_HOLD, {"lock": LOCK, "run": run_id})
 
 
-def _in_period(column: Any, period: Period) -> Iterator[ColumnElement[bool]]:
-    if period.since:
-        yield column >= period.since
-    if period.until:
-        yield column < period.until
+def _begun(row: Any, how: str | None = None) -> Begun:
+    kept = {name: getattr(row, name) for name in ("id", "rules", "seeds", "started_at", "version")}
+    return Begun(**kept, asked=Asked.of(row.asked), how=how or ("found" if row.finished_at else "resumed"))
 
 
-def _ids(connection: Connection, statement: Query[Any]) -> array[int]:
-    return array("q", connection.execute(statement, execution_options={"yield_per": STREAMED}).scalars())
+def _make_room(connection: Connection, run_id: int) -> None:
+    """What was asked before is not taken up again: its changes are gone. Raises StoreError if it is in use."""
+    others = select(Run.id).where(Run.applied_at.is_(None), Run.id != run_id).order_by(Run.id)
+    for other in connection.execute(others).scalars().all():
+        given = {"lock": LOCK, "run": other}
+        if not connection.execute(_IS_FREE, given).scalar_one():
+            raise StoreError(f"another re-extraction runs on this database: scrapy reextract --run {other} shares it")
+        if connection.execute(_IS_QUEUED, given).scalar_one():
+            raise StoreError(
+                f"the re-extraction {other} waits for workers: scrapy enqueue --list, --cancel run:{other}"
+            )
+    connection.execute(delete(Staged).where(Staged.run_id != run_id))
+    connection.execute(delete(models.ReextractionSlice).where(models.ReextractionSlice.run_id != run_id))
+    connection.execute(delete(Run).where(Run.applied_at.is_(None), Run.applied == 0, Run.id != run_id))
+    unfinished = update(Run).where(Run.applied_at.is_(None), Run.id != run_id)
+    connection.execute(unfinished.values(applied_at=func.now()))
 
 
-def of_articles(connection: Connection, ids: Sequence[int]) -> list[Subject]:
-    """These articles as they are stored, each with its page."""
-    rows = connection.execute(select(*STORED).where(Article.id.in_(ids)).order_by(Article.id)).mappings().all()
-    pages = pages_of(connection, rows)
-    return [Subject(position=row["id"], source=row["source"], old=row, held=pages.get(row["id"])) for row in rows]
-
-
-def of_urls(connection: Connection, ids: Sequence[int]) -> list[Subject]:
-    """The newest stored page of each."""
-    statement = (
-        select(Url.id, Url.source, Page.id.label("page_id"), Page.fetched_at)
-        .join(Page, Page.url_id == Url.id)
-        .where(Url.id.in_(ids), Url.article_id.is_(None), Page.status < 400)
-        .ext(distinct_on(Url.id))
-        .order_by(Url.id, Page.fetched_at.desc())
-    )
-    return [
-        Subject(
-            position=row.id,
-            source=row.source,
-            old=None,
-            held=Held(id=row.page_id, fetched_at=row.fetched_at, url_id=row.id),
-        )
-        for row in connection.execute(statement)
-    ]
-
-
-def is_stored(connection: Connection, key: str) -> bool:
-    """Whether there is an article of that key."""
-    return connection.execute(select(Article.id).where(Article.key == key)).scalar() is not None
-
-
-def note(
-    connection: Connection, run_id: int, changes: Sequence[Change], found: Mapping[str, Counter[str]], **done: int
-) -> None:
-    """What was found since the last time, all that was counted of these sources, and how far the run has come."""
-    if changes:
-        connection.execute(insert(Staged), [_row(run_id, one) for one in changes])
-    for source in sorted(found):
-        given = upsert(Found).values(run_id=run_id, source=source, found=dict(found[source]))
-        connection.execute(
-            given.on_conflict_do_update(index_elements=["run_id", "source"], set_={"found": given.excluded.found})
-        )
-    connection.execute(update(Run).where(Run.id == run_id).values(done))
+def note(connection: Connection, run_id: int, changes: Sequence[Change], met: Mapping[str, Counter[str]]) -> None:
+    """What was found, by source what was counted: it is added to what others have."""
+    tombstones.respect(connection)
+    held = {one.subject.held.url_id for one in changes if one.subject.held}
+    there = set(connection.execute(select(Url.id).where(Url.id.in_(held))).scalars()) if held else set()
+    rows = [_row(run_id, one) for one in changes if one.subject.held and one.subject.held.url_id in there]
+    if rows:  # what was forgotten meanwhile is not there
+        connection.execute(insert(Staged), rows)
+    for source in sorted(met):  # in one order, and last: others wait for these rows
+        connection.execute(_ADD, {"run_id": run_id, "source": source, "found": dict(met[source])})
 
 
 def _row(run_id: int, one: Change) -> dict[str, Any]:
@@ -247,9 +179,10 @@ def _row(run_id: int, one: Change) -> dict[str, Any]:
     }
 
 
-def finish(connection: Connection, run_id: int) -> None:
-    """All was looked at."""
-    connection.execute(update(Run).where(Run.id == run_id, Run.finished_at.is_(None)).values(finished_at=func.now()))
+def finish(connection: Connection, run_id: int) -> bool:
+    """All was looked at. Returns whether it is applied without asking."""
+    finished = update(Run).where(Run.id == run_id, Run.finished_at.is_(None)).values(finished_at=func.now())
+    return bool(connection.execute(finished.returning(Run.apply)).scalar())
 
 
 # -- what there is to see of it ---------------------------------------------------------------------------------------
@@ -267,6 +200,18 @@ class Example:
     reason: str | None = None
 
 
+def found(connection: Connection, run_id: int) -> dict[str, Counter[str]]:
+    """What was counted, by source."""
+    statement = select(Found.source, Found.found).where(Found.run_id == run_id)
+    return {source: Counter(counts) for source, counts in connection.execute(statement)}
+
+
+def to_apply(connection: Connection, run_id: int) -> list[str]:
+    """The sources with changes that are not applied."""
+    statement = select(Staged.source).where(Staged.run_id == run_id, Staged.outcome.in_(APPLICABLE)).distinct()
+    return sorted(connection.execute(statement).scalars())
+
+
 def waiting(connection: Connection, run_id: int) -> Counter[str]:
     """How many changes are not applied, by outcome."""
     counted = select(Staged.outcome, func.count()).where(Staged.run_id == run_id).group_by(Staged.outcome)
@@ -278,7 +223,7 @@ def largest(connection: Connection, run_id: int) -> list[Example]:
     statement = (
         select(Staged.article_id, Staged.source, Staged.content, Page.url)
         .outerjoin(Page, (Page.id == Staged.page_id) & (Page.fetched_at == Staged.fetched_at))
-        .where(Staged.run_id == run_id, Staged.outcome.in_(("changed", "new")), Staged.weight > 0)
+        .where(Staged.run_id == run_id, Staged.outcome.in_(APPLICABLE), Staged.weight > 0)
         .order_by(Staged.weight.desc(), Staged.id)
         .limit(LARGEST)
     )

@@ -24,7 +24,7 @@ SCHEDULED = 0  # the priority of a scheduled crawl (queue.py)
 RETHINK = timedelta(hours=1)  # for a schedule in the database that this program cannot read
 
 # What next_due wants to know of a source `s`.
-_PAST = """
+PAST = """
 s.id, s.schedule, s.seed ->> 'schedule' AS seed_schedule, s.seed ->> 'quiet_hours' AS seed_quiet,
 coalesce(s.crawled_at, s.queued_at) IS NOT NULL OR s.last_crawl IS NOT NULL AS crawled,
 greatest(s.failures, (SELECT min(l.failures) FROM listings l WHERE l.source = s.id AND l.kind <> 'further'
@@ -47,7 +47,7 @@ WITH due AS (
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
     RETURNING lock
 )
-SELECT {_PAST}, queued.lock IS NOT NULL AS is_queued
+SELECT {PAST}, queued.lock IS NOT NULL AS is_queued
 FROM due JOIN sources s USING (id) LEFT JOIN rhythms r ON r.source = s.id LEFT JOIN queued ON queued.lock = s.id
 """)  # noqa: S608 (our own words)
 
@@ -60,7 +60,7 @@ WHERE sources.id = planned.id
 """)
 
 _KNOWN = text(f"""
-SELECT {_PAST}, s.seed, s.seed_error, s.seeded_at IS NOT NULL AS is_seeded
+SELECT {PAST}, s.seed, s.seed_error, s.seeded_at IS NOT NULL AS is_seeded
 FROM sources s LEFT JOIN rhythms r ON r.source = s.id WHERE s.id = ANY(:ids)
 """)  # noqa: S608
 
@@ -84,7 +84,9 @@ WHERE sources.id = broken.id AND seed_error IS DISTINCT FROM broken.error RETURN
 
 _GONE = text("""
 UPDATE sources SET seeded_at = NULL, due_at = NULL, due_why = 'its seed is gone', seed_error = NULL
-WHERE seeded_at IS NOT NULL AND id <> ALL(:ids) RETURNING id
+WHERE seeded_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM unnest(CAST(:ids AS text[])) AS there(id) WHERE there.id = sources.id)
+RETURNING id
 """)
 
 

@@ -25,15 +25,19 @@ from crawler.store import (
     cleaning,
     crawls,
     dictionaries,
+    disabling,
     duplicates,
+    facts,
     frontier,
     hosts,
     identity,
     intake,
     learning,
     listings,
+    models,
     partitions,
     templates,
+    tombstones,
 )
 from crawler.store.engine import Database, keep_schema
 from crawler.store.frontier import Due
@@ -44,6 +48,7 @@ from crawler.store.intake import Added
 from crawler.store.listings import DueListing, Found, Kind, Reading
 from crawler.store.patience import Patience
 from crawler.store.writer import Entry, Stored, Writer
+from crawler.urls import url_key
 from crawler.warc import Identity
 
 logger = logging.getLogger(__name__)
@@ -71,6 +76,9 @@ class CrawlStore:
         self.sources: list[str] = []
         self.in_flight: dict[int, str] = {}
         self.processing: set[int] = set()  # ids of pages that have come and are not committed yet
+        self.disabled: dict[str, str] = {}  # of the sources that were to be crawled, why a person has disabled them
+        self.learned: dict[str, int] = {}  # by source, at the end: blocks that became part of its template in this run
+        self.barred: dict[str, str] = {}  # those that were so when the run began: it does without them
         self.changed = asyncio.Event()
         self.failure: DatabaseUnreachable | None = None  # set when the database did not come back
         self._guard: Guard | None = None
@@ -86,7 +94,6 @@ class CrawlStore:
 
         `alone`: the source of a queued crawl, of which there is one at a time. Raises SourceTaken.
         """
-        self.sources = [source.id for source in sources]
         if not self._shared:
             self.patience = Patience(self.patience.seconds, self.database.place, self.database.mend)
             self.database.heed = self.patience.heed
@@ -97,7 +104,10 @@ class CrawlStore:
                 if alone is not None:
                     fence(connection, alone)
                 buried = crawls.bury_dead(connection)
-                self.crawl_id = crawls.begin(connection, spider, sources, arguments, saved=alone is not None)
+                self.disabled = self.barred = disabling.barred(connection, sources)
+                enabled = [source for source in sources if source.id not in self.disabled]
+                self.sources = [source.id for source in enabled]
+                self.crawl_id = crawls.begin(connection, spider, enabled, arguments, saved=alone is not None)
         except BaseException:
             with contextlib.suppress(SQLAlchemyError):
                 connection.invalidate()  # it may hold locks
@@ -150,13 +160,38 @@ class CrawlStore:
             self.in_flight[due.url_id] = due.candidate.source
         return due
 
-    async def redirected(self, due: Due, target: str, *, permanent: bool) -> Hop:
-        """See identity.redirected. A page that was merged into another is no longer in flight."""
-        hop = await self._work(lambda connection: identity.redirected(connection, due, target, permanent=permanent))
-        if hop == "merged":
+    async def look_for_disabled(self) -> dict[str, str]:
+        """Which sources of this run are disabled by now; what is leased of those that were not before is given back."""
+
+        def work(connection: Connection) -> dict[str, str]:
+            found = disabling.disabled(connection, self.sources)
+            if fresh := found.keys() - self.disabled.keys():
+                crawls.give_back(connection, [self.crawl_id], models.Url.source.in_(fresh))
+            return self.barred | found
+
+        self.disabled = await self._work(work)
+        return self.disabled
+
+    async def give_back(self, url_id: int) -> None:
+        """A page that was leased and is not asked for."""
+        await self._work(lambda connection: crawls.give_back(connection, [self.crawl_id], models.Url.id == url_id))
+
+    async def redirected(self, due: Due, target: str, *, permanent: bool, is_own: bool) -> Hop:
+        """See identity.redirected. A page that was merged into another, or forgotten, is no longer in flight."""
+        hop = await self._work(
+            lambda connection: identity.redirected(connection, due, target, permanent=permanent, is_own=is_own)
+        )
+        if hop in ("merged", "forgotten"):
             self.in_flight.pop(due.url_id, None)
             self.changed.set()
         return hop
+
+    async def forgotten(self, pages: Mapping[str, str]) -> set[str]:
+        """Those of these addresses (with their source) that are not to come back."""
+        keys = {url: url_key(url) or url for url in pages}
+        given = {keys[url]: source for url, source in pages.items()}
+        found = await self._work(lambda connection: tombstones.forgotten(connection, given))
+        return {url for url, key in keys.items() if key in found}
 
     # -- archives -----------------------------------------------------------------------------------------------------
 
@@ -298,6 +333,10 @@ class CrawlStore:
         if not isinstance(error, Superseded):
             self.patience.give_up()
 
+    async def account(self, stats: dict[str, Any]) -> None:
+        """See facts.account: while the run goes on."""
+        await self._work(lambda connection: facts.account(connection, self.crawl_id, stats))
+
     async def wait(self, seconds: float) -> None:
         """Until something was stored or added, at most so long."""
         self.changed.clear()
@@ -320,8 +359,10 @@ class CrawlStore:
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
-            with contextlib.suppress(SQLAlchemyError, Superseded):  # the next run finds the row and closes it
-                self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
+            for _ in range(2):  # the first time, it may only find that its connection is gone
+                with contextlib.suppress(SQLAlchemyError, Superseded):  # the next run finds the row and closes it
+                    self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
+                    break
             self._guard.close()
             self._guard = None
 
@@ -332,10 +373,14 @@ class CrawlStore:
             try:
                 changed = cleaning.clean(self.database.engine, source, seconds=end - time.monotonic())
                 with self.database.engine.begin() as connection:
+                    self.learned[source] = templates.learned_since(connection, source, self.crawl_id)
                     templates.prune(connection, source)
             except SQLAlchemyError as error:
                 logger.warning("%s: its template was not applied: %s", source, str(error).splitlines()[0])
                 return
+            if self.learned[source]:
+                told = "%s: %d new blocks of its template are dropped from now on: scrapy template %s"
+                logger.info(told, source, self.learned[source], source)
             if changed:
                 logger.info("%s: its template cleaned %d stored articles", source, changed)
 

@@ -44,7 +44,7 @@ SETTINGS = {
     "log_min_error_statement": "fatal",  # a statement carries a whole article
     "log_timezone": "UTC",
     "logging_collector": "off",
-    "max_connections": "100",
+    "max_connections": "200",
     "shared_buffers": "128MB",
     "timezone": "UTC",
     "unix_socket_directories": "",

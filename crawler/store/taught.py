@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 
 from crawler.errors import CrawlerError
 from crawler.recurrence import Witness, rule_of
-from crawler.store import cleaning, models, templates
+from crawler.store import cleaning, models, templates, tombstones
 from crawler.store.articles import kept_of
 
 BATCH = 200  # articles in one transaction
@@ -113,6 +113,7 @@ def relearn(engine: Engine, source: str) -> tuple[int, int]:
     read, after = 0, 0
     while True:
         with engine.begin() as connection:
+            tombstones.respect(connection)
             lessons = _lessons(connection, source, after)
             templates.learn(connection, lessons)
         if not lessons:

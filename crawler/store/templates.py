@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from crawler.recurrence import WITNESSES, Template, Witness, unrelated, versions
+from crawler.recurrence import BASE, INSIDE, WITNESSES, Template, Witness, unrelated, versions
 from crawler.store import models
 from crawler.store.articles import kept_of
 
@@ -80,6 +80,17 @@ WHERE 2 * r.articles >= (SELECT count(*) FROM (
     SELECT FROM articles WHERE source = :source LIMIT 2 * r.articles + 1) AS counted)
 """).bindparams(bindparam("rows", type_=JSONB))
 
+# Since a block was first seen: a prompt that is new to a source counts as soon as one of long standing.
+_ON_MANY = text("""
+SELECT r.key FROM jsonb_to_recordset(:rows) AS r(key text, articles int, since timestamptz)
+WHERE :inside * r.articles >= greatest(:base, (SELECT count(*) FROM (
+    SELECT FROM articles WHERE source = :source AND updated_at >= r.since LIMIT :inside * r.articles + 1) AS counted))
+""").bindparams(bindparam("rows", type_=JSONB))
+
+_LEARNED_SINCE = text("""
+SELECT count(*) FROM boilerplate_blocks WHERE source = :source AND state = 'learned'
+    AND decided_at >= (SELECT started_at FROM crawls WHERE id = :crawl)
+""")
 _PRUNE = text("""
 DELETE FROM boilerplate_blocks WHERE source = :source AND state = 'seen' AND (
     last_seen_at < now() - :seen_for
@@ -127,7 +138,7 @@ def learn(connection: Connection, lessons: Sequence[Lesson]) -> None:
         classroom = _Classroom(source, rows, witnesses, known[source], now)
         for lesson in its_lessons:
             classroom.teach(lesson, lesson.at or began)
-        for row in _on_most(connection, source, classroom.open()):
+        for row in (*_on_most(connection, source, classroom.open()), *_on_many(connection, source, classroom.inside())):
             classroom.decide(row)
         changed += classroom.changed.values()
     _save(connection, changed)
@@ -193,17 +204,26 @@ class _Classroom:
         if row.state == "seen" and new_evidence and self.is_proven(row):
             self.decide(row)
 
-    def is_proven(self, row: _Row) -> bool:
+    def is_proven(self, row: _Row, *, anywhere: bool = False) -> bool:
+        """By different stories, at the edge of whose texts it stands, or `anywhere`."""
         known = [self.witnesses[one] for one in row.evidence if one in self.witnesses]
-        return unrelated(known, WITNESSES)
+        return unrelated((one for one in known if anywhere or row.key in one.edges), WITNESSES)
 
     def decide(self, row: _Row) -> None:
         row.state, row.decided_at, row.clean_from = "learned", self.now, row.first_seen_at
         self.learned.add(row.key)
 
     def open(self) -> list[_Row]:
-        """What was seen often enough by now, but on articles of one story."""
-        return [row for row in self.changed.values() if row.state == "seen" and len(row.evidence) >= WITNESSES]
+        """What was seen often enough by now at the edges of texts, but on articles of one story."""
+        return [row for row in self.changed.values() if row.state == "seen" and self.number_at_edges(row) >= WITNESSES]
+
+    def inside(self) -> list[_Row]:
+        """What different stories have, but within their texts."""
+        rows = [row for row in self.changed.values() if row.state == "seen" and INSIDE * row.articles >= BASE]
+        return [row for row in rows if self.is_proven(row, anywhere=True)]
+
+    def number_at_edges(self, row: _Row) -> int:
+        return sum(row.key in self.witnesses[one].edges for one in row.evidence if one in self.witnesses)
 
 
 def _rows(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], _Row]:
@@ -218,6 +238,16 @@ def _on_most(connection: Connection, source: str, rows: Sequence[_Row]) -> list[
         return []
     given = [{"key": row.key, "articles": row.articles} for row in rows]
     keys = set(connection.execute(_ON_MOST, {"source": source, "rows": given}).scalars())
+    return [row for row in rows if row.key in keys]
+
+
+def _on_many(connection: Connection, source: str, rows: Sequence[_Row]) -> list[_Row]:
+    """Those that a good part of the source's articles have, of those that came since each was first seen."""
+    if not rows:
+        return []
+    given = [{"key": row.key, "articles": row.articles, "since": row.first_seen_at.isoformat()} for row in rows]
+    found = connection.execute(_ON_MANY, {"source": source, "rows": given, "inside": INSIDE, "base": BASE})
+    keys = set(found.scalars())
     return [row for row in rows if row.key in keys]
 
 
@@ -240,6 +270,11 @@ def _save(connection: Connection, rows: Iterable[_Row]) -> None:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def learned_since(connection: Connection, source: str, crawl_id: int) -> int:
+    """How many blocks were learned since that run began."""
+    return int(connection.execute(_LEARNED_SINCE, {"source": source, "crawl": crawl_id}).scalar_one())
 
 
 def prune(connection: Connection, source: str) -> int:

@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from crawler.store.models import Article, Base, Crawl, Duplicate, Listing, Page, Revision, Source, Url
+from crawler.store.models import (
+    Article,
+    Base,
+    Crawl,
+    Duplicate,
+    Incident,
+    Listing,
+    Page,
+    Revision,
+    Source,
+    Tombstone,
+    Url,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +99,25 @@ ERRORS = f"""LEFT JOIN (
 ) AS failed ON failed.source = s.id"""  # noqa: S608
 DROPPED_RECENTLY = f"""(SELECT count(*) FROM articles a, jsonb_array_elements(a.blocks) b
     WHERE a.source = s.id AND a.updated_at > {WEEK} AND a.stored_at > {WEEK} AND NOT (b ->> 'kept')::boolean)"""  # noqa: S608
+
+JOB_OF = "EXISTS (SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = s.id AND j.status = "
+SCHEDULE_STATE = f"""CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
+    WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
+    WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
+# The same weekday of the last eight weeks, by this hour; days on which nobody looked are none of them.
+USUAL = """LEFT JOIN LATERAL (
+    SELECT avg((SELECT coalesce(sum(n), 0) FROM unnest(d.by_hour) WITH ORDINALITY AS h(n, hour)
+                WHERE hour - 1 < extract(hour FROM now() AT TIME ZONE 'UTC'))) AS by_now,
+        avg((SELECT coalesce(sum(n), 0) FROM unnest(d.by_hour) AS n)) AS all_day
+    FROM source_days d
+    WHERE d.source = s.id AND (d.crawls > 0 OR d.articles > 0)
+        AND d.day IN (SELECT (now() AT TIME ZONE 'UTC')::date - 7 * week FROM generate_series(1, 8) AS week)
+) AS usual ON true
+LEFT JOIN source_days today ON today.source = s.id AND today.day = (now() AT TIME ZONE 'UTC')::date
+LEFT JOIN LATERAL (
+    SELECT array_agg(i.kind ORDER BY i.severity, i.kind) AS kinds, bool_or(i.severity = 'fail') AS fails
+    FROM incidents i WHERE i.source = s.id AND i.closed_at IS NULL
+) AS open ON true"""
 
 STORIES = """FROM (
     SELECT article_id, original_id, cluster, kind, likeness, contained, why, agency
@@ -259,8 +290,51 @@ VIEWS = (
                 "Feeds, sitemaps and sections whose last request failed",
                 "(SELECT count(*) FROM listings l WHERE l.source = s.id AND l.failures > 0)",
             ),
+            _made(
+                "health",
+                "text",
+                "fail or warn: an incident is open; disabled; ok: none is",
+                "CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN open.fails THEN 'fail' "
+                "WHEN open.kinds IS NOT NULL THEN 'warn' ELSE 'ok' END",
+            ),
+            _made(
+                "incidents",
+                "text[]",
+                "Kinds of its open incidents, as a scheduler or `scrapy health --tell` last found them; {}: none",
+                "coalesce(open.kinds, '{}')",
+            ),
+            _made(
+                "articles_today",
+                "bigint",
+                "Fresh articles stored today (UTC)",
+                "coalesce((SELECT sum(n) FROM unnest(today.by_hour) AS n), 0)",
+            ),
+            _made(
+                "usual_by_now",
+                "double precision",
+                "The same by the last full hour on this weekday, on average of eight weeks; null: not known yet",
+                "usual.by_now::double precision",
+            ),
+            _made(
+                "usual_day",
+                "double precision",
+                "The same over the whole day",
+                "usual.all_day::double precision",
+            ),
+            _made(
+                "lag_today",
+                "interval",
+                "From publication to storage, the median of today's articles; null: none dated",
+                "make_interval(secs => today.lag)",
+            ),
+            _made(
+                "answer_seconds_today",
+                "double precision",
+                "Seconds that its hosts took to answer today, on average; null: not asked",
+                "today.answer_seconds / nullif(today.answers, 0)",
+            ),
         ),
-        origin=f"FROM sources s {RECENT} {ERRORS}",
+        origin=f"FROM sources s {RECENT} {ERRORS} {USUAL}",
     ),
     View(
         name="search_index",
@@ -339,5 +413,52 @@ VIEWS = (
             _made("articles", "bigint", "Articles of the cluster", "n.articles"),
         ),
         origin=STORIES,
+    ),
+    View(
+        name="forgotten",
+        comment="Articles that their publishers wanted removed: whoever keeps copies removes them, too.",
+        columns=(
+            _made("article_id", "bigint", "What its news.articles.id was", "t.article_id"),
+            *_own("t", Tombstone, "source forgotten_at why"),
+        ),
+        origin="FROM tombstones t WHERE t.article_id IS NOT NULL",
+    ),
+    View(
+        name="schedule",
+        comment="When each source is crawled next, and how its last crawl ended (`scrapy schedule`).",
+        columns=(
+            *_own("s", Source, "id schedule due_at due_why", id="source"),
+            _made(
+                "state",
+                "text",
+                "disabled (by a person), gone (it has no seed), running, waiting (in the queue), on demand, due, or "
+                "scheduled",
+                SCHEDULE_STATE,
+            ),
+            *_own("s", Source, "seed_error queued_at"),
+            _made("last_crawl_id", "bigint", "Its last run: news.crawls.id", "s.last_crawl"),
+            _made("last_started_at", "timestamp with time zone", "When that began", "c.started_at"),
+            _made("last_finished_at", "timestamp with time zone", "When it ended; null: it runs", "c.finished_at"),
+            _made("last_outcome", "text", "How it ended: see news.crawls.outcome", "c.outcome"),
+            _made(
+                "last_articles",
+                "bigint",
+                "New articles of this source that it stored; null: it runs, or there was none",
+                "CASE WHEN c.finished_at IS NOT NULL "
+                "THEN coalesce(CAST(c.stats ->> format('news/%s/stored', s.id) AS bigint), 0) END",
+            ),
+            *_own("s", Source, "failures disabled_at disabled_why"),
+        ),
+        origin="FROM sources s LEFT JOIN crawls c ON c.id = s.last_crawl",
+    ),
+    View(
+        name="incidents",
+        comment="What was found wrong with a source or with the whole, and when it was over.",
+        columns=_own(
+            "i",
+            Incident,
+            "id source kind severity detail since opened_at last_seen_at closed_at told_at recovery_told_at",
+        ),
+        origin="FROM incidents i",
     ),
 )

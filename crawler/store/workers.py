@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler import __version__
+from crawler.errors import StoreError
 
 WORKER_LOCK = 7_305_130  # the first key of pg_advisory_lock(int, int)
 DRAIN_LOCK = 7_305_131  # of pg_advisory_lock(bigint): held by who wants all workers to end their crawls
+WAITS = "waits for a migration"  # the note of a worker that has ended them
+LOOK_EVERY = 0.3  # seconds
 
 _REGISTER = text("""
 WITH made AS (INSERT INTO procrastinate.procrastinate_workers DEFAULT VALUES RETURNING id)
@@ -77,7 +82,9 @@ class Standing:
         with connection.begin():
             self._held = self._held or _lock(connection, self.id)
             if self._held:  # else a burial has it, or this worker's old session, for a moment
-                connection.execute(_SEEN, {"id": self.id, "note": note})
+                seen = connection.execute(_SEEN, {"id": self.id, "note": note})
+                if not seen.rowcount:
+                    raise StoreError("this worker's row is gone; start it again")
             row = connection.execute(_STATE, {"id": self.id, "drain": DRAIN_LOCK}).one()
         return State(schema=row.schema, draining=row.draining, jobs=frozenset(row.jobs))
 
@@ -101,6 +108,46 @@ class Standing:
         if self._connection is None or self._connection.invalidated:
             self._connection, self._held = self._engine.connect(), False
         return self._connection
+
+
+_ALIVE = text("""
+SELECT CAST(objid AS bigint) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND CAST(classid AS bigint) = :key
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+_HAVE_TABLE = text("SELECT to_regclass('workers') IS NOT NULL")
+_BUSY = text("SELECT id, host, pid FROM workers WHERE id = ANY(:alive) AND note IS DISTINCT FROM :waits ORDER BY id")
+
+
+def alive(connection: Connection) -> list[int]:
+    """The ids of the workers whose process lives, on whatever machine."""
+    return list(connection.execute(_ALIVE, {"key": WORKER_LOCK}).scalars())
+
+
+@contextmanager
+def drained(engine: Engine, seconds: float) -> Iterator[None]:
+    """While this lasts, no worker has a job: what they had is back in the queue. Raises StoreError if it takes longer.
+
+    They are told by a session lock, which goes with this process whatever becomes of it.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": DRAIN_LOCK})
+            end = time.monotonic() + seconds
+            while busy := _busy(connection):
+                if time.monotonic() > end:
+                    raise StoreError(f"not all workers have ended their crawls in {seconds:.0f} s: {', '.join(busy)}")
+                time.sleep(LOOK_EVERY)
+            yield
+        finally:
+            connection.invalidate()  # back in the pool, it would still hold the lock
+
+
+def _busy(connection: Connection) -> list[str]:
+    if not connection.execute(_HAVE_TABLE).scalar_one():
+        return []
+    rows = connection.execute(_BUSY, {"alive": alive(connection), "waits": WAITS}).all()
+    return [f"worker {row.id} ({row.host}, process {row.pid})" for row in rows]
 
 
 def free_connections(connection: Connection) -> int:

@@ -32,6 +32,7 @@ from crawler.store import (
     pages,
     partitions,
     templates,
+    tombstones,
 )
 from crawler.store.duplicates import Bands
 from crawler.store.patience import Patience, first_line
@@ -64,17 +65,60 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """What the database made of an entry. `error` is set when it was quarantined: kept as a page, not as an article."""
+    """What the database made of an entry. `error` is set when it was quarantined: kept as a page, not as an article.
+
+    `forgotten`: nothing is kept, since that is what was wanted (tombstones.py).
+    """
 
     article_id: int | None = None
     outcome: articles.Outcome | None = None
     error: str | None = None
+    forgotten: bool = False
 
 
 def commit(
     connection: Connection, crawl_id: int | None, entries: Sequence[Entry], keep_months: int = 0
 ) -> list[Stored]:
-    """Write entries in the transaction of `connection`. `keep_months`: see PAGES_KEEP_MONTHS."""
+    """Write entries in the transaction of `connection`, not what was forgotten. `keep_months`: PAGES_KEEP_MONTHS."""
+    tombstones.respect(connection)
+    gone = forgotten_of(connection, entries)
+    for index, act in gone.items():
+        _refuse(connection, entries[index], act, crawl_id)
+    stored = iter(_commit(connection, crawl_id, [one for i, one in enumerate(entries) if i not in gone], keep_months))
+    return [Stored(forgotten=True) if index in gone else next(stored) for index in range(len(entries))]
+
+
+def forgotten_of(connection: Connection, entries: Sequence[Entry]) -> dict[int, int]:
+    """Which of these are of something that was forgotten, by any of their addresses, and the number of the act."""
+    keys = {index: keys for index, entry in enumerate(entries) if (keys := keys_of(entry))}
+    found = tombstones.forgotten(
+        connection, {key: entries[index].visit.source for index, some in keys.items() for key in some}
+    )
+    return {index: found[key] for index, some in keys.items() for key in some if key in found}
+
+
+def keys_of(entry: Entry) -> set[str]:
+    """Of all addresses that an entry would leave in the database."""
+    urls: list[str] = []
+    if entry.archived:
+        page = entry.archived.page
+        urls += [page.url, page.requested_url, *page.chain]
+    if entry.article:
+        urls += [entry.article.url, entry.article.canonical_url]
+    if entry.visit.outcome in ("duplicate", "moved") and entry.visit.detail:
+        urls.append(entry.visit.detail)
+    return {url_key(url) or url for url in urls}
+
+
+def _refuse(connection: Connection, entry: Entry, act: int, crawl_id: int | None) -> None:
+    """Its addresses are those of what was forgotten; a stored article that names it as its own stays as it is."""
+    visit = entry.visit
+    if visit.url_id and not tombstones.bury(connection, visit.url_id, keys_of(entry), act):
+        ended = frontier.Visit(url_id=visit.url_id, source=visit.source, outcome="forgotten")
+        frontier.finish(connection, [ended], crawl_id)
+
+
+def _commit(connection: Connection, crawl_id: int | None, entries: Sequence[Entry], keep_months: int) -> list[Stored]:
     entries = _placed(connection, entries)
     kept_from = partitions.kept_from(keep_months, datetime.now(UTC))
     packings = pages.begin(connection, _new_pages(connection, entries), kept_from)

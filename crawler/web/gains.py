@@ -1,4 +1,4 @@
-"""The report of a re-extraction: what each source gains and loses, as lines and as JSON's types. Pure."""
+"""The report of a re-extraction: what each source gains and loses, as lines and as JSON's types."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.text import Text
+from sqlalchemy import Connection
 
 from crawler.gains import LOST_TOO_MUCH, group, loses_much
-from crawler.store.reextractions import Example
+from crawler.store import reextractions
+from crawler.store.reapplying import Applied
+from crawler.store.reextractions import Begun, Example
 from crawler.text import one_line
 
+MOST_REJECTED = 5  # articles of a source that are named as such
 MOST_TEXTS = 3  # paragraphs that are shown of an example, of either kind
 SHORT = 110  # characters of a paragraph
 SIGNS = {"lost": "-", "gained": "+"}
@@ -31,6 +35,19 @@ class Report:
     @property
     def total(self) -> Counter[str]:
         return sum(self.sources.values(), Counter[str]())
+
+
+def report_of(connection: Connection, begun: Begun) -> Report:
+    """What a run has found, as it is in the database."""
+    found = reextractions.found(connection, begun.id)
+    staying = [name for name, counted in found.items() if group(counted, "rejected") or group(counted, "failed")]
+    return Report(
+        run=begun.id,
+        asked=begun.asked.plain,
+        sources=found,
+        largest=reextractions.largest(connection, begun.id),
+        rejected={name: reextractions.rejected(connection, begun.id, name, MOST_REJECTED) for name in staying},
+    )
 
 
 def lines(report: Report) -> Iterator[Text]:
@@ -178,3 +195,13 @@ def _plain(found: Counter[str]) -> dict[str, Any]:
         **{name: group(found, name) for name in ("dropped", "restored", "rejected", "failed")},
         "loses_much": loses_much(found),
     }
+
+
+def sentence(applied: Applied) -> str:
+    """What was done."""
+    said = f"applied {applied.applied:,} changes, {applied.revised:,} with a revision"
+    if applied.skipped:
+        said += f"; {applied.skipped:,} not, since their pages were fetched again meanwhile: run it again"
+    if applied.refused:
+        said += f"; {applied.refused:,} refused by the database"
+    return said

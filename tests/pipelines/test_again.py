@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from crawler.commands.reextract import seeds_in, stored_seed
 from crawler.errors import SeedError
 from crawler.extraction.pool import ExtractionPool
 from crawler.items import Page
 from crawler.pipelines.again import Job, Reading, fingerprint, judged, readings
+from crawler.reextraction.question import seeds_in, stored_seed
 from crawler.sources import Source
 from crawler.store import articles, crawls
 from crawler.store.engine import Database
 from crawler.store.reading import Held
-from crawler.store.reextractions import Subject
+from crawler.store.subjects import Subject
 from tests.runs import until
 from tests.site.faults import many_links
 from tests.spiders.test_spiders import seed

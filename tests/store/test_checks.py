@@ -43,6 +43,11 @@ BREAKS = {
     "dead_leases": "UPDATE urls SET state = 'leased', state_before = 'queued', lease_crawl = 1 WHERE state = 'queued'",
     "page_partitions": "ALTER TABLE pages_2026_11 RENAME TO pages_2026_10",
     "page_dictionaries": "UPDATE pages SET dictionary_id = 999 WHERE id = (SELECT min(id) FROM pages)",
+    "forgotten": "INSERT INTO tombstones (act, kind, digest, by_whom) "
+    "SELECT 1, 'page', sha256(convert_to(key, 'UTF8')), 'me' FROM articles WHERE id = {first}",
+    "condemned": "INSERT INTO page_dictionaries "
+    "(source, content_zstd, content_bytes, samples, bytes_before, bytes_after, condemned_at) "
+    "VALUES ('herald', 'x', 1, 1, 1, 1, now())",
     "page_bytes": "UPDATE pages SET html_bytes = html_bytes + 1 WHERE id = (SELECT min(id) FROM pages)",
 }
 
@@ -88,7 +93,7 @@ def test_a_broken_row_is_found(filled: Database, name: str) -> None:
     found = broken(filled)
     assert list(found) == [name]
     assert found[name].examples
-    word = "note  " if name == "dead_leases" else "BROKEN"
+    word = "note  " if name in ("dead_leases", "condemned") else "BROKEN"
     assert checks.line(found[name]).startswith(f"{word} {found[name].count:>7}  {name}: ")
 
 

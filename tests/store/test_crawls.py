@@ -160,3 +160,32 @@ def terminate(url: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+def test_old_runs_go_and_those_that_found_nothing_sooner(database: Database) -> None:
+    runs = (
+        ("new and idle", 1, "finished", "{}"),
+        ("idle", 8, "finished", "{}"),
+        ("idle, of another source's article", 8, "finished", '{"news/kurier/stored": 1}'),
+        ("found", 80, "finished", '{"news/herald/stored": 2}'),
+        ("failed", 80, "failed", "{}"),
+        ("old", 100, "finished", '{"news/herald/stored": 2}'),
+        ("runs", 100, "running", "{}"),
+        ("the last", 100, "finished", "{}"),
+    )
+    added = text(
+        "INSERT INTO crawls (spider, sources, host, pid, version, reason, started_at, outcome, stats) VALUES "
+        "('herald', '{herald}', '', 1, '', :reason, now() - :age * interval '1 day', :outcome, CAST(:stats AS jsonb))"
+    )
+    with database.engine.begin() as connection:
+        names = ("reason", "age", "outcome", "stats")
+        connection.execute(added, [dict(zip(names, run, strict=True)) for run in runs])
+        connection.execute(
+            text(
+                "INSERT INTO sources (id, name, homepage, seed, last_crawl) "
+                "SELECT 'herald', 'Herald', 'http://h.example/', '{}', id FROM crawls WHERE reason = 'the last'"
+            )
+        )
+        assert crawls.prune(connection) == 3
+    kept = column(database, "SELECT reason FROM crawls ORDER BY id")
+    assert kept == ["new and idle", "found", "failed", "runs", "the last"]

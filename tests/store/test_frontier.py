@@ -136,7 +136,9 @@ def test_a_date_that_has_led_to_a_look_leads_to_no_other(connection: Connection)
     assert add(connection, 1, modified_at=LATER).due == 0
 
 
-@pytest.mark.parametrize("outcome", sorted(OUTCOMES.keys() - {"crawl_closing"}))  # its lease is given back
+@pytest.mark.parametrize(
+    "outcome", sorted(OUTCOMES.keys() - {"crawl_closing", "source_disabled"})
+)  # its lease is given back
 def test_an_outcome_is_tried_again_as_often_as_its_table_says(connection: Connection, outcome: str) -> None:
     ending = OUTCOMES[outcome]
     add(connection, 1)

@@ -8,11 +8,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 
 from crawler.errors import StoreError
 from crawler.store import checks, pages
-from crawler.store.engine import Database, migrate, migration_config, open_database
+from crawler.store.engine import Database, known_schemas, migrate, migration_config, open_database
 from crawler.store.models import Base
 from tests.conftest import administer
 from tests.store.rows import AT, a_page, ask, column
@@ -27,6 +28,11 @@ def test_migrations_equal_models(database: Database) -> None:
         pages.store(connection, [pages.Archived(page=a_page(at=AT), outcome="article")], None)
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_ours})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_files_names_tell_what_alembic_reads_in_them() -> None:
+    revisions = ScriptDirectory.from_config(migration_config()).walk_revisions()
+    assert known_schemas() == [revision.revision for revision in revisions][::-1]
 
 
 def test_the_second_time_nothing_happens(bare_url: str) -> None:

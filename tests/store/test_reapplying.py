@@ -16,11 +16,23 @@ from crawler.items import Block
 from crawler.pipelines.again import Job, Reading, judged
 from crawler.recheck import STEPS
 from crawler.recurrence import block_key
-from crawler.store import articles, checks, models, pages, partitions, reading, reapplying, reextractions, writer
+from crawler.store import (
+    articles,
+    checks,
+    models,
+    pages,
+    partitions,
+    reading,
+    reapplying,
+    reextractions,
+    subjects,
+    writer,
+)
 from crawler.store.engine import Database
 from crawler.store.frontier import Due
 from crawler.store.reapplying import Applied
-from crawler.store.reextractions import Asked, Change
+from crawler.store.reextractions import Change
+from crawler.store.subjects import Asked
 from crawler.web.inspection import Inspection, origin_rows
 from tests.store.rows import AT, SITE, a_page, an_article, an_entry, ask, column, leased
 
@@ -48,15 +60,15 @@ def found(database: Database, words: str, **changes: Any) -> int:
     """A run that has found that all articles read otherwise; returns its id."""
     with database.engine.begin() as connection:
         run = reextractions.begin(connection, Asked(), RULES, anew=True).id
-        ids = reextractions.article_ids(connection, Asked(), 0)
+        ids = subjects.article_ids(connection, Asked(), 0)
         given = []
-        for subject in reextractions.of_articles(connection, ids):
+        for subject in subjects.of_articles(connection, ids):
             assert subject.old is not None
             number = int(subject.old["url"].rpartition("/")[2])
             row = articles.row_of(an_article(number, **(told(words) | changes)))
             content, _ = articles.renewed(subject.old, row)
             given.append(Change(subject=subject, outcome="changed", weight=1, content=content))
-        reextractions.note(connection, run, given, {"herald": Counter(articles=len(given))}, articles_done=ids[-1])
+        reextractions.note(connection, run, given, {"herald": Counter(articles=len(given))})
         reextractions.finish(connection, run)
     return run
 
@@ -66,7 +78,7 @@ def applied(database: Database, run: int, most: int = 100) -> Applied:
     for outcome in ("changed", "new"):
         while True:
             with database.engine.begin() as connection:
-                if not (batch := reapplying.next_batch(connection, run, outcome, most)):
+                if not (batch := reapplying.next_batch(connection, run, "herald", outcome, most)):
                     break
                 done += reapplying.apply(connection, run, batch, STEPS)
     return done
@@ -160,7 +172,7 @@ def test_a_page_that_the_crawl_refused_never_becomes_the_articles(database: Data
     assert ask(database, "SELECT count(*) FROM pages") == 1
     with database.engine.connect() as connection:
         [article] = column(database, "SELECT id FROM articles")
-        [subject] = reextractions.of_articles(connection, [article])
+        [subject] = subjects.of_articles(connection, [article])
         assert subject.held is None
         counted, change = judged(Reading(job=Job(subject=subject), reason="without_page"))
         assert (counted["without_page"], change) == (1, None)
@@ -175,7 +187,7 @@ def test_another_address_page_stays_the_articles_where_its_own_was_refused(datab
     crawled(database, due[1:], b"whole", canonical_url=f"{SITE}/1", **paragraphs(8))
     crawled(database, due[:1], b"cut", days=1, **paragraphs(2))
     with database.engine.connect() as connection:
-        [subject] = reextractions.of_articles(connection, column(database, "SELECT id FROM articles"))
+        [subject] = subjects.of_articles(connection, column(database, "SELECT id FROM articles"))
         assert subject.held and subject.held.url_id == due[1].url_id
 
 
@@ -189,11 +201,11 @@ def test_what_a_crawl_has_stored_since_is_no_new_article(database: Database) -> 
         visit = replace(entry.visit, outcome="no_body")
         writer.commit(connection, None, [replace(entry, visit=visit, archived=old, article=None)])
         run = reextractions.begin(connection, Asked(), RULES, anew=True).id
-        [url] = reextractions.url_ids(connection, Asked(), 0)
-        [subject] = reextractions.of_urls(connection, [url])
+        [url] = subjects.url_ids(connection, Asked(), 0)
+        [subject] = subjects.of_urls(connection, [url])
         content = articles.row_of(an_article(1, **told("What was printed thirty days ago.")))
         change = Change(subject=subject, outcome="new", weight=1, content=content)
-        reextractions.note(connection, run, [change], {"herald": Counter(new=1)}, urls_done=url)
+        reextractions.note(connection, run, [change], {"herald": Counter(new=1)})
     crawled(database, due[1:], b"new", days=30, canonical_url=f"{SITE}/1", **told("What is printed today."))
     assert applied(database, run) == Applied(0, 0, 1)
     assert column(database, BODIES) == ["What is printed today."]
@@ -208,7 +220,7 @@ def test_what_the_database_refuses_is_told_of(database: Database) -> None:
     crawled(database, leased(database, 1))
     run = found(database, "What today's rules read.")
     with database.engine.begin() as connection:
-        [staged] = reapplying.next_batch(connection, run, "changed")
+        [staged] = reapplying.next_batch(connection, run, "herald", "changed")
     with pytest.raises(DBAPIError, match="refused") as error, database.engine.begin() as connection:
         connection.execute(text("ALTER TABLE articles ADD CONSTRAINT refused CHECK (body NOT LIKE 'What%')"))
         reapplying.apply(connection, run, [staged], STEPS)
@@ -223,9 +235,9 @@ def test_the_same_question_goes_on_and_another_takes_its_place(database: Databas
     crawled(database, leased(database, 2))
     run = found(database, "What today's rules read.")
 
-    def begin(asked: Asked, rules: str = RULES, **options: bool) -> tuple[bool, str, int]:
+    def begin(asked: Asked, rules: str = RULES) -> tuple[bool, str, int]:
         with database.engine.begin() as connection:
-            begun = reextractions.begin(connection, asked, rules, **options)
+            begun = reextractions.begin(connection, asked, rules)
             return begun.id == run, begun.how, sum(reextractions.waiting(connection, begun.id).values())
 
     assert begin(Asked()) == (True, "found", 2)

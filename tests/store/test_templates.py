@@ -147,6 +147,29 @@ def test_background_that_articles_on_one_story_share_is_no_template(database: Da
     assert learned(database) == {KEY, block_key(background)}
 
 
+def test_background_within_the_follow_ups_of_a_story_is_not_cut_out_of_them(database: Database) -> None:
+    """They share nothing else: each tells what is new. What begs stands at the end, and goes after three articles."""
+    background = prose(99, 1)[0]
+    for n in range(60):
+        texts = prose(n, 8)
+        store(database, an_article_of(n, [*texts[:4], background, *texts[4:]] if n % 12 == 0 else texts))
+    assert ask(database, "SELECT articles FROM boilerplate_blocks WHERE key = :key", key=block_key(background)) == 5
+    assert learned(database) == frozenset()
+    store(database, boxed(100), boxed(101), boxed(102))
+    assert learned(database) == {KEY}
+
+
+def test_a_prompt_within_the_text_is_learned_where_it_is_frequent(database: Database) -> None:
+    store(database, *(an_article_of(n, prose(n, 8)) for n in range(30)))
+    with database.engine.begin() as connection:  # long ago: the prompt is new
+        connection.execute(text("UPDATE articles SET updated_at = updated_at - interval '9 days'"))
+    for n in range(30, 60):
+        texts = prose(n, 8)
+        store(database, an_article_of(n, [*texts[:4], BOX, *texts[4:]] if n % 3 == 0 else texts))
+    assert learned(database) == {KEY}
+    assert cleaning.clean(database.engine, "herald") == 10
+
+
 def test_a_paper_whose_articles_are_all_alike_is_learned_from_too(database: Database) -> None:
     for n in range(4):
         texts = [f"The same words again, paragraph {i} of number {n} and no other." for i in range(5)]

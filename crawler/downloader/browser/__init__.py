@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scrapy import signals
@@ -72,13 +73,13 @@ class RenderMiddleware:
             self._prepare()
 
     async def process_response(self, request: Request, response: Response) -> Response:
-        """Raise NotRendered, or GivenUp when the crawl is closing."""
+        """Raise NotRendered, or GivenUp when the crawl is closing or the source disabled."""
         if not request.meta.get(RENDER) or not isinstance(response, TextResponse) or not is_renderable(response):
             return response
         with self._downloader.parked():  # it waits for the browser, and keeps no other host waiting
             async with self._turn:
-                self._raise_if_closing()
-                html = await self._rendered(response)
+                self._raise_if_over(request)
+                html = await self._rendered(request, response)
         self._count("pages")
         return as_rendered(response, html)
 
@@ -116,7 +117,7 @@ class RenderMiddleware:
         self._missing = str(error)
         logger.warning("pages with `render: true` are left out, %s", error)
 
-    async def _rendered(self, response: TextResponse) -> str:
+    async def _rendered(self, request: Request, response: TextResponse) -> str:
         from crawler.downloader.browser.rendering import Rendering
 
         assert self._chromium is not None and self._subresources is not None
@@ -125,7 +126,7 @@ class RenderMiddleware:
             self._subresources,
             seconds=self.seconds,
             most_bytes=self.most_bytes,
-            check=self._raise_if_closing,
+            check=partial(self._raise_if_over, request),
         )
         try:
             async with self._chromium.context() as context:
@@ -138,7 +139,8 @@ class RenderMiddleware:
             self._count(f"failed/{error.reason}")
             raise
 
-    def _raise_if_closing(self) -> None:
+    def _raise_if_over(self, request: Request) -> None:
+        self._downloader.refuse(request)
         engine = self.crawler.engine
         if engine is not None and engine._slot is not None and engine._slot.closing is not None:
             raise GivenUp("the crawl is closing", reason="crawl_closing")

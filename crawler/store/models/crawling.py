@@ -73,9 +73,13 @@ class Crawl(Base):
     )
     reason: Mapped[str | None] = mapped_column(Text, comment="Why it ended")
     stats: Mapped[dict[str, Any]] = mapped_column(
-        JSONB, server_default=text("'{}'"), comment="Scrapy's and our counters, as at the end"
+        JSONB, server_default=text("'{}'"), comment="Scrapy's and our counters, as at the end or a minute ago"
+    )
+    moved_at: Mapped[datetime | None] = mapped_column(
+        Instant, comment="When it was last seen to have done something: a minute passes between two looks"
     )
     __table_args__ = (
         CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),
+        Index(None, "started_at"),
         Index("ix_crawls_running", "id", postgresql_where=text("outcome = 'running'")),
     )

@@ -36,7 +36,8 @@ class Page(Base):
     rights: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), comment="What robots meta tags, X-Robots-Tag and TDM headers say"
     )
-    # No foreign key: each insert would lock the dictionary's row. None is ever deleted, and `scrapy db check` looks.
+    # No foreign key: each insert would lock the dictionary's row. One is deleted only when no page refers to it any
+    # more, and `scrapy db check` looks.
     dictionary_id: Mapped[int | None] = mapped_column(
         BigInteger, comment="What html_zstd is to be unpacked with: page_dictionaries.id; null: nothing"
     )
@@ -65,6 +66,10 @@ class PageDictionary(Base):
     samples: Mapped[int] = mapped_column(Integer, comment="Pages that it was judged by, which are not in it")
     bytes_before: Mapped[int] = mapped_column(BigInteger, comment="Bytes of these as they were compressed before")
     bytes_after: Mapped[int] = mapped_column(BigInteger, comment="Bytes of these with it")
+    condemned_at: Mapped[datetime | None] = mapped_column(
+        Instant,
+        comment="When a page in it was forgotten: it serves no new page, and goes when none needs it; null: it stays",
+    )
     __table_args__ = (Index(None, "source", "id"),)
 
 

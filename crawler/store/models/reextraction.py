@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Identity, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crawler.store.models.base import NOW, Base, Instant, one_of
 
 REEXTRACTED = ("changed", "new", "rejected", "failed")
+SLICES = ("articles", "urls")
 
 
 class Reextraction(Base):
@@ -26,17 +27,38 @@ class Reextraction(Base):
     started_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW, comment="When it was begun")
     finished_at: Mapped[datetime | None] = mapped_column(Instant, comment="When all was looked at; null: not yet")
     applied_at: Mapped[datetime | None] = mapped_column(Instant, comment="When all was applied; null: not yet")
-    articles_done: Mapped[int] = mapped_column(
-        BigInteger, server_default=text("0"), comment="Articles up to this id are looked at"
+    seeds: Mapped[dict[str, Any]] = mapped_column(
+        JSONB,
+        server_default=text("'{}'"),
+        comment="The seeds it was begun with: name -> seed; they are the same for all",
     )
-    urls_done: Mapped[int] = mapped_column(
-        BigInteger, server_default=text("0"), comment="Pages without an article up to this id (urls) are looked at"
+    apply: Mapped[bool] = mapped_column(
+        Boolean, server_default=text("false"), comment="Whether it is applied without asking once all was looked at"
     )
     applied: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Changes that are applied")
     revised: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Of these, with a revision")
     skipped: Mapped[int] = mapped_column(
         Integer, server_default=text("0"), comment="Changes that were not, since a crawl was faster"
     )
+
+
+class ReextractionSlice(Base):
+    """A part of a run of `scrapy reextract`: a range of ids that one process at a time looks at (see slices.py)."""
+
+    __tablename__ = "reextraction_slices"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, comment="Number of the slice")
+    run_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("reextractions.id", ondelete="CASCADE"), comment="The run: reextractions.id"
+    )
+    kind: Mapped[str] = mapped_column(Text, comment="Whose ids: articles, or urls (pages without an article)")
+    last: Mapped[int] = mapped_column(BigInteger, comment="The last id of the range")
+    reached: Mapped[int] = mapped_column(
+        BigInteger, comment="Up to this id all are looked at; at first the id before the range"
+    )
+    pages: Mapped[int] = mapped_column(Integer, comment="Pages in it when the run was begun")
+    looked_at: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Pages that are looked at")
+    finished_at: Mapped[datetime | None] = mapped_column(Instant, comment="When all were looked at; null: not yet")
+    __table_args__ = (CheckConstraint(one_of("kind", SLICES), name="kind"), Index(None, "run_id", "id"))
 
 
 class ReextractedSource(Base):
@@ -81,5 +103,5 @@ class Reextracted(Base):
     )
     __table_args__ = (
         CheckConstraint(one_of("outcome", REEXTRACTED), name="outcome"),
-        Index(None, "run_id", "outcome", "id"),
+        Index(None, "run_id", "source", "outcome", "id"),
     )

@@ -41,3 +41,4 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_failures_job_id", "job_failures", ["job_id"])
     op.create_index("ix_job_failures_at", "job_failures", ["at"])
+    op.create_index("ix_crawls_started_at", "crawls", ["started_at"])  # what was done today

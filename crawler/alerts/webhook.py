@@ -1,0 +1,48 @@
+"""A POST of JSON; `text` is what Slack and its likes show."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from crawler.alerts.message import Message
+from crawler.errors import ConfigurationError, StoreError
+
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})  # or a text could name a channel
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """A POST that is redirected becomes a GET and tells nobody anything."""
+
+
+class Webhook:
+    """Raises ConfigurationError for what is no http(s) address. The address is a secret: no message has it."""
+
+    name = "webhook"
+
+    def __init__(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ConfigurationError("ALERT_WEBHOOK is no http(s) address")
+        self.url = url
+
+    def send(self, message: Message, seconds: float) -> None:
+        """Raises StoreError."""
+        body = json.dumps({"text": message.text.translate(_ESCAPED), **message.values}).encode()
+        request = urllib.request.Request(  # noqa: S310 (its scheme was looked at)
+            self.url, body, {"Content-Type": "application/json", "User-Agent": "news-crawler"}
+        )
+        try:
+            answer: IO[bytes]
+            with urllib.request.build_opener(_NoRedirect).open(request, timeout=seconds) as answer:
+                answer.read(1_000)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise StoreError(f"it answered {error.code}") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            raise StoreError(f"it does not answer: {reason}") from None

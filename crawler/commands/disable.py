@@ -1,0 +1,67 @@
+"""`scrapy disable SOURCE`: no crawl and no worker on this database asks anything more of it, from now on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+from sqlalchemy import Connection
+
+from crawler.errors import CrawlerError, UnknownSource
+from crawler.sources import find_source
+from crawler.store import crawls, disabling
+from crawler.store.engine import open_database
+from crawler.store.taught import is_known
+
+
+class Command(ScrapyCommand):
+    """Switches sources off; enable.py switches them on."""
+
+    requires_project = True
+    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    name = "disable"
+
+    def syntax(self) -> str:
+        return "[options] <source> ..."
+
+    def short_desc(self) -> str:
+        return "Stop crawling a source at once, on all machines; what is stored of it stays"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--why", metavar="TEXT", help="the reason, for whoever wonders later")
+
+    def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
+        if not args:
+            raise UsageError("name a source; `scrapy list` shows them")
+        assert self.settings is not None
+        url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
+        try:
+            with open_database(url, data_dir) as database, database.engine.begin() as connection:
+                said = [self.switch(connection, source, opts) for source in args]
+        except CrawlerError as error:
+            print(f"scrapy {self.name}: {error}", file=sys.stderr)
+            self.exitcode = 1
+        else:
+            print(*said, sep="\n")
+
+    def switch(self, connection: Connection, source: str, opts: argparse.Namespace) -> str:
+        """Raises UnknownSource."""
+        known_to(connection, source, Path(self.settings["SEEDS_DIR"]))  # type: ignore[index]
+        disabling.disable(connection, source, opts.why)
+        return f"{source} is disabled: crawls that run ask it nothing more after two seconds"
+
+
+def known_to(connection: Connection, source: str, seeds_dir: Path) -> None:
+    """Make sure that a source has its row: one that was never crawled gets it of its seed. Raises UnknownSource."""
+    if not is_known(connection, source):
+        try:
+            crawls.save_sources(connection, [find_source(seeds_dir, source)])
+        except CrawlerError as error:
+            raise UnknownSource(f"no source {source!r} was ever crawled, and {error}") from None

@@ -1,0 +1,187 @@
+"""What `crawler.health` judges, out of the database. The database's clock says what is late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from crawler.health import HANGING, PAST, RECENT, Day, Present, Recent, System
+from crawler.store.checks import alive
+
+LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were edited
+
+_COLUMNS = ", ".join(f'd."{one.name}"' for one in fields(Day))
+_DAYS = text(f"""
+SELECT s.source, d.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM source_days d
+    WHERE d.source = s.source AND d.day > (now() - :past)::date AND d.day <= (now() AT TIME ZONE 'UTC')::date
+    ORDER BY d.day OFFSET 0
+) AS d
+""")  # noqa: S608 (names of our own)
+_RECENT = text("""
+SELECT s.source, a.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
+    SELECT stored_at, published_at IS NOT NULL AS dated, authors <> '{}' AS signed, word_count AS words,
+        published_at IS NULL OR published_at > stored_at - interval '3 days' AS fresh
+    FROM articles a WHERE a.source = s.source AND updated_at > now() - :past
+    ORDER BY updated_at DESC LIMIT :most
+) AS a WHERE a.fresh AND a.stored_at > now() - :past
+ORDER BY s.source, a.stored_at DESC
+""")
+_SOURCES = text("""
+SELECT id, crawled_at, due_at, disabled_at IS NOT NULL AS disabled, seed_error AS seed_lost
+FROM sources s WHERE id = ANY(:sources)
+""")
+_OPEN = text("SELECT source, kind, opened_at FROM incidents WHERE closed_at IS NULL AND source = ANY(:sources)")
+_RUNNING = text("""
+SELECT id, sources, started_at, coalesce(moved_at, started_at) AS moved_at FROM crawls
+WHERE outcome = 'running' AND id = ANY(:alive)
+""")
+_GIVEN_UP = text("""
+SELECT DISTINCT ON (j.args ->> 'source') j.args ->> 'source' AS source, e.at, j.attempts, (
+    SELECT reason FROM job_failures f WHERE f.job_id = j.id ORDER BY f.at DESC LIMIT 1) AS why
+FROM procrastinate.procrastinate_jobs j
+CROSS JOIN LATERAL (
+    SELECT max(at) AS at FROM procrastinate.procrastinate_events e WHERE e.job_id = j.id AND e.type = 'failed'
+) AS e
+WHERE j.status = 'failed' AND j.task_name = 'crawl' AND j.args ->> 'source' = ANY(:sources) AND e.at IS NOT NULL
+ORDER BY j.args ->> 'source', e.at DESC
+""")
+
+_NAMES = text("SELECT id FROM sources WHERE id > :after ORDER BY id LIMIT :most")
+
+_OVERDUE = text("""
+SELECT count(*), min(due_at) FROM sources WHERE due_at < now() - interval '5 minutes' AND disabled_at IS NULL
+""")
+_WAITING = text("""
+WITH ready AS (
+    SELECT id, scheduled_at FROM procrastinate.procrastinate_jobs
+    WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
+)
+SELECT count(*), (
+    SELECT greatest(first.scheduled_at, (
+        SELECT max(at) FROM procrastinate.procrastinate_events e WHERE e.job_id = first.id))
+    FROM (SELECT * FROM ready ORDER BY id LIMIT 1) AS first)
+FROM ready
+""")
+_TROUBLE = text("""
+SELECT trouble, ticked_at FROM schedulers WHERE ended_at IS NULL AND trouble <> '{}' ORDER BY id DESC LIMIT 1
+""")
+# Lost: it did not say that it stops, and nobody has taken its place on its machine. After a day it is history.
+_WORKERS = text("""
+SELECT count(*) FILTER (WHERE lives) AS alive, count(*) AS ever,
+    array_agg(name ORDER BY seen_at) FILTER (WHERE lost) AS lost, min(seen_at) FILTER (WHERE lost) AS lost_since
+FROM (
+    SELECT w.seen_at, w.host || ' (process ' || w.pid || ')' AS name,
+        w.stopped_at IS NULL AND w.seen_at > now() - interval '2 minutes' AS lives,
+        w.stopped_at IS NULL AND w.seen_at BETWEEN now() - interval '1 day' AND now() - interval '2 minutes'
+            AND NOT EXISTS (SELECT FROM workers n WHERE n.host = w.host AND n.started_at > w.started_at) AS lost
+    FROM workers w
+) AS w
+""")
+_CONNECTIONS = text("""
+SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS taken,
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
+""")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """A source's past, oldest day first, and how it stands."""
+
+    past: tuple[Day, ...]
+    present: Present
+
+
+def now(connection: Connection) -> datetime:
+    """The database's time."""
+    at: datetime = connection.execute(text("SELECT now()")).scalar_one()
+    return at
+
+
+def names(connection: Connection, after: str = "", most: int = 1_000_000) -> list[str]:
+    """The sources in their order, from there on."""
+    return list(connection.execute(_NAMES, {"after": after, "most": most}).scalars())
+
+
+def records(connection: Connection, sources: Sequence[str]) -> dict[str, Record]:
+    """What is known of each of these sources."""
+    given = {"sources": list(sources), "past": PAST, "most": LOOKED_AT}
+    today = now(connection).date()
+    days: dict[str, list[Day]] = {}
+    for row in connection.execute(_DAYS, given).mappings():
+        days.setdefault(row["source"], []).append(_day(row))
+    recent: dict[str, list[Recent]] = {}
+    for source, stored_at, dated, signed, words, _ in connection.execute(_RECENT, given):
+        recent.setdefault(source, []).append(Recent(stored_at, dated, signed, words))
+    opened: dict[str, dict[str, datetime]] = {}
+    for source, kind, at in connection.execute(_OPEN, given):
+        opened.setdefault(source, {})[kind] = at
+    given_up = {row.source: row for row in connection.execute(_GIVEN_UP, given)}
+    running = {
+        row.sources[0]: row
+        for row in connection.execute(_RUNNING, {"alive": list(alive(connection))})
+        if len(row.sources) == 1
+    }
+    found = {}
+    for row in connection.execute(_SOURCES, given).mappings():
+        source, its = row["id"], days.get(row["id"], [])
+        job, crawl = given_up.get(source), running.get(source)
+        found[source] = Record(
+            past=tuple(day for day in its if day.day < today),
+            present=Present(
+                source=source,
+                today=next((day for day in its if day.day == today), Day(day=today)),
+                recent=tuple(recent.get(source, [])[:RECENT]),
+                crawled_at=row["crawled_at"],
+                due_at=row["due_at"],
+                disabled=row["disabled"],
+                seed_lost=row["seed_lost"],
+                job_failed=job.why if job else None,
+                job_failed_at=job.at if job else None,
+                crawling_since=crawl.started_at if crawl else None,
+                moved_at=crawl.moved_at if crawl else None,
+                open=opened.get(source, {}),
+            ),
+        )
+    return found
+
+
+def _day(row: Mapping[Any, Any]) -> Day:
+    values = {one.name: row[one.name] for one in fields(Day)}
+    return Day(**{**values, "by_hour": tuple(values["by_hour"])})
+
+
+def system(connection: Connection) -> System:
+    """How the whole stands."""
+    overdue, due_since = connection.execute(_OVERDUE).one()
+    waiting, waiting_since = connection.execute(_WAITING).one()
+    taken, most = connection.execute(_CONNECTIONS).one()
+    workers = connection.execute(_WORKERS).one()
+    trouble = connection.execute(_TROUBLE).one_or_none()
+    still = list(_still(connection))
+    return System(
+        overdue=overdue,
+        due_since=due_since,
+        waiting=waiting,
+        waiting_since=waiting_since,
+        workers=workers.alive,
+        lost=tuple(workers.lost or ()),
+        lost_since=workers.lost_since,
+        connections=taken,
+        most_connections=most,
+        trouble=tuple(f"{name}: {what}" for name, what in trouble.trouble.items()) if trouble else (),
+        hanging=tuple(name for name, _ in still),
+        hanging_since=min((at for _, at in still), default=None),
+    )
+
+
+def _still(connection: Connection) -> Iterable[tuple[str, datetime]]:
+    """Crawls of many sources that have done nothing for a while: of one, its source tells."""
+    at = now(connection)
+    for row in connection.execute(_RUNNING, {"alive": list(alive(connection))}):
+        if len(row.sources) != 1 and at - row.moved_at > HANGING:
+            yield f"crawl {row.id}", row.moved_at

@@ -1,0 +1,69 @@
+"""What `scrapy up` shows of the database: the queue, what is due next, today's crawls, the last failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from crawler.store import queue
+from crawler.store.queue import Failure
+
+DUE_SHOWN, FAILURES_SHOWN = 5, 4
+
+_DUE = text("""
+SELECT id AS source, CAST(extract(epoch FROM due_at - now()) AS float) AS seconds, due_why AS why FROM sources
+WHERE due_at IS NOT NULL AND disabled_at IS NULL ORDER BY due_at, id LIMIT :most
+""")
+_TODAY = text("""
+SELECT count(*) AS crawls, count(*) FILTER (WHERE outcome IN ('failed', 'killed')) AS failed,
+       coalesce(sum(CAST(stats ->> format('news/%s/stored', source) AS bigint)), 0) AS stored,
+       coalesce(sum(CAST(stats ->> format('news/%s/updated', source) AS bigint)), 0) AS updated,
+       coalesce(sum(CAST(stats ->> format('news/%s/fetched', source) AS bigint)), 0) AS fetched
+FROM crawls CROSS JOIN LATERAL unnest(sources) AS source WHERE started_at >= date_trunc('day', now())
+""")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """A source's next crawl, in so many seconds by the database's clock."""
+
+    source: str
+    seconds: float
+    why: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Today:
+    """Crawls begun since midnight, and what those gave that have ended."""
+
+    crawls: int
+    failed: int
+    stored: int
+    updated: int
+    fetched: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """`waiting`: jobs that could begin now; `later`: that wait for their time; `running`: in all workers."""
+
+    waiting: int
+    later: int
+    running: int
+    due: tuple[Due, ...]
+    failures: tuple[Failure, ...]
+    today: Today
+
+
+def read(connection: Connection) -> Overview:
+    """As it is now."""
+    counts = queue.counts(connection)
+    return Overview(
+        waiting=counts["due"],
+        later=counts["later"],
+        running=counts["running"],
+        due=tuple(Due(**row) for row in connection.execute(_DUE, {"most": DUE_SHOWN}).mappings()),
+        failures=tuple(queue.failures(connection, FAILURES_SHOWN)),
+        today=Today(**connection.execute(_TODAY).mappings().one()),
+    )

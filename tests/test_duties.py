@@ -1,0 +1,92 @@
+"""What the scheduler does beside its ticks: the seeds' folder followed, and duties that fail or take for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from crawler.errors import ConfigurationError, SeedError
+from crawler.jobs import seeds
+from crawler.jobs.duties import Duty
+from crawler.jobs.scheduler import Scheduler
+from crawler.jobs.seeds import SeedsFolder
+from crawler.sources import Source, load_source
+from crawler.store.engine import Database
+from crawler.store.schedules import Defaults
+from tests.store.rows import ask, column
+
+SEED = "name: {0}\nhomepage: https://{0}.example/\n"
+SEEDED = "SELECT id FROM sources WHERE seeded_at IS NOT NULL ORDER BY id"
+
+
+def test_the_folder_is_followed(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def load(path: Path) -> Source:
+        opened.append(path.stem)
+        return load_source(path)
+
+    monkeypatch.setattr(seeds, "load_source", load)
+    folder = SeedsFolder(tmp_path, Defaults())
+    with pytest.raises(ConfigurationError, match="there is nothing to schedule"):
+        folder.follow(database)
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.yaml").write_text(SEED.format(name))
+    assert folder.follow(database) == "seeds a, b, c taken up"
+    assert folder.follow(database) is None
+    assert sorted(opened) == ["a", "b", "c"], "what is as it was is not opened again"
+
+    (tmp_path / "a.yaml").write_text("name: [")
+    (tmp_path / "b.yaml").write_text(SEED.format("b") + 'note: "nul \\0"\n')
+    (tmp_path / "c.yaml").unlink()
+    (tmp_path / "d.yaml").write_text(SEED.format("d"))
+    with pytest.raises(SeedError, match=r"seeds a, b broken, what was last good of them stays.*a.yaml: line.*database"):
+        folder.follow(database)
+    assert column(database, SEEDED) == ["a", "b", "d"], "the others are taken up"
+    assert column(database, "SELECT id FROM sources WHERE seed_error IS NOT NULL ORDER BY id") == ["a", "b"]
+
+    (tmp_path / "a.yaml").write_text(SEED.format("a"))
+    (tmp_path / "b.yaml").write_text(SEED.format("b"))
+    assert folder.follow(database) == "seeds a, b taken up"
+    for path in tmp_path.glob("*.yaml"):
+        path.unlink()
+    with pytest.raises(ConfigurationError, match="holds no seed; the 3 sources that are known go on as they are"):
+        folder.follow(database)
+    assert column(database, SEEDED) == ["a", "b", "d"]
+
+
+def test_a_duty_that_fails_or_hangs_stops_nothing(database: Database) -> None:
+    done: list[str] = []
+    never = threading.Event()
+
+    def fails(_: Database) -> str | None:
+        done.append("fails")
+        raise RuntimeError("no")
+
+    def hangs(_: Database) -> str | None:
+        done.append("hangs")
+        never.wait()
+        return None
+
+    def works(_: Database) -> str | None:
+        done.append("works")
+        return None
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        todo = [Duty("fails", 0.01, fails), Duty("hangs", 0.01, hangs), Duty("works", 0.01, works)]
+        running = asyncio.create_task(Scheduler(database, 0.02, Defaults(), todo).run(stop))
+        while ask(database, "SELECT trouble ->> 'fails' FROM schedulers") is None or min(map(done.count, told)) < 2:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+
+    told = ("fails", "works")
+    asyncio.run(run())
+    never.set()
+    assert done.count("hangs") == 1
+    assert ask(database, "SELECT trouble ->> 'fails' FROM schedulers") == "RuntimeError: no"
+    assert ask(database, "SELECT ended_at IS NOT NULL FROM schedulers")

@@ -1,0 +1,241 @@
+"""Sources held against their own past: what is wrong is told apart, and what is only quiet is not wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.health import MEANT, PROFILES, START, Life, watched
+from crawler.health import NEEDED, Day, Finding, Present, Recent, System, judge, judge_system
+from crawler.health.chance import at_most
+from crawler.health.rhythm import rhythm
+
+NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)  # a Thursday
+HOURS = (0,) * 6 + (2,) * 16 + (0,) * 2
+LISTS = {"read": 20, "not_modified": 28}
+
+
+def a_day(ago: int = 0, **changes: Any) -> Day:
+    """One of a source with 32 articles a day, as it should be."""
+    at = NOW - timedelta(days=ago)
+    day = Day(
+        day=at.date(),
+        articles=32,
+        by_hour=HOURS,
+        dated=31,
+        signed=24,
+        words=400,
+        stored=32,
+        rejected=3,
+        fetched=40,
+        unchanged=20,
+        failed=1,
+        came_at=at,
+        announced=36,
+        dropped_blocks=120,
+        outcomes={"article": 32, "not_found": 1, "listing": 3, "not_modified": 20},
+        lists=LISTS,
+        read_at=at - timedelta(minutes=10),
+        answers=100,
+        answer_seconds=40.0,
+        crawls=48,
+    )
+    return replace(day, **changes)
+
+
+def past(days: int = 56, **changes: Any) -> list[Day]:
+    return [a_day(ago, **changes) for ago in range(days, 0, -1)]
+
+
+def recent(number: int = 40, **changes: Any) -> tuple[Recent, ...]:
+    """Its latest articles, two an hour."""
+    values: dict[str, Any] = {"dated": True, "signed": True, "words": 400} | changes
+    return tuple(Recent(NOW - timedelta(hours=index / 2), **values) for index in range(number))
+
+
+def present(today: Day | None = None, **changes: Any) -> Present:
+    by_hour = tuple(n if hour < NOW.hour else 0 for hour, n in enumerate(HOURS))
+    given: dict[str, Any] = {"today": today or a_day(by_hour=by_hour), "recent": recent(), "crawled_at": NOW} | changes
+    return Present(source="herald", **given)
+
+
+def kinds(found: list[Finding]) -> list[str]:
+    return [one.kind for one in found]
+
+
+def test_as_usual() -> None:
+    assert judge(past(), present(), NOW) == []
+
+
+def test_silence_says_what_was_to_be_expected() -> None:
+    morning = tuple(n if hour < 10 else 0 for hour, n in enumerate(HOURS))
+    quiet = [*past()[:-1], a_day(1, by_hour=morning)]
+    nothing = a_day(by_hour=(0,) * 24, stored=0)
+    (one,) = judge(quiet, present(nothing), NOW)
+    assert (one.kind, one.severity) == ("silent", "fail")
+    assert one.sentence == "0 articles in 28 h; usually 37 in that time, 16 on a Thursday by this hour"
+    assert one.since == datetime(2026, 11, 25, 10, tzinfo=UTC)
+
+
+def test_nobody_looked_is_no_silence() -> None:
+    nothing = a_day(by_hour=(0,) * 24, stored=0, articles=0, lists={}, crawls=0, read_at=None)
+    assert judge(past(), present(nothing, crawled_at=NOW - timedelta(hours=1)), NOW) == []
+
+
+def test_what_is_too_little_known_is_not_judged() -> None:
+    nothing = a_day(by_hour=(0,) * 24, stored=0)
+    for days in (0, 3, NEEDED - 1):
+        assert "silent" not in kinds(judge(past(days), present(nothing), NOW))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("template_changed", {"rejected": 20, "rejected_row": 20, "outcomes": {"no_body": 20}}),
+        ("blocked", {"rejected": 20, "rejected_row": 20, "outcomes": {"bot_challenge": 18, "no_body": 2}}),
+        ("errors", {"rejected": 20, "rejected_row": 20, "outcomes": {"extraction_crashed": 20}}),
+        ("errors", {"failed": 20, "failed_row": 20, "fetched": 0, "unchanged": 0, "outcomes": {"timeout": 20}}),
+        ("blocked", {"failed": 20, "failed_row": 20, "fetched": 0, "unchanged": 0, "outcomes": {"forbidden": 20}}),
+        ("robots", {"failed": 9, "failed_row": 9, "fetched": 0, "unchanged": 0, "outcomes": {"robots_forbidden": 9}}),
+        ("feeds_failing", {"lists": {"server_error": 30}, "lists_row": 30}),
+        ("robots", {"lists": {"robots_forbidden": 30}, "lists_row": 30}),
+    ],
+)
+def test_what_explains_the_silence_is_told_instead(kind: str, changes: dict[str, Any]) -> None:
+    """A source without a new article for a day: for each of these reasons it is that, and nothing else."""
+    quiet = [*past()[:-1], a_day(1, by_hour=(0,) * 24, articles=0, stored=0, rejected=0, fetched=0, read_at=None)]
+    today = a_day(by_hour=(0,) * 24, articles=0, stored=0, came_at=None)
+    today = replace(today, **{"read_at": None} | changes if "lists" in changes else changes)
+    found = judge(quiet, present(today), NOW)
+    assert kinds(found) == [kind]
+    assert str(max(changes[name] for name in changes if name.endswith("_row"))) in found[0].sentence
+
+
+def test_what_is_missing() -> None:
+    assert kinds(judge(past(), present(recent=recent(dated=False)), NOW)) == ["missing_dates"]
+    assert kinds(judge(past(), present(recent=recent(signed=False)), NOW)) == ["missing_authors"]
+    assert kinds(judge(past(), present(recent=recent(words=60)), NOW)) == ["short_bodies"]
+    (both,) = judge(past(), present(recent=recent(signed=False, words=60)), NOW)
+    assert both.kind == "template_changed"
+    assert "have no author; usually 25 % have none; the last articles have 60 words; usually 400" in both.sentence
+
+
+def test_it_is_over_when_it_clearly_is() -> None:
+    """Of the last six articles one has an author: not yet. Four: over."""
+    opened = {"missing_authors": NOW - timedelta(days=2)}
+    few = (*recent(1), *recent(39, signed=False))
+    assert kinds(judge(past(), present(recent=few, open=opened), NOW)) == []
+    none = (*recent(1, signed=False), *recent(1), *recent(38, signed=False))
+    assert kinds(judge(past(), present(recent=none, open=opened), NOW)) == ["missing_authors"]
+    most = (*recent(4), *recent(36, signed=False))
+    assert judge(past(), present(recent=most, open=opened), NOW) == []
+
+
+def test_slow_and_leaking() -> None:
+    by_hour = present().today.by_hour
+    assert kinds(judge(past(), present(a_day(by_hour=by_hour, answer_seconds=400.0)), NOW)) == ["slow"]
+    assert judge(past(answer_seconds=300.0), present(a_day(by_hour=by_hour, answer_seconds=400.0)), NOW) == []
+    days = past()[:-2] + [a_day(ago, dropped_blocks=4) for ago in (2, 1)]
+    assert kinds(judge(days, present(a_day(by_hour=by_hour, dropped_blocks=4)), NOW)) == ["leaking"]
+    (leak,) = judge(past(leaked=1), present(a_day(by_hour=by_hour, leaked=300)), NOW)
+    assert leak.sentence == "302 blocks had got into stored articles and were taken out in 3 days; usually 3"
+
+
+def test_late_failing_hanging_broken() -> None:
+    hours = timedelta(hours=1)
+    assert kinds(judge(past(), present(crawled_at=NOW - 4 * hours), NOW)) == ["late"]
+    assert kinds(judge(past(), present(due_at=NOW - 2 * hours), NOW)) == ["late"]
+    few = [*past()[:-1], a_day(1, crawls=2)]
+    failed = present(a_day(crawls=5, crawls_failed=4, failed_why="its process is gone"), crawled_at=NOW - 9 * hours)
+    (one,) = judge(few, failed, NOW)
+    assert (one.kind, one.sentence) == ("failing", "4 of its last 7 crawls failed, the last: its process is gone")
+    given_up = present(job_failed="no host", job_failed_at=NOW, crawled_at=NOW - hours)
+    assert kinds(judge(past(), given_up, NOW)) == ["failing"]
+    still = present(crawling_since=NOW - 3 * hours, moved_at=NOW - hours)
+    (one,) = judge(past(), still, NOW)
+    assert one.sentence == "a crawl runs for 3 h and has done nothing for 60 min"
+    assert kinds(judge(past(), present(seed_lost="herald.yaml: no homepage"), NOW)) == ["broken_seed"]
+    assert judge(past(), present(disabled=True, seed_lost="x", job_failed_at=NOW), NOW) == []
+
+
+def test_the_whole() -> None:
+    at, hour = NOW - timedelta(minutes=20), NOW - timedelta(hours=2)
+    assert judge_system(System(connections=5, most_connections=97, waiting=3, waiting_since=at, workers=2), NOW) == []
+    found = judge_system(
+        System(
+            overdue=3,
+            due_since=at,
+            waiting=3,
+            waiting_since=at,
+            workers=0,
+            connections=95,
+            most_connections=97,
+            lost=("a (process 7)",),
+            trouble=("seeds: x",),
+        ),
+        NOW,
+    )
+    assert kinds(found) == ["no_scheduler", "no_worker", "worker_lost", "trouble", "connections"]
+    assert "3 sources are due and not queued for up to 20 min" in found[0].sentence
+    assert kinds(judge_system(System(waiting=9, waiting_since=hour, workers=1), NOW)) == ["queue_behind"]
+
+
+@pytest.mark.parametrize("name", ["1 a day, workdays", "small paper, 3 a day", "10 a day in bursts"])
+def test_sundays_holidays_and_a_week_off_raise_nothing(name: str) -> None:
+    """90 days of an invented life; benchmarks/health.py does many more."""
+    (profile,) = [one for one in PROFILES if one.name == name]
+    assert list(watched(Life(profile, 7))) == []
+
+
+def test_a_fault_is_seen_as_what_it_is() -> None:
+    (profile,) = [one for one in PROFILES if one.name == "regional, 30 a day"]
+    at = START + timedelta(days=58, hours=9)
+    for fault in ("silent", "template", "wall", "dead feed"):
+        (found,) = watched(Life(profile, 7, fault, at), MEANT[fault])
+        assert found[1].kind == MEANT[fault]
+        assert at < found[0] < at + timedelta(hours=36)
+
+
+@given(st.integers(1, 60), st.floats(0.01, 0.99))
+def test_chances(number: int, share: float) -> None:
+    chances = [at_most(hits, number, share) for hits in range(number + 1)]
+    assert chances == sorted(chances)
+    assert chances[-1] == pytest.approx(1.0)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Day,
+            day=st.dates(datetime(2026, 1, 1).date(), datetime(2026, 12, 1).date()),
+            articles=st.integers(0, 5),
+            by_hour=st.one_of(st.just(()), st.lists(st.integers(0, 9), min_size=24, max_size=24).map(tuple)),
+            dated=st.integers(0, 9),
+            words=st.none() | st.integers(0, 900),
+            stored=st.integers(0, 50),
+            rejected=st.integers(0, 50),
+            rejected_row=st.integers(0, 50),
+            fetched=st.integers(0, 50),
+            failed_row=st.integers(0, 50),
+            lists_row=st.integers(0, 9),
+            outcomes=st.dictionaries(st.sampled_from(["timeout", "no_body", "article"]), st.integers(0, 9)),
+            crawls=st.integers(0, 3),
+            crawls_failed=st.integers(0, 3),
+            read_at=st.none() | st.just(NOW),
+        ),
+        max_size=30,
+    ),
+    st.booleans(),
+)
+def test_whatever_the_past_it_can_be_judged(days: list[Day], opened: bool) -> None:
+    *before, today = [*days, Day(day=NOW.date())]
+    open_ = dict.fromkeys(("silent", "template_changed", "errors", "slow"), NOW - timedelta(days=3)) if opened else {}
+    for one in judge(before, Present(source="x", today=today, recent=recent(12), open=open_), NOW):
+        assert one.sentence
+    made = rhythm(before)
+    assert made is None or made.expected(NOW, NOW + timedelta(days=7)) == pytest.approx(7 * made.daily, rel=0.9)
