@@ -98,7 +98,6 @@ class Size:
     fetched_long: Cost  # a job out of a queue with all sources in it
     crawl: Cost
     article: float  # ms of the server's CPU
-    bytes_a_crawl: float
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -112,12 +111,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--articles", type=float, default=20.0, help="new ones of a source in a day, on average")
     parser.add_argument("--pages", type=float, default=1.5, help="pages fetched for each new article, looks included")
     parser.add_argument(
-        "--crawl-cpu", type=float, default=0.4, help="seconds of a worker for a crawl that finds nothing"
+        "--crawl-cpu", type=float, default=0.05, help="seconds of a worker for a crawl that finds nothing"
     )
-    parser.add_argument("--page-cpu", type=float, default=0.06, help="seconds of a worker for a page")
+    parser.add_argument("--page-cpu", type=float, default=0.1, help="seconds of a worker for a page")
     parser.add_argument("--crawl-seconds", type=float, default=8.0, help="that a crawl which finds nothing takes")
-    parser.add_argument("--crawl-connections", type=float, default=5.0, help="connections of a crawl while it runs")
-    parser.add_argument("--crawl-mb", type=float, default=20.0, help="memory of a crawl while it runs")
+    parser.add_argument("--crawl-connections", type=float, default=3.0, help="connections of a crawl while it runs")
+    parser.add_argument("--crawl-mb", type=float, default=46.0, help="memory of a crawl while it runs")
+    parser.add_argument("--crawl-bytes", type=float, default=2_100, help="of a row in `crawls`")
+    parser.add_argument("--max-connections", type=float, default=97, help="of the server, without the reserved ones")
     parser.add_argument("--use", type=float, default=0.6, help="share of a core that may be used on average")
     parser.add_argument("--json", type=Path, help="write what was measured there")
     given = parser.parse_args(arguments)
@@ -185,11 +186,9 @@ def measure(database: Database, number: int) -> Size:
     long = timer.of(lambda: fetch(database, worker), FETCHES)
     clear(database)
     vacuum(database)
-    before = size_of(database, "crawls")
     numbers = iter(range(0, number, max(1, number // (CRAWLS_TIMED + 1))))
     with open_database(database.url, Path(), connections=12) as shared:
         crawl = timer.of(lambda: one_crawl(shared, f"s{next(numbers)}"), CRAWLS_TIMED)
-    grown = (size_of(database, "crawls") - before) / CRAWLS_TIMED
     rate = Prober(database, number * 100, PROBE).round(16)
     return Size(
         sources=number,
@@ -199,7 +198,6 @@ def measure(database: Database, number: int) -> Size:
         fetched_long=long,
         crawl=crawl,
         article=rate.server_cpu or 0.0,
-        bytes_a_crawl=grown,
     )
 
 
@@ -272,13 +270,6 @@ class Timer:
         return Cost(wall=statistics.median(clock) * 1e3, cpu=cpu / times * 1e3)
 
 
-def size_of(database: Database, table: str) -> int:
-    with database.engine.connect() as connection:
-        return int(
-            connection.execute(text("SELECT pg_total_relation_size(CAST(:t AS regclass))"), {"t": table}).scalar_one()
-        )
-
-
 # -- what follows -----------------------------------------------------------------------------------------------------
 
 
@@ -326,10 +317,11 @@ def computed(sizes: Sequence[Size], given: argparse.Namespace) -> Table:
             f"{load / given.use:.2f}",
             f"{one.sources / load * given.use:,.0f}",
             f"{at_once * given.crawl_connections:,.0f}",
+            f"{one.sources * given.max_connections / (at_once * given.crawl_connections):,.0f}",
             f"{cores:.2f}",
             f"{at_once * given.crawl_mb / 1024:.1f}",
             f"{math.ceil(cores / 4)}",
-            f"{crawls * DAY * 30 * one.bytes_a_crawl / 1e9:.1f}",
+            f"{crawls * DAY * 30 * given.crawl_bytes / 1e9:.1f}",
         )
     return table
 

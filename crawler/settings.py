@@ -97,6 +97,7 @@ REEXTRACTION_SLICE = 2_000  # pages of a re-extraction that are one process's at
 RENDER_MEMORY_MB = 1024  # a page of the browser that takes more is closed
 RENDER_PAGES = 2  # of sources with `render: true` that the browser has open at once
 RENDER_TIMEOUT = 30  # seconds; then a page is taken as it is
+RESTART_GRACE = 30  # seconds after the database's start in which workers take their locks anew, and none counts as dead
 RETRY_AFTER_MAX = 600  # seconds; a host that wants a longer pause is left for this run
 RETRY_BACKOFF_BASE = 1.0  # seconds before the first retry, doubled with each, with jitter
 RETRY_BACKOFF_MAX = 60.0

@@ -39,7 +39,7 @@ def duties(settings: BaseSettings) -> list[Duty]:
     return [
         Duty("seeds", tick, folder.follow),
         Duty("rhythms", 60.0, learn),
-        Duty("lost jobs", tick, requeue),
+        Duty("lost jobs", tick, lambda database: requeue(database, settings.getfloat("RESTART_GRACE"))),
         Duty("finished jobs and crawls", 3_600.0, prune),
         Duty("health", 60.0, lambda database: watch(database, settings)),
     ]
@@ -56,10 +56,10 @@ def learn(database: Database) -> str | None:
     return None
 
 
-def requeue(database: Database) -> str | None:
+def requeue(database: Database, grace: float) -> str | None:
     """What dead workers have left."""
     with database.engine.begin() as connection:
-        lost = queue.requeue_lost(connection)
+        lost = queue.requeue_lost(connection, grace)
     return f"{len(lost)} jobs of dead workers are back" if lost else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ SETTINGS = {
     "DOWNLOAD_DELAY": DELAY,
     "DOWNLOAD_TIMEOUT": 5,
     "EXTRACTION_WORKERS": 1,
+    "RESTART_GRACE": 1,
     "TICK": 1,
     "WORKER_BEAT": 1,
     "WORKER_CRAWLS": 4,
@@ -123,6 +125,7 @@ def test_a_host_that_is_cut_off_loses_its_crawls_to_another_and_works_again_when
 
     hosts.network.join(OTHER)
     until(lambda: bench.value("SELECT stopped_at IS NULL FROM workers WHERE id = %s", there))
+    until(lambda: len(re.findall(r"(superseded|finished) after", hosts.told("worker", OTHER))) >= taken)
     with Database(bench.database_url) as database, database.engine.begin() as connection:
         asked = enqueue(connection, [crawl_of(name.replace(".", "_"), asked="person") for name in hosts.street.papers])
     jobs = "SELECT worker_id FROM procrastinate.procrastinate_jobs WHERE id = ANY(%s) AND status = 'succeeded'"
