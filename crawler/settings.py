@@ -59,7 +59,10 @@ def _database_url() -> str:
 
 
 def _is_yes(name: str) -> bool:
-    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
+    given = os.environ.get(name, "").lower()
+    if given not in ("", "0", "1", "false", "true", "no", "yes", "off", "on"):
+        sys.exit(f"{name}={given}: it has to be 1 or 0")
+    return given in ("1", "true", "yes", "on")
 
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent

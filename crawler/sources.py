@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from difflib import get_close_matches
@@ -180,10 +181,15 @@ def adhoc_source(url: str) -> Source:
 
 
 def main(arguments: list[str]) -> int:
-    """Check every seed of a folder, `seeds` by default."""
+    """Check every seed of a folder, SEEDS_DIR by default."""
+    from crawler.settings import SEEDS_DIR  # of a program, not of whoever imports this
+
+    parser = argparse.ArgumentParser(prog="python -m crawler.sources", description=main.__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(SEEDS_DIR))
+    folder: Path = parser.parse_args(arguments).folder
     found: list[ConfigurationError] = []
     try:
-        sources, broken = load_sources(Path(arguments[0] if arguments else "seeds"))
+        sources, broken = load_sources(folder)
         found += broken
     except ConfigurationError as error:
         found.append(error)
@@ -191,7 +197,7 @@ def main(arguments: list[str]) -> int:
         print(*found, sep="\n", file=sys.stderr)
         return 1
     countries = {source.country for source in sources.values() if source.country}
-    print(f"{len(sources)} sources in {len(countries)} countries: all valid")
+    print(f"{folder}: {len(sources)} sources in {len(countries)} countries: all valid")
     return 0
 
 

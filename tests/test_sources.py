@@ -385,7 +385,7 @@ def test_check_of_a_good_folder(tmp_path: Path, capsys: pytest.CaptureFixture[st
     seed(tmp_path, FULL)
     seed(tmp_path, f"{MINIMAL}country: NO\n", "another")
     assert main([str(tmp_path)]) == 0
-    assert capsys.readouterr().out == "2 sources in 2 countries: all valid\n"
+    assert capsys.readouterr().out == f"{tmp_path}: 2 sources in 2 countries: all valid\n"
 
 
 def test_check_prints_every_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

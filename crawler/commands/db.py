@@ -120,7 +120,8 @@ class Command(ScrapyCommand):
             print(f"DATABASE_URL is set: {driver_url(self.database_url).render_as_string(hide_password=True)}")
             return 0
         url = EmbeddedServer(self.data_dir).status()
-        print(f"running: {url}" if url else f"not running (data in {self.data_dir})")
+        shown = driver_url(url).set(drivername="postgresql").render_as_string(hide_password=True) if url else ""
+        print(f"running: {shown} (data in {self.data_dir})" if url else f"not running (data in {self.data_dir})")
         return 0 if url else 3
 
     def stop(self, _: list[str]) -> int:

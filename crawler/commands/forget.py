@@ -111,7 +111,7 @@ class Command(ScrapyCommand):
     def act(self, database: Database, names: Sequence[str]) -> int:
         if self.opts.list:
             with database.engine.connect() as connection:
-                print(*listed(connection), sep="\n")
+                print(*(listed(connection) or ["nothing was forgotten"]), sep="\n")
             return 0
         if self.opts.undo:
             return self.undo(database.engine, names)

@@ -110,7 +110,8 @@ def judged(task: Task, ended: Ended) -> Ending:
     if ended.outcome == "finished":
         return Ending(kind="done", crawl_id=ended.crawl_id)
     if ended.outcome == "time_max":  # what is left is in the frontier; only a walk through archives has to go on
-        return Ending(kind="back" if task.arguments.get("arguments") else "done", crawl_id=ended.crawl_id)
+        goes_on = bool(task.arguments.get("arguments"))
+        return Ending(kind="back" if goes_on else "done", gives_way=True, crawl_id=ended.crawl_id)
     if ended.outcome in back:
         return Ending(kind="back", reason=said, delay=back[ended.outcome], crawl_id=ended.crawl_id)
     if ended.outcome in ("disabled", "source_disabled", "aborted", "gone"):

@@ -60,13 +60,14 @@ class Ending:
     """How an attempt ended.
 
     done; failed: it comes again, unless that is `final`; dropped: it is not to be done any more; back: in the queue
-    after `delay` seconds, which is no attempt.
+    after `delay` seconds, which is no attempt. `gives_way`: others of its source first.
     """
 
     kind: Literal["done", "failed", "dropped", "back"]
     reason: str | None = None
     delay: float = 0.0
     final: bool = False
+    gives_way: bool = False
     crawl_id: int | None = None
 
 
@@ -145,6 +146,8 @@ UPDATE procrastinate.procrastinate_jobs SET status = 'succeeded', attempts = att
 WHERE id = :id AND status = 'doing' AND worker_id = :worker
 """)
 # A job goes back unless another with its queueing_lock waits already, which will do what it was to do.
+# One that waits, were it for later, keeps those of its lock and of a lower priority waiting (procrastinate's fetch): a
+# person's long backfill lets the scheduled crawls of its source pass.
 _SETTLE = text("""
 WITH ended AS (
     UPDATE procrastinate.procrastinate_jobs AS job
@@ -157,6 +160,8 @@ WITH ended AS (
         attempts = attempts + CASE WHEN :kind = 'failed' THEN 1 ELSE 0 END,
         scheduled_at = now() + make_interval(secs => CASE WHEN :kind = 'failed'
             THEN (CAST(:retries AS float[]))[attempts + 1] ELSE :delay END),
+        priority = CASE WHEN queueing_lock IS NULL AND (:kind = 'failed' OR :gives_way)
+            THEN least(priority, :bulk) ELSE priority END,
         worker_id = NULL, abort_requested = false
     WHERE id = :id AND status = 'doing' AND worker_id IS NOT DISTINCT FROM CAST(:worker AS bigint)
     RETURNING id, status
@@ -194,6 +199,8 @@ def _settled(
         "worker": worker_id,
         "kind": ending.kind,
         "final": ending.final,
+        "gives_way": ending.gives_way,
+        "bulk": BULK,
         "delay": ending.delay,
         "reason": ending.reason,
         "crawl": ending.crawl_id,

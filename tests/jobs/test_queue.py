@@ -94,6 +94,18 @@ def test_a_job_that_fails_comes_again_after_1_5_and_30_minutes_and_then_stays(
     assert (newest.reason, newest.status, len(others)) == ("the last", "failed", 3)
 
 
+def test_a_backfill_that_goes_on_later_lets_the_scheduled_crawl_pass(database: Database, worker: Standing) -> None:
+    for ending in (Ending(kind="back", gives_way=True), Ending(kind="failed")):
+        (backfill,) = put(database, crawl_of("herald", asked="person", arguments={"archives": "1"}))
+        (scheduled,) = put(database, crawl_of("herald"))
+        assert taken(database, worker.id) == backfill
+        assert backfill and settle(database, backfill, worker.id, ending) == "todo"
+        assert taken(database, worker.id) == scheduled
+        assert scheduled and settle(database, scheduled, worker.id, Ending(kind="done")) == "succeeded"
+        with database.engine.begin() as connection:
+            queue.cancel(connection, [backfill])
+
+
 def test_what_goes_back_is_no_attempt_and_waits_for_nobody(database: Database, worker: Standing) -> None:
     (wanted,) = put(database, crawl_of("herald"))
     for delay in (15.0, 0.0):
