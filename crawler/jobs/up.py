@@ -17,8 +17,9 @@ from crawler.jobs.board import Board
 from crawler.jobs.display import Display
 from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.scheduler import run_scheduler
-from crawler.jobs.worker import Plan, Worker, opened_plan
+from crawler.jobs.worker import Plan, Worker, joined
 from crawler.store.engine import Database, open_database
+from crawler.store.workers import Standing
 
 logger = logging.getLogger(__name__)
 WIDTH = 120  # characters, where there is no terminal to ask
@@ -30,13 +31,16 @@ def up(settings: Settings, *, processes: int | None, crawls: int | None, schedul
     leave_out_inventory()
     set_up_json(settings)
     with open_database(settings["DATABASE_URL"] or None, Path(settings["CRAWLER_DATA_DIR"])) as database:
-        plan = opened_plan(database, settings, processes, crawls)
-        return asyncio.run(_run(database, settings, plan, console, scheduling=scheduling))
+        standing = Standing(database.engine)
+        plan = joined(standing, settings, processes, crawls)
+        return asyncio.run(_run(database, standing, settings, plan, console, scheduling=scheduling))
 
 
-async def _run(database: Database, settings: Settings, plan: Plan, console: Console, *, scheduling: bool) -> int:
+async def _run(
+    database: Database, standing: Standing, settings: Settings, plan: Plan, console: Console, *, scheduling: bool
+) -> int:
     board = Board()
-    worker = Worker(database, plan, board, lambda line: display.line(line))
+    worker = Worker(database, standing, plan, board, lambda line: display.line(line))
     display = Display(board, plan.crawls, console, worker.transaction, lambda: worker.patience.waited)
     end_metrics = serve_as_set(settings, board, database if scheduling else None, asyncio.get_running_loop())
     if display.live:

@@ -37,7 +37,7 @@ from crawler.store import queue
 from crawler.store.engine import Database, todays_schema
 from crawler.store.patience import Patience
 from crawler.store.queue import Ending
-from crawler.store.workers import WAITS, Standing, State, free_connections
+from crawler.store.workers import WAITS, Standing, State
 
 logger = logging.getLogger(__name__)
 EACH = 4  # jobs at once for each host
@@ -73,13 +73,17 @@ class Worker:
     """One process's part in the work. `show`: see Fleet."""
 
     def __init__(
-        self, database: Database, plan: Plan, board: Board | None = None, show: Callable[[str], None] | None = None
+        self,
+        database: Database,
+        standing: Standing,
+        plan: Plan,
+        board: Board | None = None,
+        show: Callable[[str], None] | None = None,
     ) -> None:
-        self.database, self.plan, self.board = database, plan, board or Board()
+        self.database, self.standing, self.plan, self.board = database, standing, plan, board or Board()
         self.patience = Patience(math.inf, database.place, database.mend)
         database.heed = self.patience.heed
         self.fleet = Fleet(plan.limits, plan.settings, self.board, show)
-        self.standing = Standing(database.engine)
         self.status = 0
         self.note = "stopped"  # why it ended
         self._held: dict[int, Task] = {}  # jobs that are ours, until their end is written
@@ -217,9 +221,8 @@ class Worker:
     # -- what procrastinate's worker asks for (app.py) ----------------------------------------------------------------
 
     async def registered(self) -> int:
-        worker_id = await self._in_thread(lambda: self.standing.begin(self.plan.crawls))
         self._registered.set()
-        return worker_id
+        return self.standing.id
 
     async def fetched(self, fetch: Callable[[], Awaitable[Job | None]]) -> Job | None:
         """The next job that can be read; those that cannot fail with the reason, and stay to be looked at."""
@@ -350,13 +353,9 @@ def given(settings: BaseSettings) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool | list | None)}
 
 
-def opened_plan(
-    database: Database, settings: BaseSettings, processes: int | None = None, crawls: int | None = None
-) -> Plan:
-    """As `planned`, on this database."""
-    with database.engine.connect() as connection:
-        free = free_connections(connection)
+def joined(standing: Standing, settings: BaseSettings, processes: int | None = None, crawls: int | None = None) -> Plan:
+    """Take a place among the workers; returns what the worker is to be. Raises ConfigurationError."""
     try:
-        return planned(settings, free, processes, crawls)
+        return standing.begin(lambda free: planned(settings, free, processes, crawls))
     except ValueError as error:
         raise ConfigurationError(f"a setting that has to be a number is none: {error}") from None

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,13 +21,17 @@ from crawler import __version__
 from crawler.errors import StoreError
 
 WORKER_LOCK = 7_305_130  # the first key of pg_advisory_lock(int, int)
+JOIN_LOCK = 7_305_134  # of pg_advisory_xact_lock(bigint): workers that start together share out what there is
 DRAIN_LOCK = 7_305_131  # of pg_advisory_lock(bigint): held by who wants all workers to end their crawls
 WAITS = "waits for a migration"  # the note of a worker that has ended them
 LOOK_EVERY = 0.3  # seconds
+JOIN_TIME, JOIN_EVERY = 30.0, 2.0  # seconds: the processes of a worker that was killed hold connections for so long
+SPARE = 10  # connections for schedulers, commands and readers
 
 _REGISTER = text("""
 WITH made AS (INSERT INTO procrastinate.procrastinate_workers DEFAULT VALUES RETURNING id)
-INSERT INTO workers (id, host, pid, version, crawls) SELECT id, :host, :pid, :version, :crawls FROM made RETURNING id
+INSERT INTO workers (id, host, pid, version, crawls, connections)
+SELECT id, :host, :pid, :version, :crawls, :connections FROM made RETURNING id
 """)
 _LOCK = text("SELECT pg_try_advisory_lock(:key, CAST(:id AS int))")
 # Of a worker that was given up and lives, too: it takes its row back, and has lost its jobs.
@@ -40,9 +45,12 @@ FROM pg_database AS d WHERE datname = current_database()
 """)
 _STOPPED = text("UPDATE workers SET stopped_at = now(), note = :note WHERE id = :id AND stopped_at IS NULL")
 _UNREGISTER = text("DELETE FROM procrastinate.procrastinate_workers WHERE id = :id")
-_FREE = text("""
-SELECT CAST(current_setting('max_connections') AS int) - CAST(current_setting('superuser_reserved_connections') AS int)
-    - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+# Workers take theirs little by little: what those that live will take is not free either.
+_ROOM = text("""
+SELECT most - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS now,
+    most - :spare - (SELECT coalesce(sum(connections), 0) FROM workers WHERE id = ANY(:alive)) AS later
+FROM (SELECT CAST(current_setting('max_connections') AS int)
+    - CAST(current_setting('superuser_reserved_connections') AS int)) AS server(most)
 """)
 
 
@@ -58,6 +66,18 @@ class State:
     jobs: frozenset[int]
 
 
+class Size(Protocol):
+    """How much a worker does at once, and what that takes."""
+
+    @property
+    def crawls(self) -> int: ...
+    @property
+    def connections(self) -> int: ...
+
+
+S = TypeVar("S", bound=Size)
+
+
 class Standing:
     """A worker's hold on the database: its row, and its lock, on a connection of its own. Used by one thread a time."""
 
@@ -67,14 +87,31 @@ class Standing:
         self._connection: Connection | None = None
         self._held = False
 
-    def begin(self, crawls: int) -> int:
-        """Insert the row and take the lock; returns the worker's id."""
-        given = {"host": socket.gethostname(), "pid": os.getpid(), "version": __version__, "crawls": crawls}
+    def begin(self, sized: Callable[[int], S]) -> S:
+        """Insert the row and take the lock. `sized`: what the worker is to be with so many connections; may raise.
+
+        What others hold that are no longer there is waited for: the processes of a killed worker go after a while.
+        """
+        end = time.monotonic() + JOIN_TIME
+        while (size := self._begin(sized, last=time.monotonic() > end)) is None:
+            time.sleep(JOIN_EVERY)
+        return size
+
+    def _begin(self, sized: Callable[[int], S], *, last: bool) -> S | None:
         connection = self._connected()
         with connection.begin():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": JOIN_LOCK})
+            room = connection.execute(_ROOM, {"spare": SPARE, "alive": alive(connection)}).one()
+            size = sized(room.later)
+            if size.connections > room.now:
+                if not last:
+                    return None
+                size = sized(room.now)
+            given: dict[str, Any] = {"host": socket.gethostname(), "pid": os.getpid(), "version": __version__}
+            given |= {"crawls": size.crawls, "connections": size.connections}
             self.id = int(connection.execute(_REGISTER, given).scalar_one())
             self._held = _lock(connection, self.id)
-        return self.id
+        return size
 
     def say(self, note: str | None = None) -> State:
         """That the worker lives; after a lost connection, the lock is taken anew."""
@@ -148,11 +185,6 @@ def _busy(connection: Connection) -> list[str]:
         return []
     rows = connection.execute(_BUSY, {"alive": alive(connection), "waits": WAITS}).all()
     return [f"worker {row.id} ({row.host}, process {row.pid})" for row in rows]
-
-
-def free_connections(connection: Connection) -> int:
-    """How many more the server takes."""
-    return int(connection.execute(_FREE).scalar_one())
 
 
 def _lock(connection: Connection, worker_id: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -51,10 +53,20 @@ def job(database: Database, job_id: int | None) -> Any:
         return tuple(connection.execute(text(query), {"id": job_id}).one())
 
 
+@dataclass(frozen=True)
+class Size:
+    crawls: int
+    connections: int
+
+
+def sized(crawls: int) -> Callable[[int], Size]:
+    return lambda free: Size(crawls, 2 * crawls)
+
+
 @pytest.fixture
 def worker(database: Database) -> Any:
     standing = Standing(database.engine)
-    standing.begin(4)
+    standing.begin(sized(4))
     yield standing
     standing.close()
 
@@ -127,7 +139,7 @@ def test_what_a_dead_worker_had_comes_back_and_what_a_living_one_has_does_not(
     database: Database, worker: Standing
 ) -> None:
     dead = Standing(database.engine)
-    dead.begin(1)
+    dead.begin(sized(1))
     lost, kept = put(database, crawl_of("herald"), crawl_of("kurier"))
     assert (taken(database, dead.id), taken(database, worker.id)) == (lost, kept)
     dead.close()
@@ -262,3 +274,22 @@ def test_totals_never_go_down(events: list[tuple[int, bool, int]]) -> None:
         now = board.summed()["news/herald/fetched"]
         assert now >= before and "crawl_id" not in board.summed()
         before = now
+
+
+def test_workers_that_start_together_share_out_the_connections(database: Database, worker: Standing) -> None:
+    """`worker` has four crawls, and has opened none of their eight connections yet."""
+    setting = "CAST(current_setting('{}') AS int)".format
+    most = ask(database, f"SELECT {setting('max_connections')} - {setting('superuser_reserved_connections')}")
+    most -= workers.SPARE
+    offered: list[int] = []
+
+    def fitting(free: int) -> Size:
+        offered.append(free)
+        return Size(1, free // 2)
+
+    second, third = Standing(database.engine), Standing(database.engine)
+    second.begin(fitting)
+    third.begin(fitting)
+    assert offered == [most - 8, most - 8 - (most - 8) // 2]
+    second.close()
+    third.close()

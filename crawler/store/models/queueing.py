@@ -26,6 +26,9 @@ class Worker(Base):
     pid: Mapped[int] = mapped_column(Integer, comment="Its process there")
     version: Mapped[str] = mapped_column(Text, comment="Version of the crawler")
     crawls: Mapped[int] = mapped_column(Integer, comment="How many jobs it does at once")
+    connections: Mapped[int] = mapped_column(
+        Integer, server_default=text("0"), comment="Connections that it and its processes take at most"
+    )
     started_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW, comment="When it began")
     seen_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW, comment="When it last said that it lives")
     lost_at: Mapped[datetime | None] = mapped_column(

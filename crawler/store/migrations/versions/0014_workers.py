@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("crawls", sa.Integer(), nullable=False),
+        sa.Column("connections", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("started_at", INSTANT, server_default=NOW, nullable=False),
         sa.Column("seen_at", INSTANT, server_default=NOW, nullable=False),
         sa.Column("lost_at", INSTANT, nullable=True),
