@@ -165,9 +165,7 @@ class Days:
 
     def start(self, name: str) -> None:
         """A worker or a scheduler, by its name."""
-        kind = name.partition("-")[0]
-        given = ("--name", name) if self.options.named else ()
-        self.fleet.start(name, kind, *given)
+        self.fleet.start(name, name.partition("-")[0])
 
     def run(self) -> float:
         """Until the minutes are over; returns when (seconds since 1970)."""
@@ -240,7 +238,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=6, help="of the dice")
     parser.add_argument("-s", dest="set", action="append", default=[], metavar="NAME=VALUE", help="a setting of all")
     parser.add_argument("--keep", type=Path, help="a folder for logs and database; default: gone afterwards")
-    parser.add_argument("--named", action="store_true", help=argparse.SUPPRESS)
     add_options(parser)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
