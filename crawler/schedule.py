@@ -118,13 +118,21 @@ class Quiet:
             return at
         zone = _zone(self.zone)
         today = at.astimezone(zone).date()
-        # The end may come twice, or not at all, when the clocks are changed: the first that is an end.
-        ends = (
-            datetime.combine(today + timedelta(days=days), self.end, zone).replace(fold=fold).astimezone(UTC)
-            for days in (0, 1)
-            for fold in (0, 1)
-        )
-        return next(end for end in sorted(ends) if end > at and not self.holds(end))
+        days = [today + timedelta(days=days) for days in range(4)]  # where the only open hour is skipped, a day later
+        ends = sorted(end for day in days for end in _shown(datetime.combine(day, self.end, zone)))
+        return next(end for end in ends if end > at and not self.holds(end))
+
+
+def _shown(clock: datetime) -> set[datetime]:
+    """The instants at which a clock shows this: two where it is set back; the next there is where it skips this."""
+    early, late = sorted(clock.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    if early.astimezone(clock.tzinfo).replace(tzinfo=None) == clock.replace(tzinfo=None):
+        return {early, late}
+    before = early.astimezone(clock.tzinfo).utcoffset()
+    while late - early > timedelta(minutes=1):
+        middle = early + (late - early) // 2
+        early, late = (middle, late) if middle.astimezone(clock.tzinfo).utcoffset() == before else (early, middle)
+    return {late.replace(second=0, microsecond=0)}
 
 
 @dataclass(frozen=True, slots=True)

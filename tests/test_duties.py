@@ -39,6 +39,10 @@ def test_the_folder_is_followed(database: Database, tmp_path: Path, monkeypatch:
     assert folder.follow(database) is None
     assert sorted(opened) == ["a", "b", "c"], "what is as it was is not opened again"
 
+    (tmp_path / "_.yaml").symlink_to(tmp_path / "nowhere")
+    assert folder.follow(database) is None, "an entry that cannot be looked at hides no other"
+    (tmp_path / "_.yaml").unlink()
+
     (tmp_path / "a.yaml").write_text("name: [")
     (tmp_path / "b.yaml").write_text(SEED.format("b") + 'note: "nul \\0"\n')
     (tmp_path / "c.yaml").unlink()

@@ -150,6 +150,7 @@ def test_late_failing_hanging_broken() -> None:
     hours = timedelta(hours=1)
     assert kinds(judge(past(), present(crawled_at=NOW - 4 * hours), NOW)) == ["late"]
     assert kinds(judge(past(), present(due_at=NOW - 2 * hours), NOW)) == ["late"]
+    assert kinds(judge(past(), present(crawled_at=NOW - 4 * hours, retired=True), NOW)) == []
     few = [*past()[:-1], a_day(1, crawls=2)]
     failed = present(a_day(crawls=5, crawls_failed=4, failed_why="its process is gone"), crawled_at=NOW - 9 * hours)
     (one,) = judge(few, failed, NOW)

@@ -114,6 +114,22 @@ def test_what_was_never_crawled_is_due_now_and_never_never() -> None:
 # -- quiet hours -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("quiet", "at"),
+    [
+        ("03:00-02:00 Europe/Berlin", "2026-03-28T20:00"),  # the only hour that is not quiet is skipped
+        ("13:30-02:45 US/Alaska", "2026-03-08T08:00"),  # their end is skipped
+        ("22:00-02:30 Europe/Berlin", "2026-10-24T22:00"),  # their end comes twice
+        ("01:45-02:15 Australia/Lord_Howe", "2026-10-03T15:20"),  # half an hour is skipped
+    ],
+)
+def test_quiet_hours_end_at_the_first_minute_that_is_not_quiet(quiet: str, at: str) -> None:
+    hours, now = parse_quiet(quiet), datetime.fromisoformat(at).replace(tzinfo=UTC)
+    assert hours
+    minutes = (now + timedelta(minutes=number) for number in range(3 * 24 * 60))
+    assert hours.over(now) == next(minute for minute in minutes if not hours.holds(minute))
+
+
 @given(INSTANTS, CLOCKS, CLOCKS, ZONES)
 def test_quiet_hours_push_to_their_end_only(at: datetime, start: object, end: object, zone: str) -> None:
     if start == end:
@@ -121,7 +137,7 @@ def test_quiet_hours_push_to_their_end_only(at: datetime, start: object, end: ob
     quiet = Quiet(start, end, zone)  # type: ignore[arg-type]
     later = quiet.over(at)
     assert not quiet.holds(later)
-    assert later == at if not quiet.holds(at) else at < later <= at + timedelta(hours=25)
+    assert later == at if not quiet.holds(at) else at < later <= at + timedelta(hours=49)
     assert not quiet.holds(at) or quiet.holds(later - timedelta(microseconds=1)) or zone != "UTC"
 
 

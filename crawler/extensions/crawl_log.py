@@ -77,7 +77,7 @@ class CrawlLog:
         try:
             store, buried = await asyncio.to_thread(self._open, spider)
         except (CrawlerError, SQLAlchemyError) as error:
-            if isinstance(error, SourceTaken):
+            if self.shared and type(error) in REFUSALS:  # its worker knows what to do
                 logger.info("no crawl now: %s", error)
             else:
                 logger.error("no crawl without a database: %s", str(error).splitlines()[0])

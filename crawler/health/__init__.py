@@ -150,7 +150,7 @@ def _late(past: Sequence[Day], present: Present, now: datetime) -> Finding | Non
         return Finding(kind="late", severity="warn", sentence=sentence, since=present.due_at)
     days = past[-LEAST_DAYS:]
     crawls = sum(day.crawls for day in days)
-    if present.crawled_at is None or present.crawling_since or len(days) < LEAST_DAYS:
+    if present.retired or present.crawled_at is None or present.crawling_since or len(days) < LEAST_DAYS:
         return None
     if (
         not all(day.crawls for day in days[: LEAST_DAYS // 2])

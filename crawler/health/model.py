@@ -82,6 +82,7 @@ class Present:
     crawled_at: datetime | None = None
     due_at: datetime | None = None
     disabled: bool = False
+    retired: bool = False  # its seed is gone, or says `enabled: false`: nobody is to crawl it
     seed_lost: str | None = None  # why its seed cannot be read any more
     job_failed: str | None = None  # what its last job that was given up failed of
     job_failed_at: datetime | None = None

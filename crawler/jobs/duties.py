@@ -39,7 +39,7 @@ def duties(settings: BaseSettings) -> list[Duty]:
     return [
         Duty("seeds", tick, folder.follow),
         Duty("rhythms", 60.0, learn),
-        Duty("lost jobs", tick, lambda database: requeue(database, settings.getfloat("RESTART_GRACE"))),
+        Duty("lost jobs", tick, lambda database: requeue(database, settings.getfloat("LOST_GRACE"))),
         Duty("finished jobs and crawls", 3_600.0, prune),
         Duty("health", 60.0, lambda database: watch(database, settings)),
     ]

@@ -313,9 +313,11 @@ class Reports:
 
 def listen(commands: IO[str], loop: asyncio.AbstractEventLoop, host: Host) -> None:
     """In a thread: what the worker says, and that it is gone."""
-    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: the loop is closed
+    # RuntimeError: the loop is closed. ValueError: the worker was killed in the middle of a line.
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
         for line in commands:
             loop.call_soon_threadsafe(host.hear, json.loads(line))
+    with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(lambda: asyncio.ensure_future(host.leave()))
     time.sleep(LAST_SECONDS)
     os._exit(EXIT_ORPHAN)

@@ -138,7 +138,9 @@ async def in_thread(work: Callable[[], T]) -> T:
         try:
             result = work()
         except BaseException as error:
-            outcome = error
+            outcome: BaseException = error
+            if isinstance(error, StopIteration):  # no future takes it, and who waits would do so for ever
+                outcome = RuntimeError(f"StopIteration: {error}")
             tell = lambda: future.set_exception(outcome)  # noqa: E731
         else:
             tell = lambda: future.set_result(result)  # noqa: E731

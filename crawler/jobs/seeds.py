@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -69,14 +70,15 @@ class SeedsFolder:
 
     def _scan(self) -> Iterator[tuple[str, Signature]]:
         try:
-            with os.scandir(self.folder) as entries:
-                for entry in entries:
-                    if entry.name.endswith(".yaml") and not entry.name.startswith("."):
-                        seen = entry.stat()
-                        signature = (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino)
-                        yield entry.name.removesuffix(".yaml"), signature
+            names = [entry.name for entry in os.scandir(self.folder)]
         except OSError:
             return
+        for name in names:
+            if name.endswith(".yaml") and not name.startswith("."):
+                with contextlib.suppress(OSError):  # it has just gone, or leads nowhere
+                    seen = (self.folder / name).stat()
+                    signature = (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino)
+                    yield name.removesuffix(".yaml"), signature
 
     def _read(self, found: dict[str, Signature]) -> set[str]:
         """Read what is new or changed; returns the names of these and of those that are gone."""

@@ -55,6 +55,7 @@ class Plan:
     crawls: int
     grace: float
     beat: float
+    lost_grace: float
     retries: tuple[float, ...]
     limits: Limits
     settings: Mapping[str, Any]
@@ -181,7 +182,7 @@ class Worker:
                 )
                 await self._heed(state)
             self._told.set()
-            if not number % LOST_EVERY and (lost := await self.transaction(queue.requeue_lost)):
+            if not number % LOST_EVERY and (lost := await self.transaction(self._requeue_lost)):
                 logger.warning("put back what dead workers had left: jobs %s", lost)
             await asyncio.sleep(self.plan.beat)
 
@@ -206,6 +207,9 @@ class Worker:
             self.fleet.close(job_id, "superseded")
         for job_id in state.jobs - self._held.keys():  # the answer that it is ours was lost on its way
             await self.transaction(lambda given, one=job_id: self._settle(given, one, Ending(kind="back")))  # type: ignore[misc]
+
+    def _requeue_lost(self, connection: Connection) -> list[int]:
+        return queue.requeue_lost(connection, self.plan.lost_grace)
 
     def _settle(self, connection: Connection, job_id: int, ending: Ending) -> str | None:
         return queue.settle(connection, job_id, self.standing.id, ending, self.plan.retries)
@@ -242,6 +246,8 @@ class Worker:
             ended = await asyncio.shield(doing)
         except asyncio.CancelledError:
             ended = await self._cut_short(task, doing, asked=context.abort_reason() is AbortReason.USER_REQUEST)
+        if ended.outcome == "newer" and not self._stop.is_set():
+            self._told.clear()  # or it would be taken again and again until the next beat, which ends the worker
         self._endings[task.job_id] = judged(task, ended)
         running = self.board.end(task.job_id, ended.outcome)
         if running is not None:
@@ -319,6 +325,7 @@ def planned(settings: BaseSettings, free: int, processes: int | None = None, cra
         crawls=asked or each * hosts,
         grace=settings.getfloat("WORKER_GRACE"),
         beat=settings.getfloat("WORKER_BEAT"),
+        lost_grace=settings.getfloat("LOST_GRACE"),
         retries=tuple(float(one) for one in settings.getlist("WORKER_RETRIES")),
         limits=Limits(
             processes=hosts,

@@ -35,7 +35,8 @@ SELECT count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NOT NULL) AS sch
     count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NULL) AS on_demand,
     count(*) FILTER (WHERE disabled_at IS NOT NULL) AS disabled,
     count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now()) AS due,
-    count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now() - :late * interval '1 second') AS overdue
+    count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now() - :late * interval '1 second' AND NOT EXISTS (
+        SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = sources.id AND j.status = 'doing')) AS overdue
 FROM sources
 """)
 # A day without an hour is no instant, and what was published days ago was not late but asked for (a backfill).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -18,7 +18,8 @@ _COLUMNS = ", ".join(f'd."{one.name}"' for one in fields(Day))
 _DAYS = text(f"""
 SELECT s.source, d.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
     SELECT {_COLUMNS} FROM source_days d
-    WHERE d.source = s.source AND d.day > (now() - :past)::date AND d.day <= (now() AT TIME ZONE 'UTC')::date
+    WHERE d.source = s.source AND d.day > ((now() - :past) AT TIME ZONE 'UTC')::date
+        AND d.day <= (now() AT TIME ZONE 'UTC')::date
     ORDER BY d.day OFFSET 0
 ) AS d
 """)  # noqa: S608 (names of our own)
@@ -32,7 +33,8 @@ SELECT s.source, a.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JO
 ORDER BY s.source, a.stored_at DESC
 """)
 _SOURCES = text("""
-SELECT id, crawled_at, due_at, disabled_at IS NOT NULL AS disabled, seed_error AS seed_lost
+SELECT id, crawled_at, due_at, disabled_at IS NOT NULL AS disabled, seed_error AS seed_lost,
+    seeded_at IS NULL AND due_why IS NOT NULL OR seed -> 'enabled' = 'false' AS retired
 FROM sources s WHERE id = ANY(:sources)
 """)
 _OPEN = text("SELECT source, kind, opened_at FROM incidents WHERE closed_at IS NULL AND source = ANY(:sources)")
@@ -54,7 +56,9 @@ ORDER BY j.args ->> 'source', e.at DESC
 _NAMES = text("SELECT id FROM sources WHERE id > :after ORDER BY id LIMIT :most")
 
 _OVERDUE = text("""
-SELECT count(*), min(due_at) FROM sources WHERE due_at < now() - interval '5 minutes' AND disabled_at IS NULL
+SELECT count(*), min(due_at) FROM sources
+WHERE due_at < now() - interval '5 minutes' AND disabled_at IS NULL AND seeded_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = sources.id AND j.status = 'doing')
 """)
 _WAITING = text("""
 WITH ready AS (
@@ -110,7 +114,7 @@ def names(connection: Connection, after: str = "", most: int = 1_000_000) -> lis
 def records(connection: Connection, sources: Sequence[str]) -> dict[str, Record]:
     """What is known of each of these sources."""
     given = {"sources": list(sources), "past": PAST, "most": LOOKED_AT}
-    today = now(connection).date()
+    today = now(connection).astimezone(UTC).date()
     days: dict[str, list[Day]] = {}
     for row in connection.execute(_DAYS, given).mappings():
         days.setdefault(row["source"], []).append(_day(row))
@@ -139,6 +143,7 @@ def records(connection: Connection, sources: Sequence[str]) -> dict[str, Record]
                 crawled_at=row["crawled_at"],
                 due_at=row["due_at"],
                 disabled=row["disabled"],
+                retired=row["retired"],
                 seed_lost=row["seed_lost"],
                 job_failed=job.why if job else None,
                 job_failed_at=job.at if job else None,

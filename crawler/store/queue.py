@@ -23,7 +23,7 @@ PERSON, SCHEDULED, BULK = 10, 0, -10  # priorities
 TASKS = ("crawl", "reextract", "archive")
 RETRIES = (60.0, 300.0, 1800.0)  # seconds after the first, second and third failure
 MOST_LOST = 10  # a job that was lost so often is what kills its workers
-RESTART_GRACE = 30.0  # seconds after the server's start, in which workers take their locks anew
+LOST_GRACE = 15.0  # seconds, three of a worker's beats, in which one that lives takes its lock anew
 LOST_LOCK = 7_305_132  # of pg_try_advisory_xact_lock: one looks for lost jobs at a time
 KEPT_DAYS = 7
 
@@ -213,13 +213,14 @@ def _settled(
     return status
 
 
-_YOUNG = text("SELECT now() - pg_postmaster_start_time() < make_interval(secs => :grace)")
 _ALONE = text("SELECT pg_try_advisory_xact_lock(:key)")
 _SUSPECTS = text("""
 SELECT id FROM workers WHERE stopped_at IS NULL OR EXISTS (SELECT FROM procrastinate.procrastinate_jobs AS job
     WHERE job.worker_id = workers.id AND job.status = 'doing')
 """)
 _IS_DEAD = text("SELECT pg_try_advisory_xact_lock(:key, CAST(:id AS int))")
+_SUSPECT = text("UPDATE workers SET lost_at = now() WHERE id = ANY(:free) AND lost_at IS NULL")
+_LOST = text("SELECT id FROM workers WHERE id = ANY(:free) AND lost_at <= now() - make_interval(secs => :grace)")
 _BURY = text("""
 UPDATE workers SET stopped_at = now(), note = 'its process is gone' WHERE id = ANY(:dead) AND stopped_at IS NULL
 """)
@@ -230,18 +231,19 @@ WHERE status = 'doing' AND queue_name = :queue AND (worker_id IS NULL OR worker_
 """)
 
 
-def requeue_lost(connection: Connection, grace: float = RESTART_GRACE) -> list[int]:
+def requeue_lost(connection: Connection, grace: float = LOST_GRACE) -> list[int]:
     """Put back the jobs whose workers are dead, and close the rows of those; returns the ids of the jobs.
 
-    Not right after the server's start: workers that live have lost their locks, and take them anew.
+    Not the first time that a lock is found free: after a restart, a crash or a failover of the server, workers that
+    live have lost theirs, take them anew at their next beat, and say that they live.
     """
-    if connection.execute(_YOUNG, {"grace": grace}).scalar_one():
-        return []
     if not connection.execute(_ALONE, {"key": LOST_LOCK}).scalar_one():
         return []
     suspects = connection.execute(_SUSPECTS).scalars().all()
     given = [{"key": WORKER_LOCK, "id": worker_id} for worker_id in suspects]
-    dead = [one["id"] for one in given if connection.execute(_IS_DEAD, one).scalar_one()]
+    free = [one["id"] for one in given if connection.execute(_IS_DEAD, one).scalar_one()]
+    connection.execute(_SUSPECT, {"free": free})
+    dead = list(connection.execute(_LOST, {"free": free, "grace": grace}).scalars())
     connection.execute(_BURY, {"dead": dead})
     found = []
     for row in connection.execute(_ORPHANS, {"queue": QUEUE, "dead": dead}).all():

@@ -30,7 +30,7 @@ INSERT INTO workers (id, host, pid, version, crawls) SELECT id, :host, :pid, :ve
 """)
 _LOCK = text("SELECT pg_try_advisory_lock(:key, CAST(:id AS int))")
 # Of a worker that was given up and lives, too: it takes its row back, and has lost its jobs.
-_SEEN = text("UPDATE workers SET seen_at = now(), stopped_at = NULL, note = :note WHERE id = :id")
+_SEEN = text("UPDATE workers SET seen_at = now(), lost_at = NULL, stopped_at = NULL, note = :note WHERE id = :id")
 _STATE = text("""
 SELECT (SELECT version_num FROM alembic_version) AS schema,
        EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = 0

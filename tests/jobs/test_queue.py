@@ -120,7 +120,7 @@ def test_what_a_dead_worker_had_comes_back_and_what_a_living_one_has_does_not(
     assert (taken(database, dead.id), taken(database, worker.id)) == (lost, kept)
     dead.close()
     with database.engine.begin() as connection:
-        assert queue.requeue_lost(connection, grace=1e6) == []  # the server may have been started only now
+        assert queue.requeue_lost(connection, grace=1e6) == []  # the server may have lost all sessions only now
     for number in range(1, queue.MOST_LOST + 1):
         with database.engine.begin() as connection:
             assert workers.alive(connection) == [worker.id]

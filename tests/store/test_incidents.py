@@ -147,7 +147,7 @@ def test_a_round_of_the_watch(database: Database, tmp_path: Path, monkeypatch: p
     settings = dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD"), "")
     settings |= {"ALERT_COMMAND": str(program), "ALERT_PAUSE": "0"}
     with database.engine.begin() as connection:
-        connection.execute(text("UPDATE sources SET due_at = now() - interval '3 hours'"))
+        connection.execute(text("UPDATE sources SET due_at = now() - interval '3 hours', seeded_at = now()"))
     watch = Watch()
     assert watch(database, settings) == "2 incidents opened"  # no_scheduler and a late courier
     assert watch.sender

@@ -28,6 +28,9 @@ class Worker(Base):
     crawls: Mapped[int] = mapped_column(Integer, comment="How many jobs it does at once")
     started_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW, comment="When it began")
     seen_at: Mapped[datetime] = mapped_column(Instant, server_default=NOW, comment="When it last said that it lives")
+    lost_at: Mapped[datetime | None] = mapped_column(
+        Instant, comment="Since when its lock is free; null: it is not, or nobody has looked"
+    )
     stopped_at: Mapped[datetime | None] = mapped_column(
         Instant, comment="When it ended or was found dead; null: it runs"
     )

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("crawls", sa.Integer(), nullable=False),
         sa.Column("started_at", INSTANT, server_default=NOW, nullable=False),
         sa.Column("seen_at", INSTANT, server_default=NOW, nullable=False),
+        sa.Column("lost_at", INSTANT, nullable=True),
         sa.Column("stopped_at", INSTANT, nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
