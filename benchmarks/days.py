@@ -277,6 +277,7 @@ def report(days: Days, cut: float, drained: float, last: Usage) -> None:
     with days.fleet.database.engine.connect() as connection:
         due = [one for one in web.printed if one.released <= cut]
         fate = fate_of(connection, due)
+        extra = fate_of(connection, web.printed).extra
         later = sum(one.released > cut for one in web.printed)
         crawled = connection.execute(_CRAWLS).all()
         lists = set(connection.execute(_LISTS).scalars())
@@ -313,7 +314,7 @@ def report(days: Days, cut: float, drained: float, last: Usage) -> None:
     told = ", ".join(f"{why} {len(those)}" for why, those in sorted(fate.refused.items()))
     row("taken for no article", told or 0)
     row("missing", f"{len(fate.missing)} {[one.url for one in fate.missing[:3]] or ''}")
-    row("articles of what is not printed", fate.extra)
+    row("articles of what is not printed", extra)
     row("revisions / pages kept twice", f"{revisions} / {refetched}")
     row("lag, publication to storage", _lags(lags) + f"  (after the first {settled - days.began:.0f} s)")
     row("… from the start on", _lags(everything))
