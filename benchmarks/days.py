@@ -165,9 +165,7 @@ class Days:
 
     def start(self, name: str) -> None:
         """A worker or a scheduler, by its name."""
-        kind = name.partition("-")[0]
-        given = ("--name", name) if self.options.named else ()
-        self.fleet.start(name, kind, *given)
+        self.fleet.start(name, name.partition("-")[0])
 
     def run(self) -> float:
         """Until the minutes are over; returns when (seconds since 1970)."""
@@ -240,7 +238,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=6, help="of the dice")
     parser.add_argument("-s", dest="set", action="append", default=[], metavar="NAME=VALUE", help="a setting of all")
     parser.add_argument("--keep", type=Path, help="a folder for logs and database; default: gone afterwards")
-    parser.add_argument("--named", action="store_true", help=argparse.SUPPRESS)
     add_options(parser)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
@@ -280,6 +277,7 @@ def report(days: Days, cut: float, drained: float, last: Usage) -> None:
     with days.fleet.database.engine.connect() as connection:
         due = [one for one in web.printed if one.released <= cut]
         fate = fate_of(connection, due)
+        extra = fate_of(connection, web.printed).extra
         later = sum(one.released > cut for one in web.printed)
         crawled = connection.execute(_CRAWLS).all()
         lists = set(connection.execute(_LISTS).scalars())
@@ -316,7 +314,7 @@ def report(days: Days, cut: float, drained: float, last: Usage) -> None:
     told = ", ".join(f"{why} {len(those)}" for why, those in sorted(fate.refused.items()))
     row("taken for no article", told or 0)
     row("missing", f"{len(fate.missing)} {[one.url for one in fate.missing[:3]] or ''}")
-    row("articles of what is not printed", fate.extra)
+    row("articles of what is not printed", extra)
     row("revisions / pages kept twice", f"{revisions} / {refetched}")
     row("lag, publication to storage", _lags(lags) + f"  (after the first {settled - days.began:.0f} s)")
     row("… from the start on", _lags(everything))

@@ -24,7 +24,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(measured(sizes))
     console.print(computed(sizes, given))
     if given.json:
-        given.json.write_text(json.dumps([repr(one) for one in sizes], indent=1))
+        given.json.write_text(json.dumps([asdict(one) for one in sizes], indent=1))
 
 
 def fill(database: Database, number: int) -> None:

@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import accuracy, duplicates, scores, trial
+from benchmarks import accuracy, days, duplicates, scores, trial
 from benchmarks.corpora import MissingData, Sample, load
 from benchmarks.hosts import Host, cut, invented, parse, real_host, slots
 from benchmarks.injection import PLACES, STYLES, left, make_case, own_words_lost, with_paragraphs
+from benchmarks.served import Printed
 from benchmarks.wordings import KINDS, MAIN, REPORTS, SITE, TAGS, Appeal, Reporting, Text, appeals, reporting
+from crawler.items import Candidate
+from crawler.sources import Source
+from crawler.store import articles, crawls, frontier, intake
+from crawler.store.engine import Database
+from crawler.store.frontier import Visit
 from tests.prose import prose
+from tests.site.manners import manners
 from tests.store.rows import an_article
 
 TEXTS = (
@@ -254,3 +261,45 @@ def test_copies_are_held_against_the_truth() -> None:
     found = duplicates.Found(tellings=tellings, cluster={0: 0, 1: 0, 3: 3, 4: 3})
     cells = duplicates.scores("", found).columns[1].cells
     assert [str(cell).partition("  ")[2] for cell in cells] == ["(1 of 2)"] * 4  # precision, recall, whole, original
+
+
+def test_the_fate_of_what_was_printed(database: Database) -> None:
+    urls = [f"http://www.herald.test/{number}" for number in range(5)]
+    with database.engine.begin() as connection:
+        crawl = crawls.begin(
+            connection, "news", [Source(id="herald", name="Herald", homepage="http://herald.test/")], {}
+        )
+        found = [Candidate(url=url, source="herald", found_in="feed") for url in urls[:4]]
+        intake.add(connection, "herald", found)
+        due = {one.candidate.url: one.url_id for one in frontier.take(connection, crawl, {"herald": 3}, 3)}
+        held = due.keys() - {urls[3]}
+        first, *others = sorted(held)
+        article = an_article(1, url=first, canonical_url=first, source="herald")
+        visits = [Visit(url_id=due[url], source="herald", outcome="soft_404") for url in others]
+        frontier.finish(connection, visits)
+        [saved] = articles.save(connection, [article], [None])
+        frontier.finish(connection, [Visit(url_id=due[first], source="herald", outcome="article", article_id=saved.id)])
+        fate = days.fate_of(connection, [Printed(url[-1], url, 0.0) for url in urls])
+    assert list(fate.stored) == [first[-1]]
+    assert {one.url for one in fate.refused["soft_404"]} == set(others)
+    assert {one.url for one in fate.missing} == set(urls) - held
+    assert not fate.twice and not fate.merged and not fate.extra
+
+
+def test_requests_are_told_apart() -> None:
+    def row(t: int, path: str, status: int = 200, art: str = "") -> dict[str, object]:
+        return {"t": t, "dur": 0.0, "host": "a.test", "path": path, "status": status, "art": art}
+
+    rows = [
+        row(1, "/robots.txt"), row(2, "/rss.xml"), row(3, "/1", art="1"), row(4, "/rss.xml", 304),
+        row(5, "/1", art="1"), row(6, "/1", 304, "1"), row(7, "/about"),
+    ]  # fmt: skip
+    asked = days.requests_of(rows, {"http://a.test/rss.xml"})
+    assert asked.of == {
+        "robots.txt": 1, "lists, read": 1, "lists, not modified": 1, "articles, first": 1, "articles, again": 1,
+        "articles, not modified": 1, "other pages": 1,
+    }  # fmt: skip
+    assert asked.pages == 3 and asked.useless == pytest.approx(2 / 3)
+    seen = manners(rows, 1.5)
+    assert (seen.requests, seen.hosts, seen.min_gap, seen.too_soon) == (7, 1, 1, 5)
+    assert not seen.before_robots and not seen.forbidden

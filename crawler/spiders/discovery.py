@@ -187,12 +187,12 @@ class Discovery:
         """Record how a request ended, and say so if it is worth saying."""
         listing = reading.listing
         tally.ended(self.spider.crawler.stats, listing.source, "listing", reading.outcome)
+        if reading.outcome in ("crawl_closing", "source_disabled"):  # it was not asked
+            return
         tally.count(self.spider.crawler.stats, listing.source, "lists")
         if reading.outcome not in (READ, NOT_MODIFIED) and listing.parent != USUAL:
             logger.warning("%s: %s could not be read: %s", listing.source, listing.url, reading.detail)
             tally.count(self.spider.crawler.stats, listing.source, "feed_errors")
-        if reading.outcome in ("crawl_closing", "source_disabled"):
-            return
         await self.store.was_read(reading)
         if listing.kind == "homepage" and reading.outcome != READ:  # its robots.txt may have been read all the same
             source = self.spider.chosen[listing.source]
