@@ -32,7 +32,7 @@ def test_a_crawl_of_a_source_that_is_disabled_ends(bench: Bench) -> None:
             done = bench.scrapy("disable", HERALD, "--why", "they asked us to")
             assert (done.status, done.out.startswith(f"{HERALD} is disabled: ")) == (0, True), done.err
             before = asked(paper)
-            _, log = crawl.communicate(timeout=30)
+            _, log = crawl.communicate(timeout=60)
         finally:
             crawl.kill()
             crawl.wait()

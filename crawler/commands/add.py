@@ -86,8 +86,8 @@ class Command(QuietCommand):
             with open_database(given, data_dir) as database, database.engine.connect() as connection:
                 if tombstones.is_forgotten(connection, url):
                     raise Taken(f"{url} was forgotten (`scrapy forget`): its publisher does not want it here")
-        except StoreError as error:  # a crawl of the seed asks again
-            print(f"scrapy add: it could not be asked whether the site was forgotten: {error}", file=sys.stderr)
+        except StoreError:  # a seed needs no database; a crawl of it asks again
+            return
 
     def add(self, url: str, opts: argparse.Namespace) -> None:
         """Raises CrawlerError."""

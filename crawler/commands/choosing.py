@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scrapy.settings import BaseSettings
 
-from crawler.reextraction.question import Question, question
 from crawler.spiders.selection import named
+
+if TYPE_CHECKING:
+    from crawler.reextraction.question import Question
 
 
 def add_choice(parser: argparse.ArgumentParser, what: str = "articles", happened: str = "published") -> None:
@@ -34,6 +37,8 @@ def is_question(opts: argparse.Namespace) -> bool:
 
 def asked_by(opts: argparse.Namespace, settings: BaseSettings) -> Question:
     """Raises ConfigurationError."""
+    from crawler.reextraction.question import question  # it imports extraction, which no export needs
+
     return question(
         Path(settings["SEEDS_DIR"]),
         sources=named(opts.source),

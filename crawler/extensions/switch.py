@@ -40,14 +40,17 @@ class SourceSwitch:
         return extension
 
     def spider_opened(self, spider: Spider) -> None:
-        store: CrawlStore | None = getattr(spider, "store", None)
-        if store is not None and store.sources:
-            self.task = asyncio.get_running_loop().create_task(self.watch(store))
+        self.task = asyncio.get_running_loop().create_task(self.watch(spider))
 
-    async def watch(self, store: CrawlStore) -> None:
+    async def watch(self, spider: Spider) -> None:
         with contextlib.suppress(DatabaseUnreachable, RuntimeError):  # the crawl is told elsewhere, or has ended
             while True:
                 await asyncio.sleep(self.seconds)
+                store: CrawlStore | None = getattr(spider, "store", None)
+                if (
+                    store is None or not store.sources
+                ):  # it opens in a thread, while signals go on; archives meet theirs
+                    continue
                 before = store.disabled
                 if await store.look_for_disabled() == before:
                     continue

@@ -161,7 +161,7 @@ class ArchiveSpider(Spider):
         after = (claim.records, claim.done_offset)
         events = warc.read(path, limit=self.limit, after=after, refusal=self.asked.refusal)
         try:
-            while not (store.failure or job.lost) and (batch := await self.read(next_batch, events)):
+            while not (store.failure or job.lost or job.over) and (batch := await self.read(next_batch, events)):
                 batch = await self.allowed(store, batch)
                 await self.meet(store, [event for event in batch if isinstance(event, Capture)])
                 for event in batch:
@@ -191,6 +191,8 @@ class ArchiveSpider(Spider):
         if isinstance(event, End):
             job.damage = event.damage
             return
+        if job.over:  # the run is shut down: what comes now is the next one's
+            return
         self.count("records")
         self.count("bytes", max(0, event.offset - job.offset))
         job.offset = max(job.offset, event.offset)
@@ -199,6 +201,9 @@ class ArchiveSpider(Spider):
             self.count(f"skipped/{event.reason}")
             return
         await self.room.enter(len(event.body))
+        if job.over:
+            self.room.leave(len(event.body))
+            return
         job.watermark.read(event)
         task = asyncio.create_task(self.page(job, event))
         self.tasks.add(task)  # the loop itself keeps only a weak reference
