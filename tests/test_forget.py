@@ -87,6 +87,6 @@ def test_wrong_names(bench: Bench) -> None:
         ["forget", "77", "--yes"],
         ["forget", "https://herald.example/never", "--yes"],
     )
-    assert unknown.err.startswith("scrapy forget: no source 'no_such_source' was ever crawled, and")
+    assert unknown.err.startswith("scrapy forget: There is no source 'no_such_source' in")
     assert number.err == "scrapy forget: there is no stored article with the id 77\n"
     assert never.status == 0 and "nothing is stored of it; it will not be" in never.out

@@ -136,7 +136,10 @@ class Command(ScrapyCommand):
                 if isinstance(status, Status):
                     status.update(words)
 
-            lost = follow(database, patience, self.followed, request.run, show)
+            ended = follow(database, patience, self.followed, request.run, show)
+        lost = [one for one in ended if one.status != "succeeded"]
+        for one in [one for one in ended if one.damage and one not in lost][:MOST_SHOWN]:
+            self.say(f"done as far as it goes: job {one.id}, {about(one.task, one.arguments)}: {one.damage}")
         for one in lost[:MOST_SHOWN]:
             self.say(
                 f"{one.status}: job {one.id}, {about(one.task, one.arguments)}: {one.reason or 'no reason is known'}"
@@ -162,7 +165,11 @@ def check(args: Sequence[str], opts: argparse.Namespace) -> None:
         raise UsageError(f"say what to queue: scrapy enqueue {' | '.join(WHAT)}; or --list, or --cancel JOB")
     what = args[0] if args else ""
     if (what == "crawl") != bool(args[1:]):
-        raise UsageError("name the sources: scrapy enqueue crawl bbc le_monde" if what else f"scrapy enqueue {WHAT}")
+        raise UsageError(
+            "name the sources: scrapy enqueue crawl bbc le_monde"
+            if what == "crawl"
+            else f"{what} takes options only, not {' '.join(args[1:])}: scrapy enqueue --help"
+        )
     if opts.spargs and what not in ("crawl", "archive"):
         raise UsageError("-a goes with crawl and archive")
     if (is_question(opts) or opts.apply) and what != "reextract":

@@ -111,7 +111,8 @@ class Command(ScrapyCommand):
     def act(self, database: Database, names: Sequence[str]) -> int:
         if self.opts.list:
             with database.engine.connect() as connection:
-                print(*(listed(connection) or ["nothing was forgotten"]), sep="\n")
+                for told in listed(connection):
+                    print(told)
             return 0
         if self.opts.undo:
             return self.undo(database.engine, names)

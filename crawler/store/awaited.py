@@ -26,7 +26,8 @@ WHERE queueing_lock = :lock AND status = 'todo' RETURNING id
 """)
 _TICKETS = text("""
 SELECT id, task_name AS task, args AS arguments, CAST(status AS text) AS status, attempts,
-       (SELECT reason FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1) AS reason
+       (SELECT reason FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1) AS reason,
+       (SELECT error FROM archives WHERE path = args ->> 'warc' ORDER BY archives.id DESC LIMIT 1) AS damage
 FROM procrastinate.procrastinate_jobs AS job WHERE id = ANY(:ids) ORDER BY id
 """)
 _OF_RUN = text("""
@@ -51,7 +52,10 @@ WHERE id = :id RETURNING args -> 'refused' AS refused
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """A job, and how it stands. `reason`: why its last attempt came to nothing."""
+    """A job, and how it stands.
+
+    `reason`: why its last attempt came to nothing. `damage`: what is wrong with the archive that it reads.
+    """
 
     id: int
     task: str
@@ -59,6 +63,7 @@ class Ticket:
     status: str
     attempts: int
     reason: str | None
+    damage: str | None
 
     @property
     def is_over(self) -> bool:
