@@ -54,6 +54,7 @@ WRONG = {
     ("archive", "-a", "warc=/nowhere/*.warc.gz"): "-a warc=/nowhere/*.warc.gz names no file",
     ("reextract", "--source", "gazette"): "gazette",
     ("crawl", HERALD, "--at", "someday"): "--at someday is no time",
+    ("crawl", HERALD, "--at", "+999999999d"): "--at +999999999d is too far away",
     ("crawl", "beispiel_kurier", DISABLED): f"{DISABLED} is disabled (they asked)",
     ("--cancel", "all"): "--cancel all: write 17, 20-29 or run:3",
 }
