@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, Engine, RowMapping, Text, bindparam, text
 
-from crawler.errors import StoreError
+from crawler.errors import ConfigurationError, StoreError
 from crawler.recurrence import block_key
 from crawler.store import dictionaries, notices, templates, tombstones
 from crawler.store.dictionaries import unpacked
@@ -163,6 +163,10 @@ FROM tombstones GROUP BY act ORDER BY min(forgotten_at), act
 """)
 _ACTS_OF = text("""
 SELECT DISTINCT act FROM tombstones WHERE digest = ANY(:digests) OR digest IS NOT NULL AND article_id = :article
+""")
+_WHOLE_OF = text("""
+SELECT source FROM tombstones WHERE kind = 'source' AND digest IS NOT NULL AND act IN (
+    SELECT act FROM tombstones WHERE digest = ANY(:digests) OR digest IS NOT NULL AND article_id = :article)
 """)
 _UNDO_SOURCE = text("""
 UPDATE sources SET disabled_at = NULL, disabled_why = NULL
@@ -405,10 +409,16 @@ def acts(connection: Connection) -> list[RowMapping]:
 def acts_of(
     connection: Connection, *, url: str | None = None, article_id: int | None = None, source: str | None = None
 ) -> list[int]:
-    """The numbers of those that keep it away."""
+    """The numbers of those that keep it away. Raises ConfigurationError for a page that goes with its whole source."""
     digests = tombstones.digests(url_key(url) or url) if url else []
     digests += [tombstones.of_source(source)] if source else []
-    return list(connection.execute(_ACTS_OF, {"digests": digests, "article": article_id}).scalars())
+    given = {"digests": digests, "article": article_id}
+    whole = connection.execute(_WHOLE_OF, given).scalar() if source is None else None
+    if whole is not None:
+        raise ConfigurationError(
+            f"{url or article_id} is kept away with all of {whole}: scrapy forget --undo {whole} lets all of it come again"
+        )
+    return list(connection.execute(_ACTS_OF, given).scalars())
 
 
 def undo(connection: Connection, numbers: Collection[int]) -> None:

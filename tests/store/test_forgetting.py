@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
+from crawler.errors import ConfigurationError
 from crawler.items import Article, Block, Candidate
 from crawler.packing import Dictionary, pack
 from crawler.sources import Source
@@ -307,9 +308,13 @@ def test_a_source_goes_in_batches_and_goes_on_where_it_was(filled: Database, mon
         assert [row["id"] for row in cursors.forgotten(connection, cursor)] == ids
     with filled.engine.begin() as connection:  # under another name it is refused, too
         again = Source.model_validate({"id": "other", "name": "H", "homepage": "https://www.herald.example/en/"})
-        assert "was forgotten" in disabling.barred(connection, [again])["other"]
+        said = disabling.barred(connection, [again])["other"]
+        assert said.startswith("other was forgotten as herald: ") and said.endswith("scrapy forget --undo herald")
         assert not disabling.barred(connection, [OTHER])
         assert frontier.take(connection, 1, {"herald": 5}, 5) == []
+        for one in ({"url": SLUG}, {"url": f"{SITE}/never-stored"}, {"article_id": ids[0]}):
+            with pytest.raises(ConfigurationError, match="with all of herald: scrapy forget --undo herald"):
+                forgetting.acts_of(connection, **one)
         forgetting.undo(connection, forgetting.acts_of(connection, source="herald"))
         assert disabling.barred(connection, [SOURCE, again]) == {}
         assert intake.add(connection, "herald", candidates([1])).new == 1
