@@ -416,7 +416,7 @@ def acts_of(
     whole = connection.execute(_WHOLE_OF, given).scalar() if source is None else None
     if whole is not None:
         raise ConfigurationError(
-            f"{url or article_id} is kept away with all of {whole}: scrapy forget --undo {whole} lets all of it come again"
+            f"{url or article_id} is kept away with all of {whole}: scrapy forget --undo {whole} allows that"
         )
     return list(connection.execute(_ACTS_OF, given).scalars())
 
