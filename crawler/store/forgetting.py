@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Engine, RowMapping, Text, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Connection, Engine, RowMapping, Text, TextClause, bindparam, text
 
 from crawler.errors import ConfigurationError, StoreError
 from crawler.recurrence import block_key
@@ -133,9 +133,10 @@ DELETE FROM procrastinate.procrastinate_jobs AS job WHERE status <> 'doing'
 
 _SOURCE_ACT = text("SELECT act FROM tombstones WHERE kind = 'source' AND digest = :digest")
 _SWITCH_OFF = text("""
-UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :source RETURNING homepage
+UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :source
 """)
-_SHARED_SITE = text("SELECT homepage FROM sources WHERE id <> :source")
+_HOMEPAGE = text("SELECT homepage FROM sources WHERE id = :source")
+_OTHER_HOMEPAGES = text("SELECT homepage FROM sources WHERE id <> :source")
 _ARTICLES_OF = text("SELECT id FROM articles WHERE source = :source ORDER BY id LIMIT :most")
 _URLS_OF_ARTICLES = text("SELECT id, key FROM urls WHERE article_id = ANY(:ids)").bindparams(_IDS)
 _URLS_OF = text("""
@@ -192,9 +193,35 @@ class Found:
     copies: list[RowMapping] = field(default_factory=list)
 
 
-def size(connection: Connection, source: str) -> int:
-    """How many articles of a source there are."""
-    return int(connection.execute(_SIZE, {"source": source}).scalar_one())
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extent:
+    """What goes with a source: its articles, its site if no other has that, and what others have stored of the site."""
+
+    articles: int
+    site: str | None
+    strays: int
+
+
+def extent(connection: Connection, source: str) -> Extent:
+    """Of one that has its row."""
+    site = _site(connection, source)
+    strays = len(_strays(connection, _STRAYS, source, site))
+    articles = int(connection.execute(_SIZE, {"source": source}).scalar_one())
+    return Extent(articles=articles, site=site, strays=strays)
+
+
+def _site(connection: Connection, source: str) -> str | None:
+    """None: another source has its home page there."""
+    homepage = connection.execute(_HOMEPAGE, {"source": source}).scalar_one()
+    site = tombstones.of_site(homepage)
+    others = connection.execute(_OTHER_HOMEPAGES, {"source": source}).scalars()
+    is_shared = any(site in tombstones.digests(url_key(other) or other) for other in others)
+    return None if is_shared else tombstones.site_of(homepage)
+
+
+def _strays(connection: Connection, what: TextClause, source: str, site: str | None) -> list[int]:
+    """Ids of what other sources have found there."""
+    return list(connection.execute(what, {"source": source, "prefix": f"{site}/"}).scalars()) if site else []
 
 
 def returned(connection: Connection) -> list[str]:
@@ -333,10 +360,9 @@ def forget_source(engine: Engine, source: str, why: str | None, by_whom: str) ->
         done = Counter(dictionaries=dictionaries.condemn(connection, [source]))
         _clear(connection, source)
     yield done
-    with engine.connect() as connection:  # what other sources have found there
-        given = {"source": source, "prefix": f"{site}/"}
-        strays = list(connection.execute(_STRAYS, given).scalars()) if site else []
-        stray_urls = list(connection.execute(_STRAY_URLS, given).scalars()) if site else []
+    with engine.connect() as connection:
+        strays = _strays(connection, _STRAYS, source, site)
+        stray_urls = _strays(connection, _STRAY_URLS, source, site)
     while True:
         with engine.begin() as connection:
             tombstones.be_alone(connection)
@@ -387,15 +413,13 @@ def _close(connection: Connection, source: str, why: str | None, by_whom: str) -
     number = begun if begun is not None else connection.execute(_NEXT_ACT).scalar_one()
     act = Act(number=number, source=source, why=why, by_whom=by_whom)
     said = f"{FORGOTTEN}: {why}" if why else FORGOTTEN
-    homepage = connection.execute(_SWITCH_OFF, {"source": source, "why": said}).scalar_one()
-    site = tombstones.of_site(homepage)
-    others = connection.execute(_SHARED_SITE, {"source": source}).scalars()
-    is_shared = any(site in tombstones.digests(url_key(other) or other) for other in others)
+    connection.execute(_SWITCH_OFF, {"source": source, "why": said})
+    site = _site(connection, source)
     if begun is None:
         tombstones.put(connection, act, "source", {digest: None})
-        if not is_shared:
-            tombstones.put(connection, act, "site", {site: None})
-    return act, None if is_shared else tombstones.site_of(homepage)
+        if site:
+            tombstones.put(connection, act, "site", {tombstones.of_site(site): None})
+    return act, site
 
 
 # -- what was forgotten -----------------------------------------------------------------------------------------------

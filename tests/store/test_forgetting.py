@@ -320,6 +320,42 @@ def test_a_source_goes_in_batches_and_goes_on_where_it_was(filled: Database, mon
         assert intake.add(connection, "herald", candidates([1])).new == 1
 
 
+HOMES = {
+    "https://paper.example/": (
+        ["paper.example/", "paper.example/a/b/c/d/e/f"],
+        ["sport.paper.example/", "per.example/"],
+    ),
+    "https://host.example/a/b/c/deep/": (
+        ["host.example/a/b/c/deep", "host.example/a/b/c/deep/1?x=1"],
+        ["host.example/a/b/c/another/1", "host.example/a/b/c", "host.example/a/b/c/deeper"],
+    ),
+    "https://host.example/?site=herald": (
+        ["host.example/?site=herald"],
+        ["host.example/?site=kurier", "host.example/1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("homepage", HOMES)
+def test_a_site_is_what_lies_below_its_home_page(database: Database, homepage: str) -> None:
+    site, (inside, outside) = tombstones.of_site(homepage), HOMES[homepage]
+    with database.engine.connect() as connection:
+        for key in inside + outside:
+            assert (site in tombstones.digests(key)) is (key in inside), key
+            own = "(SELECT CAST(:key AS text) AS key, 'x' AS source) AS own"
+            found = text(f"SELECT digest FROM {own}, LATERAL ({tombstones.SQL_DIGESTS}) AS its(digest)")
+            assert set(connection.execute(found, {"key": key}).scalars()) >= set(tombstones.digests(key, "x")), key
+
+
+def test_what_goes_with_a_source_is_known_before(filled: Database) -> None:
+    with filled.engine.begin() as connection:
+        connection.execute(text("UPDATE articles SET source = 'courier' WHERE key = 'herald.example/1'"))
+        extent = forgetting.extent(connection, "herald")
+        assert (extent.site, extent.strays) == ("herald.example", 1)
+        connection.execute(text("UPDATE sources SET homepage = 'https://herald.example/en/' WHERE id = 'courier'"))
+        assert forgetting.extent(connection, "herald").site is None
+
+
 def test_pages_that_were_packed_with_it_are_packed_anew(database: Database) -> None:
     due = leased(database, 3)
     with database.engine.begin() as connection:
