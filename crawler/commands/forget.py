@@ -118,13 +118,7 @@ class Command(ScrapyCommand):
         if self.opts.undo:
             return self.undo(database.engine, names)
         with database.engine.begin() as connection:
-            if self.opts.again:
-                asked = [
-                    Asked(name=str(url), url=url, found=forgetting.find(connection, url=url))
-                    for url in forgetting.returned(connection)
-                ]
-            else:
-                asked = [self.asked(connection, name) for name in names]
+            asked = returned(connection) if self.opts.again else [self.asked(connection, name) for name in names]
             if self.opts.copies:
                 asked += copies_of(connection, asked)
             for one in asked:
@@ -175,8 +169,9 @@ class Command(ScrapyCommand):
                     for some in forgetting.forget_source(engine, one.source, self.opts.why, by_whom()):
                         done += some
                         tell(f"{one.source}: {done['articles']:,} of {one.extent.articles:,} articles removed")
-                elif one.found is not None:
-                    done += forgetting.forget_page(engine, one.found, self.opts.why, by_whom())
+                elif found := one.found or self.found_again(engine, one):
+                    done += forgetting.forget_page(engine, found, self.opts.why, by_whom())
+                    tell(f"{done['articles']:,} articles removed")
             repacked = 0
             for number in dictionaries.retire(engine):
                 repacked += number
@@ -189,6 +184,12 @@ class Command(ScrapyCommand):
             "stored again."
         )
         print(ADVICE)
+
+    def found_again(self, engine: Engine, one: Asked) -> Found | None:
+        """What has come back, looked at when its turn comes. None: it went with another of its addresses."""
+        with engine.connect() as connection:
+            found = forgetting.find(connection, url=one.url)
+        return found if found.articles or found.urls else None
 
     def undo(self, engine: Engine, names: Sequence[str]) -> int:
         with engine.begin() as connection:
@@ -220,7 +221,8 @@ def said(one: Asked, with_copies: bool) -> list[str]:
     if one.extent:
         return said_of_source(one.name, one.extent)
     found = one.found
-    assert found
+    if found is None:
+        return [f"{one.name}: it has come back"]
     if not (found.articles or found.urls):
         return [f"{one.name}: nothing is stored of it; it will not be"]
     ids = ", ".join(map(str, sorted(found.articles))) or "none"
@@ -236,6 +238,13 @@ def said(one: Asked, with_copies: bool) -> list[str]:
     if len(own) < len(found.copies):
         lines.append("  other sources' copies stay, unless they are named")
     return lines
+
+
+def returned(connection: Connection) -> list[Asked]:
+    """What has come back: sources as a whole, then single pages."""
+    sources = forgetting.returned_sources(connection)
+    asked = [Asked(name=name, source=name, extent=forgetting.extent(connection, name)) for name in sources]
+    return asked + [Asked(name=url, url=url) for url in forgetting.returned(connection, sources)]
 
 
 def said_of_source(name: str, extent: Extent) -> list[str]:

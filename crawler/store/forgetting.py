@@ -29,10 +29,11 @@ PASSAGE = 80
 FORGOTTEN = "forgotten"
 
 _IDS, _KEYS = (bindparam(name, type_=ARRAY(kind)) for name, kind in (("ids", BigInteger), ("keys", Text)))
+# An ARRAY of ids, not IN: so each side of an OR has its index, and no statement for a page reads all addresses.
 _ARTICLES_AT = text("""
 SELECT id FROM articles WHERE key = ANY(:keys) UNION SELECT article_id FROM urls
 WHERE article_id IS NOT NULL
-    AND (key = ANY(:keys) OR id IN (SELECT url_id FROM url_aliases WHERE key = ANY(:keys)))
+    AND (key = ANY(:keys) OR id = ANY(ARRAY(SELECT url_id FROM url_aliases WHERE key = ANY(:keys))))
 """).bindparams(_KEYS)
 _ADDRESSES = text("""
 SELECT url FROM articles WHERE id = ANY(:ids) UNION SELECT canonical_url FROM articles WHERE id = ANY(:ids)
@@ -43,7 +44,8 @@ UNION SELECT content ->> 'canonical_url' FROM revisions WHERE article_id = ANY(:
 _ROWS = text("""
 SELECT id, url, key, reason, detail FROM urls
 WHERE (article_id IS NULL OR article_id = ANY(:ids)) AND (
-    article_id = ANY(:ids) OR key = ANY(:keys) OR id IN (SELECT url_id FROM url_aliases WHERE key = ANY(:keys)))
+    article_id = ANY(:ids) OR key = ANY(:keys)
+    OR id = ANY(ARRAY(SELECT url_id FROM url_aliases WHERE key = ANY(:keys))))
 """).bindparams(_IDS, _KEYS)
 _REDIRECTING = text("""
 SELECT id, url, key, reason, detail FROM urls
@@ -89,9 +91,13 @@ WITH stored AS (
     SELECT url, key, source FROM articles UNION SELECT url, key, source FROM urls
     UNION SELECT url_aliases.url, url_aliases.key, urls.source FROM url_aliases JOIN urls ON urls.id = url_id
 )
-SELECT url FROM stored WHERE EXISTS (
+SELECT url FROM stored WHERE source <> ALL(:sources) AND EXISTS (
     SELECT FROM ({tombstones.SQL_DIGESTS}) AS own(digest) JOIN tombstones USING (digest))
 """)  # noqa: S608 (SQL of our own)
+_RETURNED_SOURCES = text("""
+SELECT id FROM sources WHERE id IN (SELECT source FROM tombstones WHERE kind = 'source' AND digest IS NOT NULL)
+    AND id IN (SELECT source FROM articles UNION ALL SELECT source FROM urls) ORDER BY id
+""")
 _NEXT_ACT = text("SELECT nextval(pg_get_serial_sequence('tombstones', 'id'))")
 _TAUGHT = text("""
 UPDATE boilerplate_blocks AS b SET
@@ -126,11 +132,6 @@ _ASKED = text("SELECT id, arguments ->> 'url' AS url FROM crawls WHERE arguments
 _HIDE = text("""
 UPDATE crawls SET arguments = jsonb_set(arguments, '{url}', '"forgotten"') WHERE id = ANY(:ids)
 """).bindparams(_IDS)
-_JOBS = text("""
-DELETE FROM procrastinate.procrastinate_jobs AS job WHERE status <> 'doing'
-    AND EXISTS (SELECT FROM unnest(:addresses) AS address WHERE position(address IN CAST(args AS text)) > 0)
-""").bindparams(bindparam("addresses", type_=ARRAY(Text)))
-
 _SOURCE_ACT = text("SELECT act FROM tombstones WHERE kind = 'source' AND digest = :digest")
 _SWITCH_OFF = text("""
 UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :source
@@ -224,9 +225,14 @@ def _strays(connection: Connection, what: TextClause, source: str, site: str | N
     return list(connection.execute(what, {"source": source, "prefix": f"{site}/"}).scalars()) if site else []
 
 
-def returned(connection: Connection) -> list[str]:
-    """Addresses that are stored though they were forgotten: an older backup was restored."""
-    return list(connection.execute(_RETURNED).scalars())
+def returned_sources(connection: Connection) -> list[str]:
+    """Sources of which something is stored though all was forgotten: an older backup was restored."""
+    return list(connection.execute(_RETURNED_SOURCES).scalars())
+
+
+def returned(connection: Connection, but: Sequence[str] = ()) -> list[str]:
+    """The same of addresses; not those of these sources."""
+    return list(connection.execute(_RETURNED, {"sources": list(but)}).scalars())
 
 
 # -- a page -----------------------------------------------------------------------------------------------------------
@@ -249,7 +255,7 @@ def find(connection: Connection, *, url: str | None = None, article_id: int | No
 
 
 def _complete(connection: Connection, found: Found, *, deep: bool) -> None:
-    """Until nothing more is found. `deep`: also pages that were seen to redirect to it, which reads all addresses."""
+    """Until nothing more is found. `deep`: also pages that were seen to redirect to it."""
     before = -1
     while before != (before := len(found.articles) + len(found.urls) + len(found.keys) + len(found.addresses)):
         _widen(connection, found, deep=deep)
@@ -305,7 +311,6 @@ def forget_page(engine: Engine, asked: Found, why: str | None, by_whom: str) -> 
         done += _removed(connection, articles, urls)
         _unlearn(connection, sources, articles, texts)
         connection.execute(_LISTINGS, {"addresses": list(found.addresses)})
-        connection.execute(_JOBS, {"addresses": list(found.addresses)})
         _hide_asked(connection)
         return done
 

@@ -122,13 +122,6 @@ def filled(database: Database) -> Database:
             ),
             {"a": json.dumps({"url": SLUG})},
         )
-        connection.execute(
-            text(
-                "INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, args) "
-                "VALUES ('news', 'reextract', CAST(:a AS jsonb))"
-            ),
-            {"a": json.dumps({"article": SLUG})},
-        )
         # Copies: one of the same source, one of another; and articles that share the begging letter.
         for n, (url, source) in enumerate([(f"{SITE}/copy", "herald"), ("https://courier.example/copy", "courier")]):
             article = of_texts(url, PARAGRAPHS[1:], source=source, published_at=AT + timedelta(hours=n + 1))
@@ -207,7 +200,6 @@ def test_nothing_is_left_of_an_article(filled: Database) -> None:
     assert ask(filled, "SELECT count(*) FROM articles") == 3
     assert ask(filled, "SELECT count(*) FROM page_dictionaries") == 0
     assert ask(filled, "SELECT count(*) FROM pages WHERE dictionary_id IS NOT NULL") == 0
-    assert ask(filled, "SELECT count(*) FROM procrastinate.procrastinate_jobs") == 0
     assert ask(filled, "SELECT arguments FROM crawls WHERE spider = 'page'") == {"url": "forgotten"}
     # The begging letter was taught by others, too.
     assert ask(filled, "SELECT state FROM boilerplate_blocks WHERE sample = :box", box=BOX) == "learned"
@@ -414,3 +406,31 @@ def test_an_older_backup_brings_it_back_but_not_what_is_known_of_it(filled: Data
         forget(filled, url=url)
     assert broken(filled) == {}
     assert ask(filled, "SELECT count(*) FROM articles") == 5
+
+
+def test_a_source_that_came_back_goes_as_a_whole(filled: Database, tmp_path: Path) -> None:
+    dump.backup(filled, tmp_path / "before.dump")
+    list(forgetting.forget_source(filled.engine, "herald", None, "me@here"))
+    dump.restore(filled, tmp_path / "before.dump", replace=True)
+    with filled.engine.connect() as connection:
+        assert forgetting.returned_sources(connection) == ["herald"]
+        assert forgetting.returned(connection, ["herald"]) == []
+    list(forgetting.forget_source(filled.engine, "herald", None, "me@here"))
+    list(dictionaries.retire(filled.engine))
+    duplicates.catch_up(filled.engine)
+    with filled.engine.connect() as connection:
+        assert (forgetting.returned_sources(connection), forgetting.returned(connection)) == ([], [])
+    assert broken(filled) == {}
+
+
+def test_no_statement_for_a_page_reads_all_addresses(database: Database) -> None:
+    """Without sequential scans the planner still takes one where there is no other way."""
+    given = {"ids": [1], "keys": ["herald.example/1"], "addresses": [SITE]}
+    with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        for statement in ("_ARTICLES_AT", "_ROWS", "_REDIRECTING", "_OTHER_ADDRESSES", "_OTHERS", "_ASKED"):
+            explained = getattr(forgetting, statement)
+            asked = {name: given[name] for name in explained.compile().params}
+            explained = text(f"EXPLAIN {explained.text}").bindparams(*explained._bindparams.values())
+            plan = "\n".join(connection.execute(explained, asked).scalars())
+            assert "Seq Scan" not in plan, f"{statement}: {plan}"
