@@ -55,6 +55,11 @@ def test_what_looks_like_markup_is_shown_as_it_is(
     whole = [Finding(kind="trouble", severity="warn", sentence=sentence, since=None)]
     health.show({}, whole, datetime(2026, 11, 26, tzinfo=UTC))
     assert sentence in capsys.readouterr().out
+    monkeypatch.setattr(health, "Console", Console)
+    lines = [Finding(kind="trouble", severity="warn", sentence="seeds: two broken\na: x\nb: y", since=None)]
+    health.show({}, lines, datetime(2026, 11, 26, tzinfo=UTC))
+    told = capsys.readouterr().out.splitlines()[0]
+    assert told == "warn  the crawler  trouble  seeds: two broken; a: x; b: y"
 
 
 def test_health(

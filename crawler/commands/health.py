@@ -141,7 +141,8 @@ def show(judged: Mapping[str, Judged], whole: Sequence[Finding], now: datetime) 
         console.print(table)
     else:  # a line each, however long: somebody else's program reads it
         for name, one in found:
-            print(f"{one.severity}  {name or 'the crawler'}  {one.kind}  {one.sentence}")
+            sentence = "; ".join(one.sentence.splitlines())
+            print(f"{one.severity}  {name or 'the crawler'}  {one.kind}  {sentence}")
     print(summary(judged, found))
 
 
