@@ -56,7 +56,8 @@ def test_an_article_and_a_source(bench: Bench, tmp_path: Path) -> None:
         assert json.loads(listed.out)["why"] == "a court said so"
 
         # The whole source: the others on its host are not touched.
-        assert bench.scrapy("forget", HERALD, "--yes").status == 0
+        whole = bench.scrapy("forget", HERALD, "--yes")
+        assert whole.status == 0 and f"/{article.publication.key}: nothing below it is let in again" in whole.out
         before = len(paper.requests)
         refused, others, added, enabled, second = bench.each(
             ["crawl", HERALD],
