@@ -33,7 +33,7 @@ from crawler.jobs.app import app_of
 from crawler.jobs.board import Board, Running
 from crawler.jobs.fleet import FAREWELL, Fleet, Limits, cores
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
-from crawler.store import queue
+from crawler.store import crawls, queue
 from crawler.store.engine import Database, todays_schema
 from crawler.store.patience import Patience
 from crawler.store.queue import Ending
@@ -213,6 +213,7 @@ class Worker:
             await self.transaction(lambda given, one=job_id: self._settle(given, one, Ending(kind="back")))  # type: ignore[misc]
 
     def _requeue_lost(self, connection: Connection) -> list[int]:
+        crawls.bury_dead(connection, self.plan.lost_grace)
         return queue.requeue_lost(connection, self.plan.lost_grace)
 
     def _settle(self, connection: Connection, job_id: int, ending: Ending) -> str | None:
