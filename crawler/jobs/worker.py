@@ -31,7 +31,7 @@ from crawler import tally
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.jobs.app import app_of
 from crawler.jobs.board import Board, Running
-from crawler.jobs.fleet import FAREWELL, Fleet, Limits, cores
+from crawler.jobs.fleet import FAREWELL, SHARED, Fleet, Limits, cores
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
 from crawler.store import crawls, queue
 from crawler.store.engine import Database, todays_schema
@@ -59,14 +59,16 @@ class Plan:
     retries: tuple[float, ...]
     limits: Limits
     settings: Mapping[str, Any]
+    own: int
 
     @property
     def connections(self) -> int:
-        """What it takes of the server's: its own, what each host shares, and two for each crawl."""
-        return OWN + self.limits.processes * (SHARED + 2 * self.limits.each)
+        """What it takes of the server's at most: its own, and its hosts'."""
+        return self.own + self.limits.processes * self.limits.connections
 
 
-OWN, SHARED = 4, 4
+OWN = 4  # connections: the one that listens, the one that holds the lock, and two for all else
+SCHEDULING = 4  # and of a scheduler beside it: the one that leads, and three for its duties
 
 
 class Worker:
@@ -263,6 +265,7 @@ class Worker:
             self.fleet.close(task.job_id, "aborted")
             with contextlib.suppress(TimeoutError):
                 return await asyncio.wait_for(doing, self.plan.grace)
+            self.fleet.give_up(task.job_id, f"{task.source} did not end when it was told to")
         doing.cancel()
         return Ended(outcome="aborted" if asked else "shutdown", detail="it did not end in time")
 
@@ -304,19 +307,21 @@ def figures(job: Running) -> str:
     return f"{counts.get('fetched', 0)} pages fetched, {counts.get('stored', 0)} new articles"
 
 
-def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:
+def planned(
+    settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None, own: int = OWN
+) -> Plan:
     """What a worker is to be, on a server that takes `free` connections more. Raises ConfigurationError."""
     wanted = processes or settings.getint("WORKER_PROCESSES")
     asked = crawls or settings.getint("WORKER_CRAWLS")
     hosts = wanted or cores()
-    while not wanted and hosts > 1 and room_in(hosts, free) < EACH:
+    while not wanted and hosts > 1 and room_in(hosts, free - own) < EACH:
         hosts -= 1
-    room = room_in(hosts, free)
+    room = room_in(hosts, free - own)
     each = math.ceil(asked / hosts) if asked else min(EACH, room)
     if each > room or each < 1:
         raise ConfigurationError(
             f"{asked or hosts} crawls in {hosts} processes take "
-            f"{OWN + hosts * (SHARED + 2 * max(each, 1))} connections, "
+            f"{own + hosts * (SHARED + 2 * max(each, 1))} connections, "
             f"and the server has {max(free, 0)} left of its max_connections: "
             + (
                 f"ask for --crawls {hosts * room}, or raise it"
@@ -340,12 +345,13 @@ def planned(settings: BaseSettings, free: int, processes: int | None = None, cra
             time_max=settings.getfloat("CRAWL_TIME_MAX"),
         ),
         settings={**given(settings), "EXTRACTION_WORKERS": workers, "LOG_LEVEL": settings["LOG_LEVEL"]},
+        own=own,
     )
 
 
 def room_in(hosts: int, free: int) -> int:
     """For how many crawls in each of so many hosts there are connections."""
-    return ((free - OWN) // hosts - SHARED) // 2
+    return (free // hosts - SHARED) // 2
 
 
 def given(settings: BaseSettings) -> dict[str, Any]:
@@ -354,9 +360,15 @@ def given(settings: BaseSettings) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool | list | None)}
 
 
-def joined(standing: Standing, settings: BaseSettings, processes: int | None = None, crawls: int | None = None) -> Plan:
+def joined(
+    standing: Standing,
+    settings: BaseSettings,
+    processes: int | None = None,
+    crawls: int | None = None,
+    own: int = OWN,
+) -> Plan:
     """Take a place among the workers; returns what the worker is to be. Raises ConfigurationError."""
     try:
-        return standing.begin(lambda free: planned(settings, free, processes, crawls))
+        return standing.begin(lambda free: planned(settings, free, processes, crawls, own))
     except ValueError as error:
         raise ConfigurationError(f"a setting that has to be a number is none: {error}") from None
