@@ -57,7 +57,7 @@ async def _up(
 async def _run(
     database: Database, standing: Standing, settings: Settings, plan: Plan, console: Console, *, scheduling: bool
 ) -> int:
-    board = Board()
+    board = Board(most=settings.getint("METRICS_SOURCES"))
     worker = Worker(database, standing, plan, board, lambda line: display.line(line))
     display = Display(board, plan.crawls, console, worker.transaction, lambda: worker.patience.waited)
     end_metrics = serve_as_set(settings, board, database if scheduling else None, asyncio.get_running_loop())

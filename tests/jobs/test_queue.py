@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from crawler import tally
 from crawler.errors import SourceTaken, Superseded
 from crawler.jobs import tasks
 from crawler.jobs.board import Board
@@ -310,6 +311,21 @@ def test_what_becomes_of_a_job() -> None:
     }
     assert judged(backfill, Ended(outcome="time_max")).kind == "back"
     assert judged(plain, Ended(outcome="unreadable")).final
+
+
+def test_a_board_does_not_grow_with_the_sources() -> None:
+    board = Board(most=3)
+    for number in range(50):
+        stats = board.begin(number, "crawl", f"s{number}").stats
+        stats |= {f"news/s{number}/{what}": 2 for what in ("stored", "answers/longest", "outcome/article")}
+        stats |= {"news/outcome/article": 2, f"template/learned/s{number}": 1}
+        board.end(number, "finished")
+    assert dict(board.totals) == {
+        **{f"news/s{number}/stored": 2 for number in range(3)},
+        "news//stored": 94,
+        "news/outcome/article": 100,
+    }
+    assert sum(counts["stored"] for counts in tally.by_source(board.summed()).values()) == 100
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.integers(0, 5))))
