@@ -91,6 +91,7 @@ class Fleet:
         self._changed = asyncio.Condition()
         self._closing = ""  # why no job is begun any more
         self._leaving = False
+        self.ready_at = time.monotonic()  # when a host was last there that takes jobs
 
     @property
     def pids(self) -> list[int]:
@@ -265,6 +266,8 @@ class Fleet:
         """A host that has not spoken for long, hangs."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            if any(host.ready for host in self._hosts):
+                self.ready_at = time.monotonic()
             for host in self._hosts:
                 silent = time.monotonic() - host.heard
                 if silent > (self.limits.silence if host.ready else max(self.limits.silence, START_LIMIT)):

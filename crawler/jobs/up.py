@@ -57,10 +57,12 @@ async def _up(
 async def _run(
     database: Database, standing: Standing, settings: Settings, plan: Plan, console: Console, *, scheduling: bool
 ) -> int:
-    board = Board(most=settings.getint("METRICS_SOURCES"))
+    board = Board()
     worker = Worker(database, standing, plan, board, lambda line: display.line(line))
     display = Display(board, plan.crawls, console, worker.transaction, lambda: worker.patience.waited)
-    end_metrics = serve_as_set(settings, board, database if scheduling else None, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    end_metrics = serve_as_set(settings, board, database if scheduling else None, loop, worker.wrong)
+    board.most = settings.getint("METRICS_SOURCES")
     if display.live:
         display.live.start()
         if settings.getbool("LOG_INSTALL_ROOT_HANDLER", True):

@@ -42,6 +42,7 @@ from crawler.store.workers import WAITS, Standing, State
 logger = logging.getLogger(__name__)
 EACH = 4  # jobs at once for each host
 LOST_EVERY = 3  # beats between looks for what dead workers have left
+SILENT = 60.0  # seconds without a beat, or without a host, from which on a health check fails
 THREADS = 4  # that wait for the database
 NEWER = 3  # exit status: the tables are of a newer program
 GIVEN = 40  # priority of what is given with -s, in Scrapy's settings
@@ -92,6 +93,7 @@ class Worker:
         self._endings: dict[int, Ending] = {}
         self._handing = asyncio.Lock()  # while a job is on its way from the database, nothing is concluded from it
         self._draining = False
+        self._seen = time.monotonic()  # when it last told the database that it lives
         self._registered, self._told, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
@@ -158,6 +160,17 @@ class Worker:
         self.standing.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def wrong(self) -> str:
+        """What a health check is told, in the loop. That the database is away is no fault of a worker's."""
+        if self.patience.waited is not None:
+            return ""
+        now = time.monotonic()
+        if (silent := now - self._seen) > SILENT + self.plan.beat:
+            return f"it has not told the database that it lives for {silent:.0f} s"
+        if (idle := now - self.fleet.ready_at) > SILENT:
+            return f"no crawl host has been there for {idle:.0f} s"
+        return ""
+
     # -- the database -------------------------------------------------------------------------------------------------
 
     def url(self) -> str:
@@ -186,6 +199,7 @@ class Worker:
                 state = await self._in_thread(
                     lambda: self.standing.say(WAITS if self._draining and not self._held else None)
                 )
+                self._seen = time.monotonic()
                 await self._heed(state)
             self._told.set()
             if not number % LOST_EVERY and (lost := await self.transaction(self._requeue_lost)):
