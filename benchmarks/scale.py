@@ -187,7 +187,7 @@ def measure(database: Database, number: int) -> Size:
     clear(database)
     vacuum(database)
     numbers = iter(range(0, number, max(1, number // (CRAWLS_TIMED + 1))))
-    with open_database(database.url, Path(), connections=12) as shared:
+    with open_database(database.url, Path(), connections=16) as shared:
         crawl = timer.of(lambda: one_crawl(shared, f"s{next(numbers)}"), CRAWLS_TIMED)
     rate = Prober(database, number * 100, PROBE).round(16)
     return Size(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from scrapy.commands import ScrapyCommand
@@ -15,15 +13,12 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 from scrapy.utils.log import configure_logging
 
-from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
+from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.metrics import serve_as_set
-from crawler.jobs.scheduler import in_thread, run_scheduler
+from crawler.jobs.opening import opened
+from crawler.jobs.scheduler import run_scheduler
 from crawler.schedule import parse_quiet, parse_schedule
-from crawler.store.engine import Database, open_database
-
-logger = logging.getLogger("crawler.scheduler")
-PAUSE = 3.0  # seconds between two looks for a database that is not there yet
 
 
 class Command(ScrapyCommand):
@@ -67,22 +62,6 @@ class Command(ScrapyCommand):
                 end_metrics()
         finally:
             database.close()
-
-
-async def opened(settings: BaseSettings, stop: asyncio.Event) -> Database | None:
-    """The database, waited for; None when `stop` comes first. Raises CrawlerError for what waiting does not mend."""
-    told = False
-    while not stop.is_set():
-        try:
-            return await in_thread(
-                lambda: open_database(settings["DATABASE_URL"] or None, Path(settings["CRAWLER_DATA_DIR"]))
-            )
-        except DatabaseUnreachable as error:
-            if not told:
-                logger.warning("waiting for the database: %s", error)
-            told = True
-        await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=PAUSE)
-    return None
 
 
 def check(settings: BaseSettings) -> None:

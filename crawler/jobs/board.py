@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from crawler import tally
+
 
 @dataclass(kw_only=True, slots=True)
 class Running:
@@ -22,11 +24,16 @@ class Running:
 
 @dataclass(slots=True)
 class Board:
-    """`totals`: the sums of the stats of the jobs that have ended; `ended`: how many of them ended how."""
+    """`totals`: the sums of the stats of the jobs that have ended; `ended`: how many of them ended how.
 
+    It does not grow with the sources: `most` of them are counted one by one, the others together, as OTHERS.
+    """
+
+    most: int = 500
     running: dict[int, Running] = field(default_factory=dict)
     totals: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
+    sources: set[str] = field(default_factory=set)  # those that are counted one by one
 
     def begin(self, job_id: int, task: str, source: str) -> Running:
         running = self.running[job_id] = Running(job_id=job_id, task=task, source=source)
@@ -35,7 +42,8 @@ class Board:
     def end(self, job_id: int, outcome: str) -> Running | None:
         """Returns what is known of it; None of one that was never begun."""
         if (one := self.running.pop(job_id, None)) is not None:
-            self.totals.update(numbers(one.stats))
+            for name, value in numbers(one.stats).items():
+                self.totals[self._folded(name)] += value  # type: ignore[assignment]
             self.ended[outcome] += 1
         return one
 
@@ -46,14 +54,32 @@ class Board:
             sums.update(numbers(one.stats))
         return sums
 
+    def _folded(self, name: str) -> str:
+        group, _, rest = name.partition("/")
+        source, _, what = rest.partition("/")
+        if group != "news" or source in tally.GROUPS:
+            return name
+        if source not in self.sources and len(self.sources) >= self.most:
+            return f"news/{OTHERS}/{what}"
+        self.sources.add(source)
+        return name
+
 
 def numbers(stats: Mapping[str, Any]) -> dict[str, float]:
-    """Those that count something: neither the number of the run nor a peak has a sum."""
+    """Those that count something: neither the number of the run nor a peak has a sum.
+
+    Without what only a source's health asks for (news/<source>/<group>/<word>), which the database has.
+    """
     return {
         name: value
         for name, value in stats.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and name.rpartition("/")[2] not in UNSUMMED
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and name.rpartition("/")[2] not in UNSUMMED
+        and not name.startswith("template/")
+        and not (name.startswith("news/") and name.count("/") > 2)
     }
 
 
+OTHERS = ""  # no source is called so
 UNSUMMED = frozenset(("crawl_id", "max", "startup", "elapsed_time_seconds", "request_depth_max"))

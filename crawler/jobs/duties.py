@@ -59,6 +59,7 @@ def learn(database: Database) -> str | None:
 def requeue(database: Database, grace: float) -> str | None:
     """What dead workers have left."""
     with database.engine.begin() as connection:
+        crawls.bury_dead(connection, grace)
         lost = queue.requeue_lost(connection, grace)
     return f"{len(lost)} jobs of dead workers are back" if lost else None
 

@@ -28,6 +28,7 @@ LONGEST_LINE = 1 << 24  # bytes
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another host is started, when one did not come up
 START_LIMIT = 60.0  # seconds in which a host has to be up; a busy machine takes long
 TO_CLOSE = 600.0  # seconds in which a crawl that has taken too long has to end: it may clean what is stored
+SHARED = 4  # connections that a host's jobs share, besides the two that each holds
 FAREWELL = 10.0  # seconds in which an idle host ends
 
 
@@ -41,6 +42,11 @@ class Limits:
     memory_mb: float
     crawls: int
     time_max: float
+
+    @property
+    def connections(self) -> int:
+        """What each host takes at most."""
+        return SHARED + 2 * self.each
 
 
 @dataclass(eq=False, slots=True)
@@ -85,6 +91,7 @@ class Fleet:
         self._changed = asyncio.Condition()
         self._closing = ""  # why no job is begun any more
         self._leaving = False
+        self.ready_at = time.monotonic()  # when a host was last there that takes jobs
 
     @property
     def pids(self) -> list[int]:
@@ -114,6 +121,12 @@ class Fleet:
         for host in self._hosts:
             if job_id in host.jobs:
                 host.say({"close": job_id, "reason": reason})
+
+    def give_up(self, job_id: int, why: str) -> None:
+        """End a host that does not end a job; its other jobs come again."""
+        for host in self._hosts:
+            if job_id in host.jobs:
+                host.kill(why)
 
     def close_all(self, reason: str) -> None:
         for host in self._hosts:
@@ -177,7 +190,7 @@ class Fleet:
             start_new_session=True,  # Ctrl-C is for the worker
         )
         host = Host(process)
-        host.say({"settings": self._settings, "crawls": self.limits.each})
+        host.say({"settings": self._settings, "connections": self.limits.connections})
         self._hosts.add(host)
         return host
 
@@ -237,15 +250,24 @@ class Fleet:
             )
 
     async def _relay(self, host: Host) -> None:
+        """Whatever comes, and whoever does not want to see it: a host whose log nobody reads stands still."""
         assert host.process.stderr
-        with contextlib.suppress(ValueError):
-            async for line in host.process.stderr:
+        while True:
+            try:
+                line = await host.process.stderr.readline()
+            except ValueError:  # a line beyond all measure
+                continue
+            if not line:
+                return
+            with contextlib.suppress(OSError, ValueError):  # nobody reads ours
                 self._show(line.decode(errors="replace").rstrip())
 
     async def _watch(self) -> None:
         """A host that has not spoken for long, hangs."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            if any(host.ready for host in self._hosts):
+                self.ready_at = time.monotonic()
             for host in self._hosts:
                 silent = time.monotonic() - host.heard
                 if silent > (self.limits.silence if host.ready else max(self.limits.silence, START_LIMIT)):

@@ -2,7 +2,7 @@
 
 It is told what to do on its standard input and tells what becomes of it on its standard output, a JSON object a line:
 
-    {"settings": {…}, "crawls": 4}                  first: what was given to the worker with -s, and how many at once
+    {"settings": {…}, "connections": 12}            first: what was given to the worker with -s, and what it may take
     {"do": 17, "task": "crawl", "arguments": {…}}   a job
     {"close": 17, "reason": "shutdown"}             end it in order
                                                     the end of input: end all of them, then yourself
@@ -60,7 +60,6 @@ from crawler.store.patience import Patience
 logger = logging.getLogger(__name__)
 REPORT_EVERY = 1.0  # seconds
 LAST_SECONDS = 20.0  # that crawls have to end in when the worker is gone
-SPARE = 4  # connections, besides the two that each crawl holds
 EXIT_ORPHAN = 4
 T = TypeVar("T")
 about: ContextVar[str] = ContextVar("about", default="")  # the source of the job to which a line of the log belongs
@@ -162,14 +161,19 @@ class Host:
         while True:
             faulthandler.dump_traceback_later(self.silence + 2 * REPORT_EVERY, exit=True)
             self.end_closing()
-            news = {job_id: self.news(job_id) for job_id in self.doing}
+            news = {job_id: self.news(job_id) for job_id in list(self.doing)}
             self.reports.tell({"memory": memory(), "jobs": news, "leaving": self.patience.given_up})
             await asyncio.sleep(REPORT_EVERY)
 
     def news(self, job_id: int) -> dict[str, Any]:
         """The stats that have changed since the last report."""
         told = self.told[job_id]
-        changed = {name: value for name, value in self.doing[job_id].stats().items() if told.get(name) != value}
+        try:
+            stats = dict(self.doing[job_id].stats())  # a copy: at a crawl's end a thread adds to them
+            changed = {name: value for name, value in stats.items() if told.get(name) != value}
+        except Exception:  # without reports, the worker would take the whole host for dead
+            logger.exception("job %d: its figures", job_id)
+            return {}
         told.update(changed)
         return changed
 
@@ -365,7 +369,7 @@ def main() -> int:
     loop = asyncio.get_event_loop()
     url, data_dir = settings["DATABASE_URL"] or None, Path(settings["CRAWLER_DATA_DIR"])
     try:
-        database = open_database(url, data_dir, connections=2 * first["crawls"] + SPARE)
+        database = open_database(url, data_dir, connections=first["connections"])
     except CrawlerError as error:
         logger.error("no crawls without a database: %s", error)
         return 1

@@ -66,7 +66,11 @@ class Readings:
 
 
 def serve_as_set(
-    settings: BaseSettings, board: Board | None, database: Database | None, loop: asyncio.AbstractEventLoop
+    settings: BaseSettings,
+    board: Board | None,
+    database: Database | None,
+    loop: asyncio.AbstractEventLoop,
+    wrong: Callable[[], str] = lambda: "",
 ) -> Callable[[], None]:
     """What METRICS_PORT and its like ask for, of a process that lives in this loop. Raises ConfigurationError."""
     numbers = []
@@ -75,7 +79,7 @@ def serve_as_set(
             numbers.append(settings.getint(name))
         except ValueError:
             raise ConfigurationError(f"{name}={settings[name]}: it has to be a whole number") from None
-    return serve(numbers[0], settings["METRICS_HOST"], board, database, sources=numbers[1], loop=loop)
+    return serve(numbers[0], settings["METRICS_HOST"], board, database, sources=numbers[1], loop=loop, wrong=wrong)
 
 
 def serve(
@@ -86,11 +90,12 @@ def serve(
     *,
     sources: int = 0,
     loop: asyncio.AbstractEventLoop | None = None,
+    wrong: Callable[[], str] = lambda: "",
 ) -> Callable[[], None]:
     """Answer scrapes until what is returned is called. With port 0 nothing is served.
 
-    `sources`: how many sources at most are counted one by one. `loop`: where the board is written, and read. Raises
-    ConfigurationError.
+    `sources`: how many sources at most are counted one by one. `loop`: where the board is written, and read. `wrong`:
+    what a health check is to be told, asked in the loop. Raises ConfigurationError.
     """
     if not port:
         return lambda: None
@@ -111,7 +116,7 @@ def serve(
         server, thread = exposition.start_wsgi_server(port, host, registry)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(f"METRICS_PORT={port}: {error}; is it another worker's?") from None
-    server.set_app(_with_health(exposition.make_wsgi_app(registry), readings, loop))
+    server.set_app(_with_health(exposition.make_wsgi_app(registry), readings, loop, wrong))
 
     def close() -> None:
         server.shutdown()
@@ -142,16 +147,17 @@ def _with_health(
     app: Callable[[dict[str, Any], Start], Iterable[bytes]],
     readings: Readings | None,
     loop: asyncio.AbstractEventLoop | None,
+    wrong: Callable[[], str],
 ) -> Any:
     def answer(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != HEALTH:
             return app(environ, start)
-        wrong = ""
-        if not _in_loop(loop, lambda: True):
-            wrong = "its loop stands still"
-        elif readings is not None and readings.newest() is None:
-            wrong = "the database is away"
-        start("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"{wrong or 'ok'}\n".encode()]
+        told = _in_loop(loop, wrong)
+        if told is None:
+            told = "its loop stands still"
+        elif not told and readings is not None and readings.newest() is None:
+            told = "the database is away"
+        start("503 Service Unavailable" if told else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{told or 'ok'}\n".encode()]
 
     return answer

@@ -20,7 +20,7 @@ from prometheus_client.core import (
 )
 
 from crawler import __version__, tally
-from crawler.jobs.board import Board
+from crawler.jobs.board import OTHERS, Board
 from crawler.store.figures import LAG_BOUNDS, Figures
 
 TASKS = ("crawl", "reextract", "archive")
@@ -91,7 +91,7 @@ class WorkerSeries(Series):
         for name, (what, said) in TIMES.items():
             buckets, seconds = tally.times(stats, what)
             yield HistogramMetricFamily(name, said, buckets=buckets, sum_value=seconds)
-        if 0 < len(sources) <= self.most_sources:
+        if 0 < len(sources) <= self.most_sources and OTHERS not in sources:
             yield _by_source(sources)
 
 

@@ -6,22 +6,23 @@ import asyncio
 import logging
 import signal
 import sys
-from pathlib import Path
 
 from rich.console import Console
 from scrapy.settings import Settings
-from scrapy.utils.log import configure_logging
+from scrapy.utils.log import configure_logging, install_scrapy_root_handler
 
 from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.board import Board
 from crawler.jobs.display import Display
 from crawler.jobs.metrics import serve_as_set
-from crawler.jobs.scheduler import run_scheduler
-from crawler.jobs.worker import Plan, Worker, joined
-from crawler.store.engine import Database, open_database
+from crawler.jobs.opening import opened
+from crawler.jobs.scheduler import in_thread, run_scheduler
+from crawler.jobs.worker import OWN, SCHEDULING, Plan, Worker, joined
+from crawler.store.engine import Database
 from crawler.store.workers import Standing
 
 logger = logging.getLogger(__name__)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # to end in order
 WIDTH = 120  # characters, where there is no terminal to ask
 
 
@@ -30,10 +31,27 @@ def up(settings: Settings, *, processes: int | None, crawls: int | None, schedul
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
     leave_out_inventory()
     set_up_json(settings)
-    with open_database(settings["DATABASE_URL"] or None, Path(settings["CRAWLER_DATA_DIR"])) as database:
+    configure_logging(settings)
+    return asyncio.run(_up(settings, console, processes, crawls, scheduling=scheduling))
+
+
+async def _up(
+    settings: Settings, console: Console, processes: int | None, crawls: int | None, *, scheduling: bool
+) -> int:
+    stop = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    own = OWN + (SCHEDULING if scheduling else 0)
+    database = await opened(settings, stop, own - 1)  # the one that listens is none of the engine's
+    if database is None:
+        return 0
+    with database:
         standing = Standing(database.engine)
-        plan = joined(standing, settings, processes, crawls)
-        return asyncio.run(_run(database, standing, settings, plan, console, scheduling=scheduling))
+        plan = await in_thread(lambda: joined(standing, settings, processes, crawls, own))
+        if stop.is_set():
+            await in_thread(lambda: standing.end("stopped"))
+            return 0
+        return await _run(database, standing, settings, plan, console, scheduling=scheduling)
 
 
 async def _run(
@@ -42,10 +60,13 @@ async def _run(
     board = Board()
     worker = Worker(database, standing, plan, board, lambda line: display.line(line))
     display = Display(board, plan.crawls, console, worker.transaction, lambda: worker.patience.waited)
-    end_metrics = serve_as_set(settings, board, database if scheduling else None, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    end_metrics = serve_as_set(settings, board, database if scheduling else None, loop, worker.wrong)
+    board.most = settings.getint("METRICS_SOURCES")
     if display.live:
-        display.live.start()  # before the log, whose lines then go above the table
-    configure_logging(settings)
+        display.live.start()
+        if settings.getbool("LOG_INSTALL_ROOT_HANDLER", True):
+            install_scrapy_root_handler(settings)  # anew: the lines of the log go above the table
     stop = asyncio.Event()
 
     def told() -> None:
@@ -53,7 +74,7 @@ async def _run(
         stop.set()
         worker.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, told)
     logger.info(
         "%d jobs at once in %d processes, with up to %d connections",

@@ -31,9 +31,9 @@ from crawler import tally
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.jobs.app import app_of
 from crawler.jobs.board import Board, Running
-from crawler.jobs.fleet import FAREWELL, Fleet, Limits, cores
+from crawler.jobs.fleet import FAREWELL, SHARED, Fleet, Limits, cores
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
-from crawler.store import queue
+from crawler.store import crawls, queue
 from crawler.store.engine import Database, todays_schema
 from crawler.store.patience import Patience
 from crawler.store.queue import Ending
@@ -42,6 +42,7 @@ from crawler.store.workers import WAITS, Standing, State
 logger = logging.getLogger(__name__)
 EACH = 4  # jobs at once for each host
 LOST_EVERY = 3  # beats between looks for what dead workers have left
+SILENT = 60.0  # seconds without a beat, or without a host, from which on a health check fails
 THREADS = 4  # that wait for the database
 NEWER = 3  # exit status: the tables are of a newer program
 GIVEN = 40  # priority of what is given with -s, in Scrapy's settings
@@ -59,14 +60,16 @@ class Plan:
     retries: tuple[float, ...]
     limits: Limits
     settings: Mapping[str, Any]
+    own: int
 
     @property
     def connections(self) -> int:
-        """What it takes of the server's: its own, what each host shares, and two for each crawl."""
-        return OWN + self.limits.processes * (SHARED + 2 * self.limits.each)
+        """What it takes of the server's at most: its own, and its hosts'."""
+        return self.own + self.limits.processes * self.limits.connections
 
 
-OWN, SHARED = 4, 4
+OWN = 4  # connections: the one that listens, the one that holds the lock, and two for all else
+SCHEDULING = 4  # and of a scheduler beside it: the one that leads, and three for its duties
 
 
 class Worker:
@@ -90,6 +93,7 @@ class Worker:
         self._endings: dict[int, Ending] = {}
         self._handing = asyncio.Lock()  # while a job is on its way from the database, nothing is concluded from it
         self._draining = False
+        self._seen = time.monotonic()  # when it last told the database that it lives
         self._registered, self._told, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
@@ -156,6 +160,17 @@ class Worker:
         self.standing.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def wrong(self) -> str:
+        """What a health check is told, in the loop. That the database is away is no fault of a worker's."""
+        if self.patience.waited is not None:
+            return ""
+        now = time.monotonic()
+        if (silent := now - self._seen) > SILENT + self.plan.beat:
+            return f"it has not told the database that it lives for {silent:.0f} s"
+        if (idle := now - self.fleet.ready_at) > SILENT:
+            return f"no crawl host has been there for {idle:.0f} s"
+        return ""
+
     # -- the database -------------------------------------------------------------------------------------------------
 
     def url(self) -> str:
@@ -184,6 +199,7 @@ class Worker:
                 state = await self._in_thread(
                     lambda: self.standing.say(WAITS if self._draining and not self._held else None)
                 )
+                self._seen = time.monotonic()
                 await self._heed(state)
             self._told.set()
             if not number % LOST_EVERY and (lost := await self.transaction(self._requeue_lost)):
@@ -213,6 +229,7 @@ class Worker:
             await self.transaction(lambda given, one=job_id: self._settle(given, one, Ending(kind="back")))  # type: ignore[misc]
 
     def _requeue_lost(self, connection: Connection) -> list[int]:
+        crawls.bury_dead(connection, self.plan.lost_grace)
         return queue.requeue_lost(connection, self.plan.lost_grace)
 
     def _settle(self, connection: Connection, job_id: int, ending: Ending) -> str | None:
@@ -262,6 +279,7 @@ class Worker:
             self.fleet.close(task.job_id, "aborted")
             with contextlib.suppress(TimeoutError):
                 return await asyncio.wait_for(doing, self.plan.grace)
+            self.fleet.give_up(task.job_id, f"{task.source} did not end when it was told to")
         doing.cancel()
         return Ended(outcome="aborted" if asked else "shutdown", detail="it did not end in time")
 
@@ -303,19 +321,21 @@ def figures(job: Running) -> str:
     return f"{counts.get('fetched', 0)} pages fetched, {counts.get('stored', 0)} new articles"
 
 
-def planned(settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None) -> Plan:
+def planned(
+    settings: BaseSettings, free: int, processes: int | None = None, crawls: int | None = None, own: int = OWN
+) -> Plan:
     """What a worker is to be, on a server that takes `free` connections more. Raises ConfigurationError."""
     wanted = processes or settings.getint("WORKER_PROCESSES")
     asked = crawls or settings.getint("WORKER_CRAWLS")
     hosts = wanted or cores()
-    while not wanted and hosts > 1 and room_in(hosts, free) < EACH:
+    while not wanted and hosts > 1 and room_in(hosts, free - own) < EACH:
         hosts -= 1
-    room = room_in(hosts, free)
+    room = room_in(hosts, free - own)
     each = math.ceil(asked / hosts) if asked else min(EACH, room)
     if each > room or each < 1:
         raise ConfigurationError(
             f"{asked or hosts} crawls in {hosts} processes take "
-            f"{OWN + hosts * (SHARED + 2 * max(each, 1))} connections, "
+            f"{own + hosts * (SHARED + 2 * max(each, 1))} connections, "
             f"and the server has {max(free, 0)} left of its max_connections: "
             + (
                 f"ask for --crawls {hosts * room}, or raise it"
@@ -339,12 +359,13 @@ def planned(settings: BaseSettings, free: int, processes: int | None = None, cra
             time_max=settings.getfloat("CRAWL_TIME_MAX"),
         ),
         settings={**given(settings), "EXTRACTION_WORKERS": workers, "LOG_LEVEL": settings["LOG_LEVEL"]},
+        own=own,
     )
 
 
 def room_in(hosts: int, free: int) -> int:
     """For how many crawls in each of so many hosts there are connections."""
-    return ((free - OWN) // hosts - SHARED) // 2
+    return (free // hosts - SHARED) // 2
 
 
 def given(settings: BaseSettings) -> dict[str, Any]:
@@ -353,9 +374,15 @@ def given(settings: BaseSettings) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool | list | None)}
 
 
-def joined(standing: Standing, settings: BaseSettings, processes: int | None = None, crawls: int | None = None) -> Plan:
+def joined(
+    standing: Standing,
+    settings: BaseSettings,
+    processes: int | None = None,
+    crawls: int | None = None,
+    own: int = OWN,
+) -> Plan:
     """Take a place among the workers; returns what the worker is to be. Raises ConfigurationError."""
     try:
-        return standing.begin(lambda free: planned(settings, free, processes, crawls))
+        return standing.begin(lambda free: planned(settings, free, processes, crawls, own))
     except ValueError as error:
         raise ConfigurationError(f"a setting that has to be a number is none: {error}") from None

@@ -1,8 +1,9 @@
 """A row for each run, however it ends, and the lock that tells whether a run is still alive.
 
 A crawl's process holds the session advisory lock (CRAWL_LOCK, id) on one connection (guard.py). Whoever starts later
-takes the lock of every row that says `running`: those it gets belong to processes that died, whose leases go back to
-the queue. So nothing waits for a lease to time out after a kill -9, and no clock is involved.
+looks at every row that says `running`: those whose lock is free belong to processes that died, whose leases go back to
+the queue. On the same machine that is seen at once, so that nothing waits for a lease to time out after a kill -9. Of
+others, the server may have lost the session and the run may live: it has some seconds to take its lock anew.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, bindparam, func, insert, select, text, union, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -22,6 +25,8 @@ from crawler.store import facts, listings, models
 
 KILLED = "its process is gone"
 CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
+LOST_GRACE = 15.0  # seconds in which a run that lives takes its lock anew
+SILENT = 3_600.0  # seconds after which one that is elsewhere and has told nothing is not waited for
 
 # What a changed seed wants may stand in lists that have not changed.
 _READ_ANEW = text("""
@@ -65,12 +70,22 @@ def lock(connection: Connection, crawl_id: int) -> bool:
     return bool(connection.execute(statement, {"key": CRAWL_LOCK, "id": crawl_id}).scalar_one())
 
 
+_FOUND = text("SELECT outcome FROM crawls WHERE id = :id AND lost_at IS NOT NULL")
+
+
 def revive(connection: Connection, crawl_id: int) -> None:
-    """A run that had lost its lock, was buried and has it again is not dead."""
+    """A run that had lost its lock and has it again is not dead: what its burial counted is taken back."""
+    outcome = connection.execute(_FOUND, {"id": crawl_id}).scalar()
+    if outcome is None:
+        return
+    facts.alone(connection)
+    if outcome == "killed":
+        facts.not_ended(connection, crawl_id)
+        _count_failure(connection, [crawl_id], -1)
     connection.execute(
         update(models.Crawl)
-        .where(models.Crawl.id == crawl_id, models.Crawl.outcome == "killed")
-        .values(outcome="running", reason=None, finished_at=None)
+        .where(models.Crawl.id == crawl_id, models.Crawl.outcome.in_(("running", "killed")))
+        .values(outcome="running", reason=None, finished_at=None, lost_at=None)
     )
 
 
@@ -90,33 +105,66 @@ def save_sources(connection: Connection, sources: Iterable[Source]) -> None:
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
 
 
-def bury_dead(connection: Connection) -> list[int]:
-    """Mark runs whose process is gone as killed and give back what they had leased; returns their ids."""
-    suspects: CompoundSelect[Any] = union(
-        select(models.Crawl.id).where(models.Crawl.outcome == "running"),
-        select(models.Url.lease_crawl).where(models.Url.state == "leased"),
-        select(models.Listing.lease_crawl).where(models.Listing.lease_crawl.is_not(None)),
-    )
-    dead = [
-        crawl_id
-        for crawl_id in connection.execute(suspects).scalars().all()
-        if connection.execute(
-            text("SELECT pg_try_advisory_xact_lock(:key, :id)"), {"key": CRAWL_LOCK, "id": crawl_id}
-        ).scalar_one()
-    ]
+_SUSPECTS = text("""
+SELECT id FROM (
+    SELECT id FROM crawls WHERE outcome = 'running'
+    UNION SELECT lease_crawl FROM urls WHERE state = 'leased'
+    UNION SELECT lease_crawl FROM listings WHERE lease_crawl IS NOT NULL
+) AS suspect
+WHERE id NOT IN (SELECT CAST(objid AS bigint) FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND CAST(classid AS bigint) = :key
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+""")
+_FREE = text("""
+SELECT id FROM unnest(CAST(:suspects AS bigint[])) AS id WHERE pg_try_advisory_xact_lock(:key, CAST(id AS int))
+""")
+_DOUBTED = text("""
+UPDATE crawls SET lost_at = coalesce(lost_at, now()) WHERE id = ANY(:free) AND outcome = 'running'
+RETURNING id, host, pid, lost_at <= now() - make_interval(secs => :grace)
+    OR coalesce(moved_at, started_at) < now() - make_interval(secs => :silent) AS late
+""")
+
+
+def bury_dead(connection: Connection, grace: float = LOST_GRACE) -> list[int]:
+    """Mark runs whose process is gone as killed and give back what they had leased; returns their ids.
+
+    One whose process may live is only noted, and buried by who finds its lock free `grace` seconds later.
+    """
+    suspects = connection.execute(_SUSPECTS, {"key": CRAWL_LOCK}).scalars().all()
+    if not suspects:
+        return []
+    facts.alone(connection)  # before any row: a run that ends has it first, too
+    free = connection.execute(_FREE, {"key": CRAWL_LOCK, "suspects": suspects}).scalars().all()
+    given = {"free": free, "grace": grace, "silent": SILENT}
+    doubted = {row.id: row for row in connection.execute(_DOUBTED, given).all()}
+    running = {row.id for row in doubted.values() if row.late or _is_gone(row.host, row.pid)}
+    dead = [crawl_id for crawl_id in free if crawl_id in running or crawl_id not in doubted]
     if dead:
-        still = select(models.Crawl.id).where(models.Crawl.id.in_(dead), models.Crawl.outcome == "running")
-        running = connection.execute(still.order_by(models.Crawl.id)).scalars().all()
         connection.execute(
             update(models.Crawl)
             .where(models.Crawl.id.in_(running))
             .values(outcome="killed", reason=KILLED, finished_at=func.now())
         )
-        _count_failure(connection, dead)
+        _count_failure(connection, running)
         give_back(connection, dead)
-        for crawl_id in running:
+        for crawl_id in sorted(running):
             facts.ended(connection, crawl_id, KILLED)
     return dead
+
+
+def _is_gone(host: str, pid: int) -> bool:
+    """Whether that process is known to be there no more."""
+    if host != socket.gethostname():
+        return False
+    with suppress(OSError, IndexError):  # a zombie, on Linux
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnElement[bool]) -> int:
@@ -142,6 +190,7 @@ def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnEleme
 
 def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats: dict[str, Any]) -> None:
     """Close the row of a run. What JSON cannot hold of `stats` is written as text."""
+    facts.alone(connection)  # before any row: so does a burial
     give_back(connection, [crawl_id])
     facts.account(connection, crawl_id, stats)
     facts.ended(connection, crawl_id, reason if outcome == "failed" else None)
@@ -159,12 +208,12 @@ def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats:
         _count_failure(connection, [crawl_id])
 
 
-def _count_failure(connection: Connection, crawl_ids: Iterable[int]) -> None:
+def _count_failure(connection: Connection, crawl_ids: Iterable[int], number: int = 1) -> None:
     """Only a run of one source tells something about it."""
     alone = select(func.unnest(models.Crawl.sources)).where(
         models.Crawl.id.in_(crawl_ids), func.cardinality(models.Crawl.sources) == 1
     )
-    failures = models.Source.failures + 1
+    failures = func.greatest(models.Source.failures + number, 0)
     connection.execute(update(models.Source).where(models.Source.id.in_(alone)).values(failures=failures))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+KEPT = 4  # connections
 MIGRATION_LOCK = 7_305_112  # of pg_advisory_xact_lock: processes that start together migrate once
 
 _PLACE = text("""
@@ -34,18 +35,18 @@ SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER') AND current_setti
 class Database:
     """A server, embedded or not, and an engine on it. A context manager: leaving it gives the server back.
 
-    `connections`: how many are kept; four more are made when they are needed.
+    `connections`: how many it takes at most; None: four are kept, and as many more made when they are needed.
     """
 
-    def __init__(self, url: str, server: EmbeddedServer | None = None, *, connections: int = 4) -> None:
+    def __init__(self, url: str, server: EmbeddedServer | None = None, *, connections: int | None = None) -> None:
         self.url = url
         self.heed: Callable[[float], None] | None = None  # of a statement that waits: see connection.py
         self._server = server
         self.engine: Engine = create_engine(
             driver_url(url),
             pool_pre_ping=True,
-            pool_size=connections,
-            max_overflow=4,
+            pool_size=connections or KEPT,
+            max_overflow=0 if connections else KEPT,
         )
         event.listen(self.engine, "do_connect", self._connect)
 
@@ -111,7 +112,9 @@ def connect_options(url: str) -> dict[str, Any]:
     return with_options(parsed.get_dialect()().create_connect_args(parsed)[1])
 
 
-def open_database(database_url: str | None, data_dir: Path, *, migrated: bool = True, connections: int = 4) -> Database:
+def open_database(
+    database_url: str | None, data_dir: Path, *, migrated: bool = True, connections: int | None = None
+) -> Database:
     """Connect to DATABASE_URL, or start the embedded server in `data_dir`, and bring the tables up to date.
 
     Raises ConfigurationError, DatabaseUnreachable or EmbeddedServerError with one line that says what to do.

@@ -114,6 +114,13 @@ FROM unnest(CAST(:sources AS text[])) AS source WHERE source IN (SELECT id FROM 
 ON CONFLICT (source, day) DO UPDATE SET crawls = d.crawls + 1, crawls_failed = d.crawls_failed + excluded.crawls_failed,
     failed_why = coalesce(excluded.failed_why, d.failed_why)
 """)
+# Of a run that was buried and lives: it ends once more.
+_NOT_ENDED = text("""
+UPDATE source_days AS d SET crawls = greatest(crawls - 1, 0), crawls_failed = greatest(crawls_failed - 1, 0),
+    failed_why = CASE WHEN crawls_failed > 1 THEN failed_why END
+FROM crawls WHERE crawls.id = :id AND d.source = ANY(crawls.sources)
+    AND d.day = (crawls.finished_at AT TIME ZONE 'UTC')::date
+""")
 _LEAKED = text("""
 INSERT INTO source_days AS d (source, day, leaked) VALUES (:source, (now() AT TIME ZONE 'UTC')::date, :number)
 ON CONFLICT (source, day) DO UPDATE SET leaked = d.leaked + excluded.leaked
@@ -124,7 +131,7 @@ _SOURCES = text("SELECT spider, arguments, sources FROM crawls WHERE id = :id")
 
 def account(connection: Connection, crawl_id: int, stats: Mapping[str, Any]) -> None:
     """Add what a run has done since it was last asked, and note its statistics."""
-    connection.execute(_LOCK, {"key": LOCK})
+    alone(connection)
     row = connection.execute(_CRAWL, {"id": crawl_id}).mappings().one_or_none()
     if row is None:
         return
@@ -144,7 +151,7 @@ def account(connection: Connection, crawl_id: int, stats: Mapping[str, Any]) -> 
 
 def ended(connection: Connection, crawl_id: int, failed: str | None = None) -> None:
     """A run is over; `failed`: why, if it failed or was killed. What it stored last is counted."""
-    connection.execute(_LOCK, {"key": LOCK})
+    alone(connection)
     row = connection.execute(_CRAWL, {"id": crawl_id}).mappings().one()
     sources = connection.execute(_SOURCES, {"id": crawl_id}).mappings().one()["sources"]
     if not looks_back(row["spider"], row["arguments"]):
@@ -152,6 +159,18 @@ def ended(connection: Connection, crawl_id: int, failed: str | None = None) -> N
         connection.execute(_ENDED, given)
     first = max(row["since"], row["today"] - timedelta(days=1))
     recount(connection, sources, {first, min(first + timedelta(days=1), row["today"])})
+
+
+def not_ended(connection: Connection, crawl_id: int) -> None:
+    """A run was thought to be over, as failed, and is not."""
+    row = connection.execute(_CRAWL, {"id": crawl_id}).mappings().one()
+    if not looks_back(row["spider"], row["arguments"]):
+        connection.execute(_NOT_ENDED, {"id": crawl_id})
+
+
+def alone(connection: Connection) -> None:
+    """Be the only one who counts until this transaction ends. To be asked for before any row is written."""
+    connection.execute(_LOCK, {"key": LOCK})
 
 
 def recount(connection: Connection, sources: Iterable[str], days: Iterable[date]) -> None:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from crawler.errors import SourceTaken, Superseded
 from crawler.store import crawls
 
-SOURCE_LOCK = 7_305_133  # the first key of pg_advisory_lock(int, int); the second is a hash of the source
 T = TypeVar("T")
 
-_FENCE = text("SELECT pg_try_advisory_lock(:key, hashtext(:source))")
-_HOLDER = text("""
-SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-    AND CAST(classid AS bigint) = :key AND CAST(CAST(objid AS bigint) AS bit(32)) = CAST(hashtext(:source) AS bit(32))
+# Of 64 bits: of 32, a hundred thousand sources would have some twins that are never crawled at the same time.
+_KEY = "hashtextextended('the crawl of ' || CAST(:source AS text), 0)"
+_FENCE = text(f"SELECT pg_try_advisory_lock({_KEY})")
+_HOLDER = text(f"""
+SELECT pid, backend_start FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND CAST(classid AS bigint) << 32 | CAST(objid AS bigint) = {_KEY}
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
+""")  # noqa: S608 (a key of our own)
+_SESSION = text("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
 
 
 class Guard:
@@ -34,12 +38,18 @@ class Guard:
     def __init__(self, connection: Connection, crawl_id: int, source: str | None = None) -> None:
         self.crawl_id, self.source = crawl_id, source
         self._connection = connection
-        self._own = {_pid(connection)}  # sessions
+        self._own: set[tuple[Any, ...]] = set()  # sessions: a pid alone may be another's by now
         self._held = True
+        if source is not None:
+            with connection.begin():
+                self._own.add(_session(connection))
         self._alone = threading.Lock()
 
     def transaction(self, work: Callable[[Connection], T]) -> T:
-        """Do `work` in a transaction. May be called from any thread. Raises Superseded."""
+        """Do `work` in a transaction. May be called from any thread.
+
+        Raises Superseded, and OperationalError, which will pass, while it cannot have its lock back.
+        """
         with self._alone:
             self._hold()
             with self._connection.begin():
@@ -61,24 +71,25 @@ class Guard:
         self._held = False
         with self._connection.begin():
             fenced = self.source is None or self._fenced(self.source)
-            if crawls.lock(self._connection, self.crawl_id):
-                crawls.revive(self._connection, self.crawl_id)
-                self._held = fenced
+            if not fenced or not crawls.lock(self._connection, self.crawl_id):
+                raise OperationalError("", None, psycopg.OperationalError("this run's old session has not ended yet"))
+            crawls.revive(self._connection, self.crawl_id)
+        self._held = True
 
     def _fenced(self, source: str) -> bool:
         """Whether the source's lock is had again. Not yet, while the server has not seen our old session end."""
-        self._own.add(_pid(self._connection))
+        self._own.add(_session(self._connection))
         if take(self._connection, source):
             return True
-        holder = self._connection.execute(_HOLDER, {"key": SOURCE_LOCK, "source": source}).scalar()
-        if holder is not None and holder not in self._own:
+        holder = self._connection.execute(_HOLDER, {"source": source}).one_or_none()
+        if holder is not None and tuple(holder) not in self._own:
             raise Superseded
         return False
 
 
 def take(connection: Connection, source: str) -> bool:
     """Hold the source's lock for as long as the connection lives; False when a queued crawl of it does."""
-    return bool(connection.execute(_FENCE, {"key": SOURCE_LOCK, "source": source}).scalar_one())
+    return bool(connection.execute(_FENCE, {"source": source}).scalar_one())
 
 
 def fence(connection: Connection, source: str) -> None:
@@ -87,9 +98,9 @@ def fence(connection: Connection, source: str) -> None:
         raise SourceTaken
 
 
-def _pid(connection: Connection) -> int:
-    """Of the server's process."""
-    return int(connection.connection.driver_connection.info.backend_pid)  # type: ignore[union-attr]
+def _session(connection: Connection) -> tuple[Any, ...]:
+    """The server's process, and since when."""
+    return tuple(connection.execute(_SESSION).one())
 
 
 class Pacer:

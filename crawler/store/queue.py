@@ -145,14 +145,15 @@ _DONE = text("""
 UPDATE procrastinate.procrastinate_jobs SET status = 'succeeded', attempts = attempts + 1, abort_requested = false
 WHERE id = :id AND status = 'doing' AND worker_id = :worker
 """)
-# A job goes back unless another with its queueing_lock waits already, which will do what it was to do.
+# A job goes back unless somebody has cancelled it, or another with its queueing_lock waits already, which will do what
+# it was to do.
 # One that waits, were it for later, keeps those of its lock and of a lower priority waiting (procrastinate's fetch): a
 # person's long backfill lets the scheduled crawls of its source pass.
 _SETTLE = text("""
 WITH ended AS (
     UPDATE procrastinate.procrastinate_jobs AS job
     SET status = CAST(CASE
-            WHEN :kind = 'dropped' THEN 'cancelled'
+            WHEN :kind = 'dropped' OR abort_requested AND NOT :final THEN 'cancelled'
             WHEN :kind = 'failed' AND (:final OR attempts >= cardinality(CAST(:retries AS float[]))) THEN 'failed'
             WHEN NOT EXISTS (SELECT FROM procrastinate.procrastinate_jobs AS other
                 WHERE other.queueing_lock = job.queueing_lock AND other.status = 'todo') THEN 'todo'

@@ -56,6 +56,7 @@ MOST_PROCESSING = 16  # pages; the extraction workers are busy with fewer
 CLEANING_TIME = 60.0  # seconds at a run's end
 TRAINING_TIME = 30.0  # so, for dictionaries of pages; one takes well below a second
 COMPARING_TIME = 60.0  # the same, for articles whose likes have not been looked for
+ENDING = (0.0, 0.0, 1.0, 2.0)  # seconds before a try to close the row: the connection, or its old session, may be gone
 WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
 
@@ -108,12 +109,12 @@ class CrawlStore:
                 enabled = [source for source in sources if source.id not in self.disabled]
                 self.sources = [source.id for source in enabled]
                 self.crawl_id = crawls.begin(connection, spider, enabled, arguments, saved=alone is not None)
+            self._guard = Guard(connection, self.crawl_id, alone)
         except BaseException:
             with contextlib.suppress(SQLAlchemyError):
                 connection.invalidate()  # it may hold locks
             connection.close()
             raise
-        self._guard = Guard(connection, self.crawl_id, alone)
         self._pacer = Pacer(self.database.engine)
         self._writer = Writer(self.database.engine, self.crawl_id, self.patience, self._guard.hold, self.keep_months)
         return buried
@@ -359,7 +360,10 @@ class CrawlStore:
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
-            for _ in range(2):  # the first time, it may only find that its connection is gone
+            for pause in ENDING:
+                if pause and self.patience.given_up:
+                    break
+                time.sleep(pause)
                 with contextlib.suppress(SQLAlchemyError, Superseded):  # the next run finds the row and closes it
                     self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
                     break

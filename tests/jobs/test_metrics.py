@@ -8,12 +8,15 @@ import re
 import socket
 import sys
 import threading
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.error import HTTPError
 
 import pytest
@@ -27,6 +30,7 @@ from crawler.errors import ConfigurationError
 from crawler.jobs import metrics
 from crawler.jobs.board import Board
 from crawler.jobs.metrics import Readings, serve
+from crawler.jobs.worker import Worker
 from crawler.store import figures
 from crawler.store.engine import Database
 from crawler.store.workers import WORKER_LOCK
@@ -191,6 +195,28 @@ def test_the_board_is_read_in_the_loop_and_a_loop_that_stands_still_is_told(
         assert status(url) == 503
         assert names(scraped(url)) >= {"news_build_info"}
     loop.close()
+
+
+def test_a_health_check_is_told_what_the_worker_says() -> None:
+    said = [""]
+    with served(board(), None, wrong=lambda: said[0]) as url:
+        assert status(url) == 200
+        said[0] = "no crawl host has been there for 70 s"
+        assert status(url) == 503
+
+
+def test_a_worker_is_well_while_the_database_is_away_and_ill_without_beats_or_hosts() -> None:
+    now = time.monotonic()
+    patience, hosts, plan = SimpleNamespace(waited=None), SimpleNamespace(ready_at=now - 90), SimpleNamespace(beat=5)
+    worker = SimpleNamespace(patience=patience, plan=plan, fleet=hosts, _seen=now - 90)
+    wrong = partial(Worker.wrong, cast(Worker, worker))
+    assert "told the database" in wrong()
+    worker._seen = now
+    assert "no crawl host" in wrong()
+    patience.waited = 3.0
+    assert wrong() == ""
+    patience.waited, hosts.ready_at = None, now
+    assert wrong() == ""
 
 
 def test_single_sources_are_told_up_to_a_limit() -> None:

@@ -10,16 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
+from crawler import tally
 from crawler.errors import SourceTaken, Superseded
 from crawler.jobs import tasks
 from crawler.jobs.board import Board
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged
-from crawler.store import guard, overview, queue, workers
+from crawler.store import crawls, guard, overview, queue, workers
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
+from crawler.store.patience import Patience, will_pass
 from crawler.store.queue import BULK, Ending, Job, crawl_of
 from crawler.store.workers import Standing
+from tests.runs import until
 from tests.store.rows import ask, begun, column
 
 NO_GRACE = 0.0
@@ -203,6 +207,24 @@ def test_a_job_is_cancelled_whether_it_waits_or_runs(database: Database, worker:
     assert settle(database, runs, worker.id, Ending(kind="dropped", reason="aborted")) == "cancelled"
 
 
+@pytest.mark.parametrize("ending", [Ending(kind="back"), Ending(kind="failed"), None])
+def test_a_job_that_was_cancelled_does_not_come_again(
+    database: Database, worker: Standing, ending: Ending | None
+) -> None:
+    """Its worker was told to stop, lost its host, or died before it heard of it."""
+    (wanted,) = put(database, crawl_of("herald"))
+    assert wanted and taken(database, worker.id) == wanted
+    with database.engine.begin() as connection:
+        queue.cancel(connection, [wanted])
+    if ending is not None:
+        assert settle(database, wanted, worker.id, ending) == "cancelled"
+        return
+    worker.close()
+    with database.engine.begin() as connection:
+        assert queue.requeue_lost(connection, NO_GRACE) == [wanted]
+    assert job(database, wanted)[0] == "cancelled"
+
+
 def test_the_lock_of_a_source_fences_off_a_crawl_that_was_away(database: Database) -> None:
     with database.engine.connect() as own, database.engine.connect() as other:
         with own.begin():
@@ -223,6 +245,36 @@ def test_the_lock_of_a_source_fences_off_a_crawl_that_was_away(database: Databas
         with pytest.raises(Superseded):
             held.hold()
         other.invalidate()
+        held.close()
+
+
+def test_the_locks_of_many_sources_are_many(database: Database) -> None:
+    """source_30472 and source_58390 are one in 32 bits."""
+    twins = """SELECT array_agg(name) FROM (SELECT 'source_' || n AS name FROM generate_series(1, 100000) AS n) AS made
+               GROUP BY hashtext(name) HAVING count(*) > 1 LIMIT 1"""
+    one, other = ask(database, twins)
+    with database.engine.connect() as connection:
+        assert guard.take(connection, one)
+        with database.engine.connect() as second:
+            assert not guard.take(second, one)
+            assert guard.take(second, other)
+            second.invalidate()
+        connection.invalidate()
+
+
+def test_a_run_without_its_lock_does_nothing(database: Database) -> None:
+    """Its session is gone, and another has the lock: its own earlier one, as long as the server has not noticed."""
+    with database.engine.connect() as own, database.engine.connect() as other:
+        with own.begin():
+            crawl_id = begun(own)
+        held = Guard(own, crawl_id)
+        own.invalidate()
+        until(lambda: crawls.lock(other, crawl_id))
+        with pytest.raises(OperationalError, match="has not ended yet") as caught:
+            held.transaction(lambda connection: pytest.fail("it has worked"))
+        assert will_pass(caught.value)
+        other.invalidate()
+        Patience(10).wait_for(held.hold)
         held.close()
 
 
@@ -259,6 +311,21 @@ def test_what_becomes_of_a_job() -> None:
     }
     assert judged(backfill, Ended(outcome="time_max")).kind == "back"
     assert judged(plain, Ended(outcome="unreadable")).final
+
+
+def test_a_board_does_not_grow_with_the_sources() -> None:
+    board = Board(most=3)
+    for number in range(50):
+        stats = board.begin(number, "crawl", f"s{number}").stats
+        stats |= {f"news/s{number}/{what}": 2 for what in ("stored", "answers/longest", "outcome/article")}
+        stats |= {"news/outcome/article": 2, f"template/learned/s{number}": 1}
+        board.end(number, "finished")
+    assert dict(board.totals) == {
+        **{f"news/s{number}/stored": 2 for number in range(3)},
+        "news//stored": 94,
+        "news/outcome/article": 100,
+    }
+    assert sum(counts["stored"] for counts in tally.by_source(board.summed()).values()) == 100
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.integers(0, 5))))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from crawler.errors import ConfigurationError
-from crawler.jobs.worker import planned
+from crawler.jobs.worker import OWN, SCHEDULING, planned
 from crawler.store.engine import open_database
 from crawler.store.queue import Job, crawl_of
 from tests.jobs.at_work import COURRIER, HERALD, KURIER, Shift
@@ -81,5 +81,15 @@ def test_a_worker_asks_for_no_more_connections_than_there_are() -> None:
     assert planned(settings, free=20, processes=2).crawls == 4  # fewer, unless they are asked for
     with pytest.raises(ConfigurationError, match=r"^8 crawls in 2 processes take 28 connections.*ask for --crawls 4"):
         planned(settings, free=20, processes=2, crawls=8)
+    assert planned(settings, free=97, processes=2, own=OWN + SCHEDULING).connections == 32  # `scrapy up`
     with pytest.raises(ConfigurationError, match="ask for fewer --processes"):
         planned(settings, free=20, processes=16)
+
+
+def test_a_worker_waits_for_a_database_that_comes_later(tmp_path: Path) -> None:
+    bench = Bench(seeds=tmp_path, data_dir=tmp_path, database_url="postgresql://nobody@127.0.0.1:9/news")
+    log = tmp_path / "log"
+    with log.open("w") as out, bench.start("worker", stderr=out, stdout=out) as worker:
+        until(lambda: "waiting for the database: cannot reach" in log.read_text() or worker.poll() is not None)
+        worker.terminate()
+        assert worker.wait(60) == 0, log.read_text()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
-from crawler.store import crawls, frontier, intake
+from crawler.store import crawls, facts, frontier, intake
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from tests.runs import until
-from tests.store.rows import ask, begun, candidates, column
+from tests.store.rows import OTHER, SOURCE, ask, begun, candidates, column
 
 ROOT = Path(__file__).parents[2]
 RUN = """
@@ -49,9 +50,9 @@ class Run:
         self.process.communicate()
 
 
-def bury(database: Database) -> list[int]:
+def bury(database: Database, grace: float = 0.0) -> list[int]:
     with database.engine.begin() as connection:
-        return crawls.bury_dead(connection)
+        return crawls.bury_dead(connection, grace)
 
 
 def gone(database: Database) -> bool:
@@ -67,7 +68,7 @@ def test_only_a_dead_run_is_buried(database: Database, database_url: str) -> Non
     run.kill()
     while not gone(database):
         pass
-    assert bury(database) == [run.crawl_id]
+    assert bury(database, crawls.LOST_GRACE) == [run.crawl_id]  # at once: it was a process of this machine
     assert bury(database) == []
     assert ask(database, LEASED) == 0
     assert column(database, "SELECT DISTINCT attempts FROM urls") == [0]  # an interrupted fetch is none
@@ -143,14 +144,81 @@ def test_a_guard_that_was_buried_meanwhile_lives_again(database: Database, datab
     guard = a_guard(database)
     terminate(database_url)
     database.engine.dispose()
-    until(lambda: bury(database) == [guard.crawl_id])  # the server takes a moment to see that a client is gone
+    until(lambda: gone(database))  # the server takes a moment to see that a client is gone
+    assert bury(database, crawls.LOST_GRACE) == []  # its process lives, and may be back
+    assert ask(database, "SELECT lost_at IS NOT NULL FROM crawls")
+    assert bury(database) == [guard.crawl_id]
+    assert column(database, "SELECT crawls_failed FROM source_days") == [1, 1]
     with pytest.raises(Exception, match="terminating connection"):
         guard.hold()
     guard.hold()
-    assert ask(database, "SELECT outcome FROM crawls") == "running"
+    assert ask(database, "SELECT outcome FROM crawls WHERE lost_at IS NULL") == "running"
+    assert column(database, "SELECT crawls + crawls_failed FROM source_days") == [0, 0]  # as if it had not been
     assert bury(database) == []
     guard.close()
     until(lambda: bury(database) == [guard.crawl_id])  # closed, it holds nothing: not in the pool either
+
+
+def test_a_burial_takes_back_a_failure_of_a_source_that_has_not_failed(database: Database) -> None:
+    connection = database.engine.connect()
+    with connection.begin():
+        crawl_id = crawls.begin(connection, "herald", [SOURCE], {})
+        connection.execute(text("SELECT pg_advisory_unlock_all()"))
+    assert bury(database) == [crawl_id]
+    assert ask(database, "SELECT failures FROM sources") == 1
+    with connection.begin():
+        assert crawls.lock(connection, crawl_id)
+        crawls.revive(connection, crawl_id)
+    assert ask(database, "SELECT failures FROM sources") == 0
+    connection.invalidate()
+    connection.close()
+
+
+def test_a_run_of_another_machine_is_given_time_and_one_that_was_silent_for_long_is_not(database: Database) -> None:
+    added = """INSERT INTO crawls (spider, sources, host, pid, version, started_at)
+               SELECT 'herald', '{}', 'far', 1, '', now() - day * interval '1 day' FROM generate_series(0, 1) AS day"""
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(added)
+    near, old = column(database, "SELECT id FROM crawls ORDER BY id")
+    assert bury(database, crawls.LOST_GRACE) == [old]
+    assert bury(database, crawls.LOST_GRACE) == []
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE crawls SET lost_at = lost_at - interval '16 seconds'")
+    assert bury(database, crawls.LOST_GRACE) == [near]
+
+
+def test_a_burial_and_the_end_of_a_run_do_not_wait_for_each_other(database: Database) -> None:
+    """Both write rows of sources, and count."""
+    own = database.engine.connect()
+    with own.begin():
+        dead = crawls.begin(own, "herald", [SOURCE], {})
+        own.execute(text("SELECT pg_advisory_unlock_all()"))
+        living = crawls.begin(own, "news", [SOURCE, OTHER], {})
+    with ThreadPoolExecutor(1) as thread:
+        ending = own.begin()
+        crawls.give_back(own, [living])
+        facts.account(own, living, {})
+        burial = thread.submit(bury, database)
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        until(lambda: ask(database, waits) > 0)
+        crawls.end(own, living, "finished", "finished", {})
+        ending.commit()
+        assert burial.result() == [dead]
+    own.invalidate()
+    own.close()
+
+
+def test_a_burial_asks_once_however_many_run(database: Database) -> None:
+    with database.engine.connect() as own:
+        for _ in range(20):
+            begun(own)
+        own.commit()
+        with database.engine.begin() as connection:
+            said: list[str] = []
+            event.listen(connection, "before_cursor_execute", lambda *given: said.append(given[2]))
+            assert crawls.bury_dead(connection) == []
+        assert len(said) == 1
+        own.invalidate()
 
 
 def terminate(url: str) -> None:

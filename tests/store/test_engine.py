@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,17 @@ def refusal(url: str) -> str:
     assert SECRET not in message
     assert "Check DATABASE_URL" in message
     return message
+
+
+def test_no_more_connections_than_were_asked_for(database_url: str) -> None:
+    with Database(database_url, connections=2) as database, ThreadPoolExecutor(1) as thread:
+        first, second = database.engine.connect(), database.engine.connect()
+        third = thread.submit(database.engine.connect)
+        with pytest.raises(TimeoutError):
+            third.result(0.3)
+        first.close()
+        for one in (second, third.result()):
+            one.close()
 
 
 def test_nobody_listens() -> None:

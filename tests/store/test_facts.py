@@ -96,8 +96,8 @@ def test_what_a_killed_run_did_is_counted_when_it_is_buried(database: Database) 
         connection.commit()
     store(database, range(1, 3))  # what it stored after it had last told
     with database.engine.begin() as connection:
-        assert crawls.bury_dead(connection) == [crawl_id]
-        assert crawls.bury_dead(connection) == []
+        assert crawls.bury_dead(connection, 0) == [crawl_id]
+        assert crawls.bury_dead(connection, 0) == []
     found = row(database)
     assert (found["stored"], found["articles"], found["crawls"], found["crawls_failed"]) == (2, 2, 1, 1)
     assert found["failed_why"] == crawls.KILLED

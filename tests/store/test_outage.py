@@ -235,6 +235,7 @@ def test_a_full_disk_ends_the_run_with_one_line(
         assert "No space left on device; free some space" in str(store.failure)
         assert ask(database, "SELECT count(*) FROM articles") == ask(database, "SELECT count(*) FROM pages") == 0
         filler.unlink()
+        assert bury(database) == [store.crawl_id]
         again = CrawlStore(database, 30)
         again.open("news", [SOURCE], {})
         assert len(asyncio.run(again.take({"herald": 40}, 40))) == 40

@@ -139,7 +139,7 @@ def test_runs_that_fail_make_auto_rarer(database: Database) -> None:
         assert ask(database, "SELECT last_crawl FROM sources") == crawl_id
         with database.engine.begin() as connection:
             if ends == "killed":
-                assert crawls.bury_dead(connection) == [crawl_id]
+                assert crawls.bury_dead(connection, 0) == [crawl_id]
             else:
                 crawls.end(connection, crawl_id, ends, "why", {})
         if number == 4:

@@ -78,6 +78,9 @@ class Crawl(Base):
     moved_at: Mapped[datetime | None] = mapped_column(
         Instant, comment="When it was last seen to have done something: a minute passes between two looks"
     )
+    lost_at: Mapped[datetime | None] = mapped_column(
+        Instant, comment="Since when its lock is free while it runs; null: it is not, or nobody has looked"
+    )
     __table_args__ = (
         CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),
         Index(None, "started_at"),

@@ -43,4 +43,5 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_failures_job_id", "job_failures", ["job_id"])
     op.create_index("ix_job_failures_at", "job_failures", ["at"])
+    op.add_column("crawls", sa.Column("lost_at", INSTANT, nullable=True))
     op.create_index("ix_crawls_started_at", "crawls", ["started_at"])  # what was done today
