@@ -40,8 +40,14 @@ def test_the_folder_is_followed(database: Database, tmp_path: Path, monkeypatch:
     assert sorted(opened) == ["a", "b", "c"], "what is as it was is not opened again"
 
     (tmp_path / "_.yaml").symlink_to(tmp_path / "nowhere")
-    assert folder.follow(database) is None, "an entry that cannot be looked at hides no other"
+    (tmp_path / "c.yaml").unlink()
+    (tmp_path / "c.yaml").symlink_to(tmp_path / "moved")
+    with pytest.raises(SeedError, match=r"seeds _, c broken, .* No such file"):
+        folder.follow(database)
+    assert column(database, SEEDED) == ["a", "b", "c"], "what is there and cannot be read is not gone, nor are others"
+    (tmp_path / "moved").write_text(SEED.format("c"))
     (tmp_path / "_.yaml").unlink()
+    assert folder.follow(database) == "seed c taken up"
 
     (tmp_path / "a.yaml").write_text("name: [")
     (tmp_path / "b.yaml").write_text(SEED.format("b") + 'note: "nul \\0"\n')
