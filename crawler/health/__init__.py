@@ -145,7 +145,8 @@ def _failing(past: Sequence[Day], present: Present) -> Finding | None:
 
 def _late(past: Sequence[Day], present: Present, now: datetime) -> Finding | None:
     """By its schedule, or by what it is used to where a cron elsewhere is its schedule."""
-    if present.due_at is not None and now - present.due_at > DUE_LATE:
+    crawled_since = present.due_at and present.crawled_at and present.crawled_at >= present.due_at  # by whomever
+    if present.due_at and now - present.due_at > DUE_LATE and not (crawled_since or present.crawling_since):
         sentence = f"its crawl has been due for {span(now - present.due_at)}"
         return Finding(kind="late", severity="warn", sentence=sentence, since=present.due_at)
     days = past[-LEAST_DAYS:]
@@ -410,14 +411,13 @@ def judge_system(system: System, now: datetime) -> list[Finding]:
     def add(kind: str, severity: Severity, sentence: str, since: datetime | None) -> None:
         found.append(Finding(kind=kind, severity=severity, sentence=sentence, since=since))
 
-    if system.overdue and system.due_since and now - system.due_since > SCHEDULER_LATE:
-        add(
-            "no_scheduler",
-            "fail",
-            f"{_sources(system.overdue)} due and not queued for up to {span(now - system.due_since)}: "
-            "does a `scrapy scheduler` run?",
-            system.due_since,
+    # One that ticks and does not queue them has its reasons, which `late` and `trouble` tell.
+    if system.overdue and system.due_since and system.ticked_at and now - system.ticked_at > SCHEDULER_LATE:
+        sentence = (
+            f"no scheduler has acted for {span(now - system.ticked_at)}, and {_sources(system.overdue)} due and not "
+            f"queued for up to {span(now - system.due_since)}: does a `scrapy scheduler` run?"
         )
+        add("no_scheduler", "fail", sentence, system.ticked_at)
     waited = now - system.waiting_since if system.waiting and system.waiting_since else timedelta(0)
     if system.waiting and not system.workers and waited > NO_WORKER_LATE:
         add("no_worker", "fail", f"{system.waiting} jobs wait, and no worker is alive", system.waiting_since)

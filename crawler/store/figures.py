@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from crawler.store.checks import alive
+from crawler.store.schedules import LATE, OVERDUE
 from crawler.store.workers import WORKER_LOCK
 
 LAG_BOUNDS = (60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)  # seconds
 LAG_ARTICLES = 10_000  # so many of the last hour's, at most
-LATE = 300  # seconds after it was due a source is overdue: the scheduler ticks every few
 PATIENCE_MS = 5_000  # for each statement: a monitor's questions wait for nobody's lock
 
 _JOBS = text("""
@@ -30,15 +30,14 @@ SELECT extract(epoch FROM now() - greatest(max(e.at), max(j.scheduled_at)))::flo
 FROM procrastinate.procrastinate_jobs j JOIN procrastinate.procrastinate_events e ON e.job_id = j.id
 WHERE j.id = :job AND e.type IN ('deferred', 'deferred_for_retry')
 """)
-_SOURCES = text("""
+_SOURCES = text(f"""
 SELECT count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NOT NULL) AS scheduled,
     count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NULL) AS on_demand,
     count(*) FILTER (WHERE disabled_at IS NOT NULL) AS disabled,
     count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now()) AS due,
-    count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now() - :late * interval '1 second' AND NOT EXISTS (
-        SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = sources.id AND j.status = 'doing')) AS overdue
+    count(*) FILTER (WHERE {OVERDUE}) AS overdue
 FROM sources
-""")
+""")  # noqa: S608 (conditions of our own)
 # A day without an hour is no instant, and what was published days ago was not late but asked for (a backfill).
 _LAG = text("""
 SELECT width_bucket(lag, CAST(:bounds AS float[])) AS bucket, count(*) AS articles, sum(lag) AS seconds FROM (

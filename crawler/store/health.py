@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from crawler.health import HANGING, PAST, RECENT, Day, Present, Recent, System
 from crawler.store.checks import alive
+from crawler.store.schedules import LATE, OVERDUE
 
 LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were edited
 
@@ -55,11 +56,8 @@ ORDER BY j.args ->> 'source', e.at DESC
 
 _NAMES = text("SELECT id FROM sources WHERE id > :after ORDER BY id LIMIT :most")
 
-_OVERDUE = text("""
-SELECT count(*), min(due_at) FROM sources
-WHERE due_at < now() - interval '5 minutes' AND disabled_at IS NULL AND seeded_at IS NOT NULL AND NOT EXISTS (
-    SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = sources.id AND j.status = 'doing')
-""")
+_OVERDUE = text(f"SELECT count(*), min(due_at) FROM sources WHERE {OVERDUE}")  # noqa: S608 (conditions of our own)
+_TICKED = text("SELECT max(ticked_at) FROM schedulers")
 _WAITING = text("""
 WITH ready AS (
     SELECT id, scheduled_at FROM procrastinate.procrastinate_jobs
@@ -162,7 +160,7 @@ def _day(row: Mapping[Any, Any]) -> Day:
 
 def system(connection: Connection) -> System:
     """How the whole stands."""
-    overdue, due_since = connection.execute(_OVERDUE).one()
+    overdue, due_since = connection.execute(_OVERDUE, {"late": LATE}).one()
     waiting, waiting_since = connection.execute(_WAITING).one()
     taken, most = connection.execute(_CONNECTIONS).one()
     workers = connection.execute(_WORKERS).one()
@@ -171,6 +169,7 @@ def system(connection: Connection) -> System:
     return System(
         overdue=overdue,
         due_since=due_since,
+        ticked_at=connection.execute(_TICKED).scalar_one(),
         waiting=waiting,
         waiting_since=waiting_since,
         workers=workers.alive,
