@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from crawler.store.checks import alive
 from crawler.store.schedules import LATE, OVERDUE
-from crawler.store.workers import WORKER_LOCK
+from crawler.store.workers import LIVING
 
 LAG_BOUNDS = (60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)  # seconds
 LAG_ARTICLES = 10_000  # so many of the last hour's, at most
@@ -48,12 +48,9 @@ SELECT width_bucket(lag, CAST(:bounds AS float[])) AS bucket, count(*) AS articl
         AND published_raw LIKE '%:%'
 ) AS lags GROUP BY 1
 """)
-_WORKERS = text("""
-SELECT count(*) AS alive, coalesce(sum(w.crawls), 0) AS places FROM workers w JOIN pg_locks l ON l.objid = w.id
-WHERE w.stopped_at IS NULL AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-    AND l.classid = CAST(CAST(:key AS bigint) AS oid)
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
+_WORKERS = text(f"""
+SELECT count(*) AS alive, coalesce(sum(crawls), 0) AS places FROM workers WHERE stopped_at IS NULL AND id IN ({LIVING})
+""")  # noqa: S608
 _TICK = text("SELECT extract(epoch FROM now() - max(ticked_at))::float FROM schedulers WHERE ended_at IS NULL")
 _FAILURES = text("SELECT kind, count(*) AS n FROM job_failures WHERE at > now() - interval '1 hour' GROUP BY kind")
 _INCIDENTS = text("SELECT kind, severity, count(*) AS n FROM incidents WHERE closed_at IS NULL GROUP BY 1, 2")
@@ -102,7 +99,7 @@ def read(connection: Connection) -> Figures:
     for row in buckets:
         for bound in range(row.bucket, len(lag)):
             lag[bound] += row.articles
-    workers = connection.execute(_WORKERS, {"key": WORKER_LOCK}).one()
+    workers = connection.execute(_WORKERS).one()
     articles = connection.execute(_ARTICLES).scalar_one()
     server = connection.execute(_SERVER).one()
     return Figures(

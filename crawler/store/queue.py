@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from crawler.store.workers import WORKER_LOCK
+from crawler.store.workers import LIVING, WORKER_LOCK
 
 QUEUE = "news"
 PERSON, SCHEDULED, BULK = 10, 0, -10  # priorities
@@ -26,6 +26,7 @@ MOST_LOST = 10  # a job that was lost so often is what kills its workers
 LOST_GRACE = 15.0  # seconds, three of a worker's beats, in which one that lives takes its lock anew
 LOST_LOCK = 7_305_132  # of pg_try_advisory_xact_lock: one looks for lost jobs at a time
 KEPT_DAYS = 7
+GONE = "its process is gone"  # the note of a worker that did not say that it stops
 
 Task = Literal["crawl", "reextract", "archive"]
 
@@ -228,9 +229,7 @@ SELECT id FROM workers WHERE stopped_at IS NULL OR EXISTS (SELECT FROM procrasti
 _IS_DEAD = text("SELECT pg_try_advisory_xact_lock(:key, CAST(:id AS int))")
 _SUSPECT = text("UPDATE workers SET lost_at = now() WHERE id = ANY(:free) AND lost_at IS NULL")
 _LOST = text("SELECT id FROM workers WHERE id = ANY(:free) AND lost_at <= now() - make_interval(secs => :grace)")
-_BURY = text("""
-UPDATE workers SET stopped_at = now(), note = 'its process is gone' WHERE id = ANY(:dead) AND stopped_at IS NULL
-""")
+_BURY = text("UPDATE workers SET stopped_at = now(), note = :gone WHERE id = ANY(:dead) AND stopped_at IS NULL")
 _ORPHANS = text("""
 SELECT id, worker_id, (SELECT count(*) FROM job_failures WHERE job_id = job.id AND kind = 'lost') AS lost
 FROM procrastinate.procrastinate_jobs AS job
@@ -251,7 +250,7 @@ def requeue_lost(connection: Connection, grace: float = LOST_GRACE) -> list[int]
     free = [one["id"] for one in given if connection.execute(_IS_DEAD, one).scalar_one()]
     connection.execute(_SUSPECT, {"free": free})
     dead = list(connection.execute(_LOST, {"free": free, "grace": grace}).scalars())
-    connection.execute(_BURY, {"dead": dead})
+    connection.execute(_BURY, {"dead": dead, "gone": GONE})
     found = []
     for row in connection.execute(_ORPHANS, {"queue": QUEUE, "dead": dead}).all():
         final = row.lost + 1 >= MOST_LOST
@@ -264,16 +263,14 @@ def requeue_lost(connection: Connection, grace: float = LOST_GRACE) -> list[int]
 
 # -- looking at it ----------------------------------------------------------------------------------------------------
 
-_RUNNING = text("""
+_RUNNING = text(f"""
 SELECT job.id, task_name AS task, args ->> 'source' AS source, args AS arguments, attempts, worker_id, host, pid,
        coalesce((SELECT max(at) FROM procrastinate.procrastinate_events WHERE job_id = job.id AND type = 'started'),
                 now()) AS since,
-       EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-           AND CAST(classid AS bigint) = :key AND CAST(objid AS bigint) = worker_id
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS alive
+       coalesce(worker_id IN ({LIVING}), false) AS alive
 FROM procrastinate.procrastinate_jobs AS job LEFT JOIN workers ON workers.id = worker_id
 WHERE status = 'doing' AND queue_name = :queue ORDER BY since, job.id
-""")
+""")  # noqa: S608 (a query of our own)
 _WAITING = text("""
 SELECT id, task_name AS task, args ->> 'source' AS source, args AS arguments, attempts, priority, since,
        greatest(since, scheduled_at) AS due,
@@ -299,7 +296,7 @@ FROM procrastinate.procrastinate_jobs WHERE status IN ('todo', 'doing') AND queu
 
 def running(connection: Connection) -> list[Running]:
     """The jobs that workers have, the longest first."""
-    rows = connection.execute(_RUNNING, {"key": WORKER_LOCK, "queue": QUEUE}).mappings()
+    rows = connection.execute(_RUNNING, {"queue": QUEUE}).mappings()
     return [Running(**row) for row in rows]
 
 
