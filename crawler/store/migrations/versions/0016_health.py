@@ -56,6 +56,13 @@ def upgrade() -> None:
         schema="procrastinate",
         postgresql_where=sa.text("status = 'failed'"),
     )
+    op.create_index(  # what is over for long is found by when it came in
+        "procrastinate_events_deferred",
+        "procrastinate_events",
+        ["at"],
+        schema="procrastinate",
+        postgresql_where=sa.text("type = 'deferred'"),
+    )
     op.create_table(
         "source_days",
         sa.Column("source", sa.Text(), nullable=False),
@@ -99,6 +106,7 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+    op.create_index("ix_source_days_day", "source_days", ["day"])
     op.create_index("ix_incidents_source_opened_at", "incidents", ["source", "opened_at"])
     op.execute(CRAWLED)
     op.execute(STORED)
