@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from crawler.store.checks import alive
+from crawler.store.facts import LAG
 from crawler.store.schedules import LATE, OVERDUE
 from crawler.store.workers import LIVING
 
@@ -38,16 +39,15 @@ SELECT count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NOT NULL) AS sch
     count(*) FILTER (WHERE {OVERDUE}) AS overdue
 FROM sources
 """)  # noqa: S608 (conditions of our own)
-# A day without an hour is no instant, and what was published days ago was not late but asked for (a backfill).
-_LAG = text("""
+# What was published days ago was not late but asked for (a backfill).
+_LAG = text(f"""
 SELECT width_bucket(lag, CAST(:bounds AS float[])) AS bucket, count(*) AS articles, sum(lag) AS seconds FROM (
-    SELECT greatest(extract(epoch FROM stored_at - published_at)::float, 0) AS lag FROM (
+    SELECT {LAG} AS lag FROM (
         SELECT stored_at, published_at, published_raw FROM articles ORDER BY id DESC LIMIT :most
     ) AS newest
     WHERE stored_at > now() - interval '1 hour' AND published_at > stored_at - interval '2 days'
-        AND published_raw LIKE '%:%'
-) AS lags GROUP BY 1
-""")
+) AS lags WHERE lag IS NOT NULL GROUP BY 1
+""")  # noqa: S608
 _WORKERS = text(f"""
 SELECT count(*) AS alive, coalesce(sum(crawls), 0) AS places FROM workers WHERE stopped_at IS NULL AND id IN ({LIVING})
 """)  # noqa: S608
