@@ -15,6 +15,7 @@ from crawler.errors import ConfigurationError
 from crawler.packing import pack
 from crawler.store import dump, writer
 from crawler.store.engine import Database, migration_config
+from crawler.store.schedulers import Leadership
 from tests.conftest import administer
 from tests.runs import Bench, until
 from tests.site import Newspaper
@@ -197,7 +198,12 @@ def test_a_running_crawl_is_not_replaced(full: Bench, backup: Path, database: Da
             begun(living)
         outcome = full.scrapy("db", "restore", "--replace", str(backup))
         living.invalidate()
-    told = ["scrapy db restore: a crawl or a worker runs on this database: stop it first"]
+    told = ["scrapy db restore: a crawl, a worker or a scheduler runs on this database: stop it first"]
+    assert (outcome.status, outcome.lines) == (1, told)
+    leader = Leadership(database)
+    assert leader.take()
+    outcome = full.scrapy("db", "restore", "--replace", str(backup))
+    leader.give_up(1)
     assert (outcome.status, outcome.lines) == (1, told)
 
 

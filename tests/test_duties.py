@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crawler.errors import ConfigurationError, SeedError
-from crawler.jobs import seeds
+from crawler.jobs import scheduler, seeds
 from crawler.jobs.duties import Duty
 from crawler.jobs.scheduler import Scheduler
 from crawler.jobs.seeds import SeedsFolder
 from crawler.sources import Source, load_source
 from crawler.store.engine import Database
+from crawler.store.schedulers import Leadership
 from crawler.store.schedules import Defaults
 from tests.store.rows import ask, column
 
@@ -40,8 +42,14 @@ def test_the_folder_is_followed(database: Database, tmp_path: Path, monkeypatch:
     assert sorted(opened) == ["a", "b", "c"], "what is as it was is not opened again"
 
     (tmp_path / "_.yaml").symlink_to(tmp_path / "nowhere")
-    assert folder.follow(database) is None, "an entry that cannot be looked at hides no other"
+    (tmp_path / "c.yaml").unlink()
+    (tmp_path / "c.yaml").symlink_to(tmp_path / "moved")
+    with pytest.raises(SeedError, match=r"seeds _, c broken, .* No such file"):
+        folder.follow(database)
+    assert column(database, SEEDED) == ["a", "b", "c"], "what is there and cannot be read is not gone, nor are others"
+    (tmp_path / "moved").write_text(SEED.format("c"))
     (tmp_path / "_.yaml").unlink()
+    assert folder.follow(database) == "seed c taken up"
 
     (tmp_path / "a.yaml").write_text("name: [")
     (tmp_path / "b.yaml").write_text(SEED.format("b") + 'note: "nul \\0"\n')
@@ -101,3 +109,34 @@ def test_a_duty_that_fails_or_hangs_stops_nothing(database: Database) -> None:
     assert done.count("hangs") == 1
     assert ask(database, "SELECT trouble ->> 'fails' FROM schedulers") == "RuntimeError: no"
     assert ask(database, "SELECT ended_at IS NOT NULL FROM schedulers")
+
+
+def test_a_tick_that_always_fails_stops_no_duty_and_lets_another_lead(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    led: list[bool] = []
+    monkeypatch.setattr(scheduler, "ASIDE", 0.3)
+
+    def errs(*_: Any) -> None:
+        raise ValueError("one source too many")
+
+    async def run() -> None:
+        monkeypatch.setattr(scheduler, "queue_due", errs)
+        stop, other = asyncio.Event(), Leadership(database)
+        running = asyncio.create_task(
+            Scheduler(database, 0.02, Defaults(), [Duty("works", 0.01, lambda _: done.append(1))]).run(stop)
+        )
+        while (
+            ask(database, "SELECT trouble ->> 'tick' FROM schedulers WHERE ended_at IS NULL") is None or len(done) < 3
+        ):
+            await asyncio.sleep(0.01)
+        while not other.take():
+            await asyncio.sleep(0.01)
+        led.append(True)
+        other.give_up(1)
+        stop.set()
+        await running
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert led

@@ -149,7 +149,10 @@ def test_slow_and_leaking() -> None:
 def test_late_failing_hanging_broken() -> None:
     hours = timedelta(hours=1)
     assert kinds(judge(past(), present(crawled_at=NOW - 4 * hours), NOW)) == ["late"]
-    assert kinds(judge(past(), present(due_at=NOW - 2 * hours), NOW)) == ["late"]
+    assert kinds(judge(past(), present(due_at=NOW - 2 * hours, crawled_at=NOW - 3 * hours), NOW)) == ["late"]
+    assert judge(past(), present(due_at=NOW - 2 * hours, crawling_since=NOW, moved_at=NOW), NOW) == []
+    by_cron = present(due_at=NOW - 200 * hours, crawled_at=NOW - hours)
+    assert judge(past(), by_cron, NOW) == [], "due since a scheduler was last there, and crawled all the same"
     assert kinds(judge(past(), present(crawled_at=NOW - 4 * hours, retired=True), NOW)) == []
     few = [*past()[:-1], a_day(1, crawls=2)]
     failed = present(a_day(crawls=5, crawls_failed=4, failed_why="its process is gone"), crawled_at=NOW - 9 * hours)
@@ -171,6 +174,7 @@ def test_the_whole() -> None:
         System(
             overdue=3,
             due_since=at,
+            ticked_at=at,
             waiting=3,
             waiting_since=at,
             workers=0,
@@ -183,6 +187,8 @@ def test_the_whole() -> None:
     )
     assert kinds(found) == ["no_scheduler", "no_worker", "worker_lost", "trouble", "connections"]
     assert "3 sources are due and not queued for up to 20 min" in found[0].sentence
+    for ticked_at in (NOW, None):  # one that ticks is there; or none was ever meant to be
+        assert judge_system(System(overdue=3, due_since=hour, ticked_at=ticked_at), NOW) == []
     assert kinds(judge_system(System(waiting=9, waiting_since=hour, workers=1), NOW)) == ["queue_behind"]
 
 

@@ -117,6 +117,9 @@ def test_of_two_one_acts_and_the_other_takes_over(bench: Bench) -> None:
         )
         seed(bench, "e")
         until(lambda: "e" in jobs(bench))
+
+        bench.rows("DELETE FROM schedulers RETURNING id")
+        until(lambda: bench.rows("SELECT FROM schedulers WHERE pid = %s AND ended_at IS NULL", second.pid))
     finally:
         said = ended(second)
     assert "this scheduler leads no longer" in said or "waiting for the database" in said
@@ -136,7 +139,11 @@ def test_it_waits_for_a_database_that_is_not_there_yet(bench: Bench, server_url:
     try:
         later = Bench(seeds=bench.seeds, data_dir=bench.data_dir, database_url=away)
         until(lambda: later.rows(LEADS))
-        ended(process)
+        later.rows("UPDATE alembic_version SET version_num = '9999' RETURNING version_num")
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 3, "it is to be started anew, as a newer program"
+        assert said.splitlines()[-1].startswith("scrapy scheduler: the database has schema 9999, which is newer than")
+        assert "Traceback" not in said
     finally:
         administer(server_url, "DROP DATABASE comes_later WITH (FORCE)")
 

@@ -13,11 +13,12 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 from scrapy.utils.log import configure_logging
 
-from crawler.errors import ConfigurationError, CrawlerError
+from crawler.errors import ConfigurationError, CrawlerError, NewerSchema
 from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.opening import opened
 from crawler.jobs.scheduler import run_scheduler
+from crawler.jobs.worker import NEWER
 from crawler.schedule import parse_quiet, parse_schedule
 
 
@@ -31,6 +32,9 @@ class Command(ScrapyCommand):
     def short_desc(self) -> str:
         return "Queue the crawl of each source when it is due, for `scrapy worker`; several may run, one acts"
 
+    def long_desc(self) -> str:
+        return f"{self.short_desc()}. Ends with {NEWER} when the tables are of a newer program: start that one."
+
     def run(self, args: Sequence[str], opts: Any) -> None:
         if args:
             raise UsageError("it takes no arguments: the seeds say when their sources are due")
@@ -43,7 +47,7 @@ class Command(ScrapyCommand):
             asyncio.run(self.schedule())
         except CrawlerError as error:
             print(f"scrapy scheduler: {error}", file=sys.stderr)
-            self.exitcode = 1
+            self.exitcode = NEWER if isinstance(error, NewerSchema) else 1
 
     async def schedule(self) -> None:
         """Until a signal comes."""

@@ -93,10 +93,14 @@ class Present:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class System:
-    """How the whole stands. `overdue`: sources that nobody has queued since `due_since`."""
+    """How the whole stands. `overdue`: sources that nobody has queued or crawled since `due_since`.
+
+    `ticked_at`: when a scheduler last queued what was due; None: none ever has, on this database.
+    """
 
     overdue: int = 0
     due_since: datetime | None = None
+    ticked_at: datetime | None = None
     waiting: int = 0
     waiting_since: datetime | None = None
     workers: int = 0  # alive

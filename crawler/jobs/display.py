@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from crawler import tally
 from crawler.jobs.board import Board, Running
-from crawler.store import overview
+from crawler.store import overview, queue
 from crawler.store.overview import Overview
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,12 @@ RATE_OVER = 60.0  # seconds
 ROWS = 12  # of what runs
 COLUMNS = {"fetched": "pages", "stored": "new", "updated": "changed", "failed": "failed"}
 T = TypeVar("T")
-Reader = Callable[[Callable[[Connection], Overview]], Awaitable[Overview]]
+
+
+class Reader(Protocol):
+    """Looks into the database."""
+
+    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]: ...
 
 
 class Display:
@@ -45,6 +50,7 @@ class Display:
         self._reading, self._waited = reading, waited
         self._started = time.monotonic()
         self._seen: Overview | None = None
+        self._waiting: int | None = None  # jobs
         self._ending = ""
         self._marks = deque([(self._started, 0)])  # when how many pages had been fetched
         self.live = (
@@ -85,15 +91,19 @@ class Display:
     async def _look(self) -> None:
         with contextlib.suppress(Exception):  # what ends the worker, tells so itself
             while True:
-                self._seen = await self._reading(overview.read)
-                await asyncio.sleep(LOOK_EVERY)
+                if self.live:
+                    self._seen = await self._reading(overview.read)
+                    self._waiting = self._seen.waiting
+                else:  # a line needs no more
+                    self._waiting = (await self._reading(queue.counts))["due"]
+                await asyncio.sleep(LOOK_EVERY if self.live else LOG_EVERY)
 
     def headline(self) -> str:
         """One line: where the work stands."""
         sums = totals(self.board.summed())
         parts = [f"{len(self.board.running)} of {self.capacity} jobs"]
-        if self._seen:
-            parts.append(f"{self._seen.waiting:,} waiting")
+        if self._waiting is not None:
+            parts.append(f"{self._waiting:,} waiting")
         parts += [
             f"{sums['fetched']:,} pages ({self.rate():.1f}/s)",
             f"{sums['stored']:,} new articles",
@@ -123,10 +133,7 @@ class Display:
         else:
             parts.append(Text("nothing runs", style="dim"))
         if self._seen:
-            ours = Counter[str]()
-            for one in self.board.running.values():
-                ours.update(totals(one.stats))
-            parts += [Text(), *seen(self._seen, ours)]
+            parts += [Text(), *seen(self._seen)]
         return Group(*parts)
 
 
@@ -147,16 +154,14 @@ def running(jobs: list[Running], now: float) -> Table:
     return table
 
 
-def seen(view: Overview, running: Mapping[str, int]) -> list[Any]:
-    """What the database tells. `running`: what the crawls of this worker have given that have not ended."""
+def seen(view: Overview) -> list[Any]:
+    """What the database tells."""
     today = view.today
     parts: list[Any] = [
         Text.assemble(
             ("today    ", "dim"),
             f"{today.crawls:,} crawls" + (f" ({today.failed:,} failed), " if today.failed else ", "),
-            f"{today.fetched + running.get('fetched', 0):,} pages, "
-            f"{today.stored + running.get('stored', 0):,} new articles, "
-            f"{today.updated + running.get('updated', 0):,} changed",
+            f"{today.fetched:,} pages, {today.stored:,} new articles, {today.updated:,} changed",
         )
     ]
     if view.waiting or view.later:

@@ -40,7 +40,7 @@ def duties(settings: BaseSettings) -> list[Duty]:
         Duty("seeds", tick, folder.follow),
         Duty("rhythms", 60.0, learn),
         Duty("lost jobs", tick, lambda database: requeue(database, settings.getfloat("LOST_GRACE"))),
-        Duty("finished jobs and crawls", 3_600.0, prune),
+        Duty("finished jobs and crawls", 3_600.0, Pruning()),
         Duty("health", 60.0, lambda database: watch(database, settings)),
     ]
 
@@ -64,11 +64,28 @@ def requeue(database: Database, grace: float) -> str | None:
     return f"{len(lost)} jobs of dead workers are back" if lost else None
 
 
-def prune(database: Database) -> str | None:
-    """What is over for long."""
-    jobs = _batches(database, lambda connection: queue.prune(connection, most=PRUNED), PRUNED)
-    runs = _batches(database, lambda connection: crawls.prune(connection, most=PRUNED), PRUNED)
-    return f"{jobs:,} finished jobs and {runs:,} crawls pruned" if jobs or runs else None
+class Pruning:
+    """Deletes what is over for long. It looks once at each crawl for whether it found nothing."""
+
+    def __init__(self) -> None:
+        self._after = 0  # the last crawl that was looked at
+
+    def __call__(self, database: Database) -> str | None:
+        jobs = _batches(database, lambda connection: queue.prune(connection, most=PRUNED), PRUNED)
+        runs = _batches(database, lambda connection: crawls.prune(connection, most=PRUNED), PRUNED)
+        runs += self._idle(database)
+        return f"{jobs:,} finished jobs and {runs:,} crawls pruned" if jobs or runs else None
+
+    def _idle(self, database: Database) -> int:
+        total, end = 0, time.monotonic() + BUSY
+        while time.monotonic() < end:
+            with database.engine.begin() as connection:
+                some, last = crawls.prune_idle(connection, self._after, most=PRUNED)
+            total += some
+            if last is None:
+                break
+            self._after = last
+        return total
 
 
 def _batches(database: Database, work: Callable[[Connection], int], most: int) -> int:

@@ -18,7 +18,7 @@ from scrapy.settings import BaseSettings
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, NewerSchema
 from crawler.jobs.duties import Duty, defaults, duties
 from crawler.store.engine import Database
 from crawler.store.patience import first_line, will_pass
@@ -28,13 +28,18 @@ from crawler.store.schedules import BATCH, Defaults, Queued, queue_due
 logger = logging.getLogger(__name__)
 STAND_BY = 2.0  # seconds between two tries of one that stands by to lead
 FAREWELL = 2.0  # seconds at the end for telling the database
+TRIES = 5  # ticks that fail in a row, after which another may lead
+ASIDE = 3 * STAND_BY  # seconds for it to take over
 ROUNDS = 50  # batches of one tick
 TICK = "tick"  # the name of what is no duty, where trouble is told
 T = TypeVar("T")
 
 
 async def run_scheduler(database: Database, settings: BaseSettings, stop: asyncio.Event) -> None:
-    """Run until `stop` is set, whatever happens to the database meanwhile."""
+    """Run until `stop` is set, whatever happens to the database meanwhile.
+
+    Raises NewerSchema when its tables become those of a newer program.
+    """
     await Scheduler(database, settings.getfloat("TICK"), defaults(settings), duties(settings)).run(stop)
 
 
@@ -48,9 +53,12 @@ class Scheduler:
         self.trouble: dict[str, str] = {}  # by duty
 
     async def run(self, stop: asyncio.Event) -> None:
-        tasks = [asyncio.create_task(work) for work in (self._lead(), *(self._do(duty) for duty in self.duties))]
+        leading, stopped = asyncio.create_task(self._lead()), asyncio.create_task(stop.wait())
+        tasks = [leading, stopped, *(asyncio.create_task(self._do(duty)) for duty in self.duties)]
         try:
-            await stop.wait()
+            await asyncio.wait([leading, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if leading.done():
+                leading.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -58,9 +66,20 @@ class Scheduler:
             await in_thread(lambda: self.leadership.give_up(FAREWELL))
 
     async def _lead(self) -> None:
-        """Tick while it leads; else try to lead."""
+        """Tick while it leads; else try to lead. A tick that fails again and again is for another to try."""
+        failed = 0
         while True:
-            leads = await self._guarded(TICK, self.act) is not None
+            ticked = await self._guarded(TICK, self.act) is not None
+            leads = self.leadership.leads
+            failed = failed + 1 if leads and not ticked else 0
+            if failed:
+                with contextlib.suppress(SQLAlchemyError, CrawlerError):
+                    await in_thread(lambda: self.leadership.tell(self.trouble))
+            if failed >= TRIES:
+                logger.error("its tick has failed %d times: another may lead", failed)
+                await in_thread(lambda: self.leadership.give_up(FAREWELL))
+                failed, leads = 0, False
+                await asyncio.sleep(ASIDE)
             if leads and not self.leads.is_set():
                 logger.info("this scheduler leads")
                 self.leads.set()
@@ -100,6 +119,8 @@ class Scheduler:
         """What comes of it; None if it fails: that is told once, and again when it fails otherwise."""
         try:
             done = await in_thread(work)
+        except NewerSchema:
+            raise
         except SQLAlchemyError as error:
             self._failed(name, first_line(error), passing=will_pass(error))
             with contextlib.suppress(CrawlerError):  # an embedded server that died is started again

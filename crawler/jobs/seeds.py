@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +23,7 @@ COMPARE_EVERY = 600.0  # seconds, after which also rows are looked at whose file
 SHOWN = 3  # seeds that are listed by name; of more, their number
 NAMED, PROBLEM = 10, 120  # broken seeds that have a line of their own, and characters of what is wrong with each
 
-Signature = tuple[int, int, int, int]
+Signature = tuple[int, int, int, int] | None  # None: it is listed, and cannot be looked at
 
 
 class SeedsFolder:
@@ -73,20 +71,23 @@ class SeedsFolder:
 
     def _scan(self) -> Iterator[tuple[str, Signature]]:
         try:
-            names = [entry.name for entry in os.scandir(self.folder)]
+            names = [path.name for path in self.folder.iterdir()]
         except OSError:
             return
         for name in names:
             if name.endswith(".yaml") and not name.startswith("."):
-                with contextlib.suppress(OSError):  # it has just gone, or leads nowhere
+                try:
                     seen = (self.folder / name).stat()
+                except OSError:  # it leads nowhere, may not be looked at, or has gone since: the next look tells
+                    signature = None
+                else:
                     signature = (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino)
-                    yield name.removesuffix(".yaml"), signature
+                yield name.removesuffix(".yaml"), signature
 
     def _read(self, found: dict[str, Signature]) -> set[str]:
         """Read what is new or changed; returns the names of these and of those that are gone."""
         gone = set(self._signatures) - set(found)
-        changed = {name for name, signature in found.items() if self._signatures.get(name) != signature}
+        changed = {name for name, now in found.items() if now is None or self._signatures.get(name) != now}
         for name in changed | gone:
             self.sources.pop(name, None)
             self.broken.pop(name, None)
@@ -95,6 +96,8 @@ class SeedsFolder:
                 self.sources[name] = load_source(self.folder / f"{name}.yaml")
             except SeedError as error:
                 self.broken[name] = str(error)
+                if isinstance(error.__context__, OSError):  # the file may be as it was when it can be read again
+                    found[name] = None
         self._signatures = found
         return changed | gone
 

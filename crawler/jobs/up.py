@@ -11,13 +11,14 @@ from rich.console import Console
 from scrapy.settings import Settings
 from scrapy.utils.log import configure_logging, install_scrapy_root_handler
 
+from crawler.errors import NewerSchema
 from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.board import Board
 from crawler.jobs.display import Display
 from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.opening import opened
 from crawler.jobs.scheduler import in_thread, run_scheduler
-from crawler.jobs.worker import OWN, SCHEDULING, Plan, Worker, joined
+from crawler.jobs.worker import NEWER, OWN, SCHEDULING, Plan, Worker, joined
 from crawler.store.engine import Database
 from crawler.store.workers import Standing
 
@@ -101,7 +102,7 @@ async def _schedule(database: Database, settings: Settings, stop: asyncio.Event,
         await run_scheduler(database, settings, stop)
     except Exception as error:
         logger.error("the scheduler ends: %s", str(error).splitlines()[0])
-        worker.end(1, "the scheduler failed")
+        worker.end(NEWER if isinstance(error, NewerSchema) else 1, "the scheduler failed")
     else:
         if not stop.is_set():
             worker.end(0, "the scheduler ended")

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from crawler.store.queue import Job
-from crawler.store.workers import WORKER_LOCK
+from crawler.store.workers import LIVING
 
 OVER = ("succeeded", "failed", "cancelled", "aborted")
 
@@ -35,13 +35,7 @@ SELECT id FROM procrastinate.procrastinate_jobs
 WHERE task_name = 'reextract' AND CAST(args ->> 'run' AS bigint) = :run AND (:over OR status IN ('todo', 'doing'))
 ORDER BY id
 """)
-_ALIVE = text("""
-SELECT host FROM workers WHERE stopped_at IS NULL AND EXISTS (SELECT FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND CAST(classid AS bigint) = :key
-        AND CAST(objid AS bigint) = workers.id
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-ORDER BY host, id
-""")
+_ALIVE = text(f"SELECT host FROM workers WHERE stopped_at IS NULL AND id IN ({LIVING}) ORDER BY host, id")  # noqa: S608
 _REFUSED = text("""
 UPDATE procrastinate.procrastinate_jobs
 SET args = jsonb_set(args, '{refused}',
@@ -96,7 +90,7 @@ def of_run(connection: Connection, run_id: int, *, over: bool = True) -> list[in
 
 def alive(connection: Connection) -> list[str]:
     """The hosts of the workers that live, of each."""
-    return list(connection.execute(_ALIVE, {"key": WORKER_LOCK}).scalars())
+    return list(connection.execute(_ALIVE).scalars())
 
 
 def refuse(connection: Connection, job_id: int, host: str, why: str) -> dict[str, str] | None:

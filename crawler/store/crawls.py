@@ -222,17 +222,39 @@ KEPT_IDLE_DAYS = 7  # of a run that found nothing new: of a thousand sources, te
 _PRUNE = text("""
 DELETE FROM crawls WHERE id IN (
     SELECT id FROM crawls AS run
-    WHERE started_at < now() - make_interval(days => :idle_days) AND outcome <> 'running'
-        AND (started_at < now() - make_interval(days => :days) OR outcome = 'finished' AND NOT EXISTS (
-            SELECT FROM unnest(run.sources) AS source WHERE run.stats ? format('news/%s/stored', source)
-                OR run.stats ? format('news/%s/updated', source)))
+    WHERE started_at < now() - make_interval(days => :days) AND outcome <> 'running'
         AND NOT EXISTS (SELECT FROM sources WHERE last_crawl = run.id)
     ORDER BY started_at
     LIMIT :most
 )
 """)
+_PRUNE_IDLE = text("""
+WITH looked_at AS MATERIALIZED (
+    SELECT id, outcome = 'finished' AND NOT EXISTS (
+        SELECT FROM unnest(sources) AS source WHERE stats ? format('news/%s/stored', source)
+            OR stats ? format('news/%s/updated', source)) AS idle
+    FROM crawls WHERE id > :after AND started_at < now() - make_interval(days => :days)
+    ORDER BY id LIMIT :most
+), pruned AS (
+    DELETE FROM crawls USING looked_at WHERE crawls.id = looked_at.id AND idle
+        AND NOT EXISTS (SELECT FROM sources WHERE last_crawl = crawls.id)
+    RETURNING crawls.id
+)
+SELECT count(*) AS looked_at, max(id) AS last, (SELECT count(*) FROM pruned) AS pruned FROM looked_at
+""")
 
 
-def prune(connection: Connection, *, days: int = KEPT_DAYS, idle_days: int = KEPT_IDLE_DAYS, most: int = 10_000) -> int:
-    """Delete runs that began longer ago, of those that found nothing sooner; a source's last one stays."""
-    return connection.execute(_PRUNE, {"days": days, "idle_days": idle_days, "most": most}).rowcount
+def prune(connection: Connection, *, days: int = KEPT_DAYS, most: int = 10_000) -> int:
+    """Delete runs that began longer ago; a source's last one stays."""
+    return connection.execute(_PRUNE, {"days": days, "most": most}).rowcount
+
+
+def prune_idle(
+    connection: Connection, after: int = 0, *, days: int = KEPT_IDLE_DAYS, most: int = 10_000
+) -> tuple[int, int | None]:
+    """Of so many runs after that one, delete those that found nothing; a source's last one stays, for `prune`.
+
+    Returns how many, and after which to go on; None: there are no more for now.
+    """
+    row = connection.execute(_PRUNE_IDLE, {"after": after, "days": days, "most": most}).one()
+    return row.pruned, row.last

@@ -15,7 +15,7 @@ from typing import IO
 from sqlalchemy import Connection, text
 
 from crawler.errors import ConfigurationError, StoreError
-from crawler.store import cursors, tombstones, workers
+from crawler.store import cursors, schedulers, tombstones, workers
 from crawler.store.account import ENVIRONMENT
 from crawler.store.checks import alive
 from crawler.store.engine import Database, driver_url, known_schemas, lay_surface, migrate
@@ -84,8 +84,8 @@ def restore(database: Database, path: Path, *, replace: bool = False) -> None:
     with database.engine.connect() as connection:
         if not replace:
             _refuse_full(connection)
-        if alive(connection) or workers.alive(connection):
-            raise ConfigurationError("a crawl or a worker runs on this database: stop it first")
+        if alive(connection) or workers.alive(connection) or schedulers.leading(connection):
+            raise ConfigurationError("a crawl, a worker or a scheduler runs on this database: stop it first")
         kept = tombstones.keep(connection)
         clearing = _clearing(connection)
     _replay(database, path, clearing, replace=replace)

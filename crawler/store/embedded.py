@@ -81,6 +81,10 @@ class EmbeddedServer:
                 serve(self._cluster, lock)
             return self._cluster.url
 
+    def was_stopped(self) -> bool:
+        """Whether it is down because somebody wants it so."""
+        return self._cluster.postmaster() is None and not self._cluster.has_died()
+
     def release(self) -> None:
         """Give the lease back; the last one out stops the server. Without a lease, nothing happens."""
         lease = own_lease(self._cluster.leases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from crawler.store.embedded import EmbeddedServer
 if TYPE_CHECKING:
     from alembic.config import Config
 
+logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).with_name("migrations")
 KEPT = 4  # connections
 MIGRATION_LOCK = 7_305_112  # of pg_advisory_xact_lock: processes that start together migrate once
@@ -41,7 +43,7 @@ class Database:
     def __init__(self, url: str, server: EmbeddedServer | None = None, *, connections: int | None = None) -> None:
         self.url = url
         self.heed: Callable[[float], None] | None = None  # of a statement that waits: see connection.py
-        self._server = server
+        self._server, self._was_stopped = server, False
         self.engine: Engine = create_engine(
             driver_url(url),
             pool_pre_ping=True,
@@ -64,9 +66,17 @@ class Database:
         return driver_url(self.url).port
 
     def mend(self) -> None:
-        """Start the embedded server again if it has died. Raises EmbeddedServerError."""
-        if self._server and (url := self._server.revive()):
+        """Start the embedded server again if it has died; say so if it was stopped. Raises EmbeddedServerError."""
+        if self._server is None:
+            return
+        if url := self._server.revive():
             self.url = url  # the port may be another
+        was_stopped, self._was_stopped = self._was_stopped, self._server.was_stopped()
+        if self._was_stopped and not was_stopped:
+            logger.warning(
+                "the embedded database was stopped by hand (`scrapy db stop`); any command that uses it starts it "
+                "again, `scrapy db migrate` for one"
+            )
 
     def _connect(self, _: object, __: object, arguments: list[Any], options: dict[str, Any]) -> HeedfulConnection:
         own = {"port": self.port} if self._server else {}

@@ -27,6 +27,11 @@ BUSY = ("news", "archive", "downloader")  # first parts of the statistics that c
 _OWN = {"updated": "changed", "stored": "stored", "unchanged": "unchanged", "rejected": "rejected"}
 _OWN |= {"fetched": "fetched", "failed": "failed"}
 
+# Seconds from an article's publication to its storage. A day without an hour is no instant, and what is published in
+# the future is not late.
+LAG = """CASE WHEN published_at IS NOT NULL AND published_raw LIKE '%:%'
+    THEN greatest(CAST(extract(epoch FROM stored_at - published_at) AS float8), 0) END"""
+
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _CRAWL = text("""
 SELECT spider, arguments, stats, (coalesce(moved_at, started_at) AT TIME ZONE 'UTC')::date AS since,
@@ -91,10 +96,9 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS articles, ARRAY[{_HOURS}]::integer[],
         count(*) FILTER (WHERE fresh AND published_at IS NOT NULL), count(*) FILTER (WHERE fresh AND authors <> '{{}}'),
         percentile_disc(0.5) WITHIN GROUP (ORDER BY word_count) FILTER (WHERE fresh),
-        percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM stored_at - published_at)::float8)
-            FILTER (WHERE fresh AND published_at IS NOT NULL)
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY lag) FILTER (WHERE fresh)
     FROM (
-        SELECT published_at, stored_at, authors, word_count, extract(hour FROM stored_at AT TIME ZONE 'UTC') AS hour,
+        SELECT published_at, authors, word_count, {LAG} AS lag, extract(hour FROM stored_at AT TIME ZONE 'UTC') AS hour,
             published_at IS NULL OR published_at > stored_at - interval '3 days' AS fresh
         FROM articles a
         WHERE a.source = s.source AND a.updated_at >= s.since AND a.stored_at >= s.since

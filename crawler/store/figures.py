@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from crawler.store.checks import alive
-from crawler.store.workers import WORKER_LOCK
+from crawler.store.facts import LAG
+from crawler.store.schedules import LATE, OVERDUE
+from crawler.store.workers import LIVING
 
 LAG_BOUNDS = (60, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)  # seconds
 LAG_ARTICLES = 10_000  # so many of the last hour's, at most
-LATE = 300  # seconds after it was due a source is overdue: the scheduler ticks every few
 PATIENCE_MS = 5_000  # for each statement: a monitor's questions wait for nobody's lock
 
 _JOBS = text("""
@@ -30,31 +31,26 @@ SELECT extract(epoch FROM now() - greatest(max(e.at), max(j.scheduled_at)))::flo
 FROM procrastinate.procrastinate_jobs j JOIN procrastinate.procrastinate_events e ON e.job_id = j.id
 WHERE j.id = :job AND e.type IN ('deferred', 'deferred_for_retry')
 """)
-_SOURCES = text("""
+_SOURCES = text(f"""
 SELECT count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NOT NULL) AS scheduled,
     count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NULL) AS on_demand,
     count(*) FILTER (WHERE disabled_at IS NOT NULL) AS disabled,
     count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now()) AS due,
-    count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now() - :late * interval '1 second' AND NOT EXISTS (
-        SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = sources.id AND j.status = 'doing')) AS overdue
+    count(*) FILTER (WHERE {OVERDUE}) AS overdue
 FROM sources
-""")
-# A day without an hour is no instant, and what was published days ago was not late but asked for (a backfill).
-_LAG = text("""
+""")  # noqa: S608 (conditions of our own)
+# What was published days ago was not late but asked for (a backfill).
+_LAG = text(f"""
 SELECT width_bucket(lag, CAST(:bounds AS float[])) AS bucket, count(*) AS articles, sum(lag) AS seconds FROM (
-    SELECT greatest(extract(epoch FROM stored_at - published_at)::float, 0) AS lag FROM (
+    SELECT {LAG} AS lag FROM (
         SELECT stored_at, published_at, published_raw FROM articles ORDER BY id DESC LIMIT :most
     ) AS newest
     WHERE stored_at > now() - interval '1 hour' AND published_at > stored_at - interval '2 days'
-        AND published_raw LIKE '%:%'
-) AS lags GROUP BY 1
-""")
-_WORKERS = text("""
-SELECT count(*) AS alive, coalesce(sum(w.crawls), 0) AS places FROM workers w JOIN pg_locks l ON l.objid = w.id
-WHERE w.stopped_at IS NULL AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-    AND l.classid = CAST(CAST(:key AS bigint) AS oid)
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
+) AS lags WHERE lag IS NOT NULL GROUP BY 1
+""")  # noqa: S608
+_WORKERS = text(f"""
+SELECT count(*) AS alive, coalesce(sum(crawls), 0) AS places FROM workers WHERE stopped_at IS NULL AND id IN ({LIVING})
+""")  # noqa: S608
 _TICK = text("SELECT extract(epoch FROM now() - max(ticked_at))::float FROM schedulers WHERE ended_at IS NULL")
 _FAILURES = text("SELECT kind, count(*) AS n FROM job_failures WHERE at > now() - interval '1 hour' GROUP BY kind")
 _INCIDENTS = text("SELECT kind, severity, count(*) AS n FROM incidents WHERE closed_at IS NULL GROUP BY 1, 2")
@@ -103,7 +99,7 @@ def read(connection: Connection) -> Figures:
     for row in buckets:
         for bound in range(row.bucket, len(lag)):
             lag[bound] += row.articles
-    workers = connection.execute(_WORKERS, {"key": WORKER_LOCK}).one()
+    workers = connection.execute(_WORKERS).one()
     articles = connection.execute(_ARTICLES).scalar_one()
     server = connection.execute(_SERVER).one()
     return Figures(

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, text
 
 from crawler.health import HANGING, PAST, RECENT, Day, Present, Recent, System
 from crawler.store.checks import alive
+from crawler.store.queue import GONE
+from crawler.store.schedules import LATE, OVERDUE
+from crawler.store.workers import LIVING
 
 LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were edited
 
@@ -55,11 +58,8 @@ ORDER BY j.args ->> 'source', e.at DESC
 
 _NAMES = text("SELECT id FROM sources WHERE id > :after ORDER BY id LIMIT :most")
 
-_OVERDUE = text("""
-SELECT count(*), min(due_at) FROM sources
-WHERE due_at < now() - interval '5 minutes' AND disabled_at IS NULL AND seeded_at IS NOT NULL AND NOT EXISTS (
-    SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = sources.id AND j.status = 'doing')
-""")
+_OVERDUE = text(f"SELECT count(*), min(due_at) FROM sources WHERE {OVERDUE}")  # noqa: S608 (conditions of our own)
+_TICKED = text("SELECT max(ticked_at) FROM schedulers")
 _WAITING = text("""
 WITH ready AS (
     SELECT id, scheduled_at FROM procrastinate.procrastinate_jobs
@@ -74,18 +74,20 @@ FROM ready
 _TROUBLE = text("""
 SELECT trouble, ticked_at FROM schedulers WHERE ended_at IS NULL AND trouble <> '{}' ORDER BY id DESC LIMIT 1
 """)
-# Lost: it did not say that it stops, and nobody has taken its place on its machine. After a day it is history.
-_WORKERS = text("""
+# One whose machine has frozen holds its lock and says nothing. Lost: it did not say that it stops, and nobody has taken
+# its place on its machine. After a day it is history.
+_WORKERS = text(f"""
 SELECT count(*) FILTER (WHERE lives) AS alive, count(*) AS ever,
     array_agg(name ORDER BY seen_at) FILTER (WHERE lost) AS lost, min(seen_at) FILTER (WHERE lost) AS lost_since
 FROM (
     SELECT w.seen_at, w.host || ' (process ' || w.pid || ')' AS name,
-        w.stopped_at IS NULL AND w.seen_at > now() - interval '2 minutes' AS lives,
-        w.stopped_at IS NULL AND w.seen_at BETWEEN now() - interval '1 day' AND now() - interval '2 minutes'
+        w.stopped_at IS NULL AND w.seen_at > now() - interval '2 minutes' AND w.id IN ({LIVING}) AS lives,
+        (w.stopped_at IS NULL OR w.note = '{GONE}')
+            AND w.seen_at BETWEEN now() - interval '1 day' AND now() - interval '2 minutes'
             AND NOT EXISTS (SELECT FROM workers n WHERE n.host = w.host AND n.started_at > w.started_at) AS lost
     FROM workers w
 ) AS w
-""")
+""")  # noqa: S608
 _CONNECTIONS = text("""
 SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS taken,
     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
@@ -162,7 +164,7 @@ def _day(row: Mapping[Any, Any]) -> Day:
 
 def system(connection: Connection) -> System:
     """How the whole stands."""
-    overdue, due_since = connection.execute(_OVERDUE).one()
+    overdue, due_since = connection.execute(_OVERDUE, {"late": LATE}).one()
     waiting, waiting_since = connection.execute(_WAITING).one()
     taken, most = connection.execute(_CONNECTIONS).one()
     workers = connection.execute(_WORKERS).one()
@@ -171,6 +173,7 @@ def system(connection: Connection) -> System:
     return System(
         overdue=overdue,
         due_since=due_since,
+        ticked_at=connection.execute(_TICKED).scalar_one(),
         waiting=waiting,
         waiting_since=waiting_since,
         workers=workers.alive,

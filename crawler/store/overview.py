@@ -16,11 +16,9 @@ SELECT id AS source, CAST(extract(epoch FROM due_at - now()) AS float) AS second
 WHERE due_at IS NOT NULL AND disabled_at IS NULL ORDER BY due_at, id LIMIT :most
 """)
 _TODAY = text("""
-SELECT count(*) AS crawls, count(*) FILTER (WHERE outcome IN ('failed', 'killed')) AS failed,
-       coalesce(sum(CAST(stats ->> format('news/%s/stored', source) AS bigint)), 0) AS stored,
-       coalesce(sum(CAST(stats ->> format('news/%s/updated', source) AS bigint)), 0) AS updated,
-       coalesce(sum(CAST(stats ->> format('news/%s/fetched', source) AS bigint)), 0) AS fetched
-FROM crawls CROSS JOIN LATERAL unnest(sources) AS source WHERE started_at >= date_trunc('day', now())
+SELECT coalesce(sum(crawls), 0) AS crawls, coalesce(sum(crawls_failed), 0) AS failed,
+    coalesce(sum(stored), 0) AS stored, coalesce(sum(changed), 0) AS updated, coalesce(sum(fetched), 0) AS fetched
+FROM source_days WHERE day = (now() AT TIME ZONE 'UTC')::date
 """)
 
 
@@ -35,7 +33,7 @@ class Due:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Today:
-    """Crawls begun since midnight, and what those gave that have ended."""
+    """Crawls ended since midnight (UTC), and what all have given up to a minute ago; backfills and archives apart."""
 
     crawls: int
     failed: int

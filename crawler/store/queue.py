@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from crawler.store.workers import WORKER_LOCK
+from crawler.store.workers import LIVING, WORKER_LOCK
 
 QUEUE = "news"
 PERSON, SCHEDULED, BULK = 10, 0, -10  # priorities
@@ -26,6 +26,7 @@ MOST_LOST = 10  # a job that was lost so often is what kills its workers
 LOST_GRACE = 15.0  # seconds, three of a worker's beats, in which one that lives takes its lock anew
 LOST_LOCK = 7_305_132  # of pg_try_advisory_xact_lock: one looks for lost jobs at a time
 KEPT_DAYS = 7
+GONE = "its process is gone"  # the note of a worker that did not say that it stops
 
 Task = Literal["crawl", "reextract", "archive"]
 
@@ -229,9 +230,7 @@ SELECT id FROM workers WHERE stopped_at IS NULL OR EXISTS (SELECT FROM procrasti
 _IS_DEAD = text("SELECT pg_try_advisory_xact_lock(:key, CAST(:id AS int))")
 _SUSPECT = text("UPDATE workers SET lost_at = now() WHERE id = ANY(:free) AND lost_at IS NULL")
 _LOST = text("SELECT id FROM workers WHERE id = ANY(:free) AND lost_at <= now() - make_interval(secs => :grace)")
-_BURY = text("""
-UPDATE workers SET stopped_at = now(), note = 'its process is gone' WHERE id = ANY(:dead) AND stopped_at IS NULL
-""")
+_BURY = text("UPDATE workers SET stopped_at = now(), note = :gone WHERE id = ANY(:dead) AND stopped_at IS NULL")
 _ORPHANS = text("""
 SELECT id, worker_id, (SELECT count(*) FROM job_failures WHERE job_id = job.id AND kind = 'lost') AS lost
 FROM procrastinate.procrastinate_jobs AS job
@@ -252,7 +251,7 @@ def requeue_lost(connection: Connection, grace: float = LOST_GRACE) -> list[int]
     free = [one["id"] for one in given if connection.execute(_IS_DEAD, one).scalar_one()]
     connection.execute(_SUSPECT, {"free": free})
     dead = list(connection.execute(_LOST, {"free": free, "grace": grace}).scalars())
-    connection.execute(_BURY, {"dead": dead})
+    connection.execute(_BURY, {"dead": dead, "gone": GONE})
     found = []
     for row in connection.execute(_ORPHANS, {"queue": QUEUE, "dead": dead}).all():
         final = row.lost + 1 >= MOST_LOST
@@ -265,16 +264,14 @@ def requeue_lost(connection: Connection, grace: float = LOST_GRACE) -> list[int]
 
 # -- looking at it ----------------------------------------------------------------------------------------------------
 
-_RUNNING = text("""
+_RUNNING = text(f"""
 SELECT job.id, task_name AS task, args ->> 'source' AS source, args AS arguments, attempts, worker_id, host, pid,
        coalesce((SELECT max(at) FROM procrastinate.procrastinate_events WHERE job_id = job.id AND type = 'started'),
                 now()) AS since,
-       EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-           AND CAST(classid AS bigint) = :key AND CAST(objid AS bigint) = worker_id
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS alive
+       coalesce(worker_id IN ({LIVING}), false) AS alive
 FROM procrastinate.procrastinate_jobs AS job LEFT JOIN workers ON workers.id = worker_id
 WHERE status = 'doing' AND queue_name = :queue ORDER BY since, job.id
-""")
+""")  # noqa: S608 (a query of our own)
 _WAITING = text("""
 SELECT id, task_name AS task, args ->> 'source' AS source, args AS arguments, attempts, priority, since,
        greatest(since, scheduled_at) AS due,
@@ -300,7 +297,7 @@ FROM procrastinate.procrastinate_jobs WHERE status IN ('todo', 'doing') AND queu
 
 def running(connection: Connection) -> list[Running]:
     """The jobs that workers have, the longest first."""
-    rows = connection.execute(_RUNNING, {"key": WORKER_LOCK, "queue": QUEUE}).mappings()
+    rows = connection.execute(_RUNNING, {"queue": QUEUE}).mappings()
     return [Running(**row) for row in rows]
 
 
@@ -321,13 +318,17 @@ def counts(connection: Connection) -> dict[str, int]:
 
 # -- what is over -----------------------------------------------------------------------------------------------------
 
+# From the oldest, by the index of the times at which jobs came in: of those that are to stay nothing is read, but for
+# the few that took days.
 _PRUNE = text("""
-WITH old AS (
-    SELECT id FROM procrastinate.procrastinate_jobs AS job
-    WHERE status IN ('succeeded', 'failed', 'cancelled', 'aborted') AND queue_name = :queue
-        AND NOT EXISTS (SELECT FROM procrastinate.procrastinate_events
-            WHERE job_id = job.id AND at > now() - make_interval(days => :days))
-    ORDER BY id LIMIT :most
+WITH old AS MATERIALIZED (
+    SELECT job.id FROM procrastinate.procrastinate_events AS came
+    JOIN procrastinate.procrastinate_jobs AS job ON job.id = came.job_id
+    WHERE came.type = 'deferred' AND came.at < now() - make_interval(days => :days)
+        AND job.status IN ('succeeded', 'failed', 'cancelled', 'aborted') AND job.queue_name = :queue
+        AND (SELECT max(at) FROM procrastinate.procrastinate_events WHERE job_id = job.id)
+            < now() - make_interval(days => :days)
+    ORDER BY came.at LIMIT :most
 ), told AS (DELETE FROM job_failures USING old WHERE job_id = old.id)
 DELETE FROM procrastinate.procrastinate_jobs USING old WHERE procrastinate_jobs.id = old.id
 """)

@@ -30,14 +30,29 @@ _SESSION = (
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4; "
     "SET tcp_user_timeout = 30000; SET idle_session_timeout = {idle}; SET idle_in_transaction_session_timeout = {idle}"
 )
+_IS_LED = text("""
+SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = 0
+    AND CAST(objid AS bigint) = :key
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+""")
 _LOCK = text("SELECT pg_try_advisory_lock(:key)")
 _ENDED = text("UPDATE schedulers SET ended_at = now() WHERE ended_at IS NULL")
 _FORGET = text("DELETE FROM schedulers WHERE ended_at < now() - CAST(:kept AS interval)")
-_BEGIN = text("INSERT INTO schedulers (host, pid, version) VALUES (:host, :pid, :version) RETURNING id")
+# Until it has ticked itself, what counts is when another last did.
+_BEGIN = text("""
+INSERT INTO schedulers (host, pid, version, ticked_at)
+SELECT :host, :pid, :version, coalesce(max(ticked_at), now()) FROM schedulers RETURNING id
+""")
 _TICK = text("""
 UPDATE schedulers SET ticked_at = now(), queued = queued + :queued, trouble = :trouble WHERE id = :id
 """).bindparams(bindparam("trouble", type_=JSONB))
+_TROUBLE = text("UPDATE schedulers SET trouble = :trouble WHERE id = :id").bindparams(bindparam("trouble", type_=JSONB))
 _END = text("UPDATE schedulers SET ended_at = now() WHERE id = :id")
+
+
+def leading(connection: Connection) -> bool:
+    """Whether a scheduler leads, on whatever machine."""
+    return bool(connection.execute(_IS_LED, {"key": SCHEDULER_LOCK}).scalar_one())
 
 
 class Leadership:
@@ -50,8 +65,8 @@ class Leadership:
         self._alone = threading.Lock()
 
     def take(self) -> bool:
-        """Whether it leads now: a round trip. Raises SQLAlchemyError when the database is away, and StoreError for one
-        that is newer than this program."""
+        """Whether it leads now. Raises SQLAlchemyError when the database is away, and NewerSchema for one that is newer
+        than this program."""
         with self._alone:
             try:
                 return self._take()
@@ -59,12 +74,19 @@ class Leadership:
                 self._drop()
                 raise
 
+    @property
+    def leads(self) -> bool:
+        """As far as it knows."""
+        return self._id is not None
+
     def transaction(self, work: Callable[[Connection], T]) -> T:
-        """Do `work` as the leader. Raises SQLAlchemyError; then it leads no more, unless `take` says so."""
+        """Do `work` as the leader; no migration comes between. Raises SQLAlchemyError (then it leads no more, unless
+        `take` says so) and NewerSchema."""
         with self._alone:
             assert self._connection is not None and self._id is not None
             try:
                 with self._connection.begin():
+                    keep_schema(self._connection)
                     return work(self._connection)
             except BaseException:
                 if self._connection.invalidated:
@@ -72,8 +94,16 @@ class Leadership:
                 raise
 
     def note(self, connection: Connection, queued: int, trouble: Mapping[str, str]) -> None:
-        """That it has ticked."""
-        connection.execute(_TICK, {"id": self._id, "queued": queued, "trouble": dict(trouble)})
+        """That it has ticked. A row that somebody has deleted is made anew."""
+        given = {"queued": queued, "trouble": dict(trouble)}
+        if not connection.execute(_TICK, {**given, "id": self._id}).rowcount:
+            self._id = self._begin(connection)
+            connection.execute(_TICK, {**given, "id": self._id})
+
+    def tell(self, trouble: Mapping[str, str]) -> None:
+        """That it has not, and why. Raises SQLAlchemyError."""
+        if self.leads:
+            self.transaction(lambda one: one.execute(_TROUBLE, {"id": self._id, "trouble": dict(trouble)}))
 
     def give_up(self, seconds: float) -> None:
         """Stop leading; the next in line has it at once. Not waited for longer than that: the end of a process does it
@@ -95,10 +125,8 @@ class Leadership:
             with self._connection.begin():
                 self._connection.exec_driver_sql(_SESSION.format(idle=round(self._idle * 1000)))
         with self._connection.begin():
-            if self._id is not None:
-                self._connection.execute(text("SELECT 1"))
-            elif self._connection.execute(_LOCK, {"key": SCHEDULER_LOCK}).scalar_one():
-                keep_schema(self._connection)
+            keep_schema(self._connection)  # a round trip, too: whether the session is there, and the lock with it
+            if self._id is None and self._connection.execute(_LOCK, {"key": SCHEDULER_LOCK}).scalar_one():
                 self._id = self._begin(self._connection)
         return self._id is not None
 

@@ -23,6 +23,13 @@ BATCH = 1_000  # sources that are queued in one transaction
 SCHEDULED = 0  # the priority of a scheduled crawl (queue.py)
 RETHINK = timedelta(hours=1)  # for a schedule in the database that this program cannot read
 
+# Of `sources`: due for :late seconds, by the database's clock, and nobody sees to it: no job of it runs, and it has not
+# been crawled since (where a cron crawls what a scheduler once planned, it stays due and is not late).
+OVERDUE = """due_at <= now() - make_interval(secs => :late) AND disabled_at IS NULL AND seeded_at IS NOT NULL
+    AND (crawled_at IS NULL OR crawled_at < due_at) AND NOT EXISTS (
+        SELECT FROM procrastinate.procrastinate_jobs AS j WHERE j.lock = sources.id AND j.status = 'doing')"""
+LATE = 300  # seconds, after which what is due is overdue: a scheduler ticks every few
+
 # What next_due wants to know of a source `s`.
 PAST = """
 s.id, s.schedule, s.seed ->> 'schedule' AS seed_schedule, s.seed ->> 'quiet_hours' AS seed_quiet,
@@ -169,8 +176,8 @@ def planned(row: Row[Any], defaults: Defaults, *, is_queued: bool = False) -> Du
         quiet = quiet_for(row.seed_schedule, row.seed_quiet, defaults.quiet_hours)
         past = replace(past_of(row), crawled=is_queued or row.crawled)
         return next_due(parse_schedule(row.schedule or defaults.schedule), quiet, row.id, row.now, past)
-    except ValueError as error:  # a newer program wrote it: one source must not stop the others
-        return Due(row.now + RETHINK, f"not understood: {error}")
+    except Exception as error:  # a newer program wrote it, or this one errs: one source must not stop the others
+        return Due(row.now + RETHINK, f"not understood: {str(error) or type(error).__name__}")
 
 
 def past_of(row: Row[Any]) -> Past:

@@ -28,6 +28,13 @@ LOOK_EVERY = 0.3  # seconds
 JOIN_TIME, JOIN_EVERY = 30.0, 2.0  # seconds: the processes of a worker that was killed hold connections for so long
 SPARE = 10  # connections for schedulers, commands and readers
 
+# The ids of the workers whose process lives, on whatever machine: in every query that asks for them.
+LIVING = f"""
+SELECT CAST(objid AS bigint) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND CAST(classid AS bigint) = {WORKER_LOCK}
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""  # noqa: S608 (a number of our own)
+
 _REGISTER = text("""
 WITH made AS (INSERT INTO procrastinate.procrastinate_workers DEFAULT VALUES RETURNING id)
 INSERT INTO workers (id, host, pid, version, crawls, connections)
@@ -147,18 +154,14 @@ class Standing:
         return self._connection
 
 
-_ALIVE = text("""
-SELECT CAST(objid AS bigint) FROM pg_locks
-WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND CAST(classid AS bigint) = :key
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
+_ALIVE = text(LIVING)
 _HAVE_TABLE = text("SELECT to_regclass('workers') IS NOT NULL")
 _BUSY = text("SELECT id, host, pid FROM workers WHERE id = ANY(:alive) AND note IS DISTINCT FROM :waits ORDER BY id")
 
 
 def alive(connection: Connection) -> list[int]:
     """The ids of the workers whose process lives, on whatever machine."""
-    return list(connection.execute(_ALIVE, {"key": WORKER_LOCK}).scalars())
+    return list(connection.execute(_ALIVE).scalars())
 
 
 @contextmanager

@@ -40,12 +40,12 @@ DEPLOY = PROJECT / "deploy"
 METRIC = re.compile(r"\b(news_\w+)(\{[^}]*\})?")
 HOST = "127.0.0.1"
 SOURCES = """
-INSERT INTO sources (id, name, homepage, seed, due_at, disabled_at) VALUES
-    ('late', 'Late', 'http://a.example/', '{}', now() - interval '1 hour', NULL),
-    ('now', 'Now', 'http://b.example/', '{}', now() - interval '1 second', NULL),
-    ('soon', 'Soon', 'http://c.example/', '{}', now() + interval '1 hour', NULL),
-    ('asked', 'Asked', 'http://d.example/', '{}', NULL, NULL),
-    ('off', 'Off', 'http://e.example/', '{}', now() - interval '1 hour', now())
+INSERT INTO sources (id, name, homepage, seed, seeded_at, due_at, disabled_at) VALUES
+    ('late', 'Late', 'http://a.example/', '{}', now(), now() - interval '1 hour', NULL),
+    ('now', 'Now', 'http://b.example/', '{}', now(), now() - interval '1 second', NULL),
+    ('soon', 'Soon', 'http://c.example/', '{}', now(), now() + interval '1 hour', NULL),
+    ('asked', 'Asked', 'http://d.example/', '{}', now(), NULL, NULL),
+    ('off', 'Off', 'http://e.example/', '{}', now(), now() - interval '1 hour', now())
 """
 JOBS = """
 INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, status, scheduled_at) VALUES

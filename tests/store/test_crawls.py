@@ -254,6 +254,11 @@ def test_old_runs_go_and_those_that_found_nothing_sooner(database: Database) -> 
                 "SELECT 'herald', 'Herald', 'http://h.example/', '{}', id FROM crawls WHERE reason = 'the last'"
             )
         )
-        assert crawls.prune(connection) == 3
+        assert crawls.prune(connection) == 1
+        (pruned, last), found = crawls.prune_idle(connection, most=3), 0
+        while last is not None:
+            pruned, last = crawls.prune_idle(connection, last, most=3)
+            found += pruned
+        assert (found, crawls.prune_idle(connection)[0]) == (0, 0), "the first three had them all"
     kept = column(database, "SELECT reason FROM crawls ORDER BY id")
     assert kept == ["new and idle", "found", "failed", "runs", "the last"]

@@ -18,6 +18,7 @@ import pytest
 
 from crawler.errors import EmbeddedServerError
 from crawler.store.embedded import EmbeddedServer, binary
+from crawler.store.engine import Database
 
 ROOT = Path(__file__).parents[2]
 USER = """
@@ -300,3 +301,24 @@ def test_binary() -> None:
     assert "(PostgreSQL) 18" in version
     with pytest.raises(EmbeddedServerError, match="no program 'oracle'"):
         binary("oracle")
+
+
+def test_a_server_that_was_stopped_stays_so_and_it_is_told_once(
+    server: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(server.acquire(), server)
+    try:
+        assert EmbeddedServer(server.data_dir).stop()
+        for _ in range(2):
+            database.mend()
+        (told,) = caplog.messages
+        assert "stopped by hand" in told and "`scrapy db migrate`" in told
+        server.acquire()  # any other command
+        server.release()
+        database.mend()
+        assert len(caplog.messages) == 1
+        assert EmbeddedServer(server.data_dir).stop()
+        database.mend()
+        assert len(caplog.messages) == 2
+    finally:
+        database.close()

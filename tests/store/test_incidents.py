@@ -150,6 +150,8 @@ def test_a_round_of_the_watch(database: Database, tmp_path: Path, monkeypatch: p
     settings |= {"ALERT_COMMAND": str(program), "ALERT_PAUSE": "0"}
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE sources SET due_at = now() - interval '3 hours', seeded_at = now()"))
+        led = "INSERT INTO schedulers (host, pid, version, ticked_at) VALUES ('', 1, '', now() - interval '1 hour')"
+        connection.execute(text(led))
     watch = Watch()
     assert watch(database, settings) == "2 incidents opened"  # no_scheduler and a late courier
     assert watch.sender

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
-from crawler.schedule import HOURS
+from crawler.schedule import HOURS, Due, next_due
 from crawler.sources import Source
 from crawler.store import crawls, rhythms, schedules
 from crawler.store.articles import save
@@ -122,11 +123,23 @@ def test_what_waits_is_not_queued_again_and_what_runs_stays_due(database: Databa
     assert tick(database) == Queued(2, 2)
 
 
-def test_a_schedule_of_a_newer_program_stops_no_other(database: Database) -> None:
+def test_a_schedule_that_is_not_understood_stops_no_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     sow(database, a_source("a"), a_source("b"))
     do(database, "UPDATE sources SET schedule = 'by the moon' WHERE id = 'a'")
     assert tick(database) == Queued(2, 2)
     assert "not understood: 'by the moon'" in row(database, "a").due_why
+
+    def errs(rhythm: Any, quiet: Any, source: str, *more: Any) -> Due:
+        if source == "a":
+            raise StopIteration
+        return next_due(rhythm, quiet, source, *more)
+
+    monkeypatch.setattr(schedules, "next_due", errs)
+    do(database, "DELETE FROM procrastinate.procrastinate_jobs")
+    do(database, "UPDATE sources SET due_at = now(), schedule = '1h'")
+    assert tick(database) == Queued(2, 2)
+    assert row(database, "a").due_why == "not understood: StopIteration"
+    assert row(database, "b").due_why != row(database, "a").due_why
 
 
 def test_runs_that_fail_make_auto_rarer(database: Database) -> None:

@@ -90,6 +90,7 @@ class SourceDay(Base):
     crawls: Mapped[int] = mapped_column(Integer, server_default=NONE, comment="Crawls of it that ended, however")
     crawls_failed: Mapped[int] = mapped_column(Integer, server_default=NONE, comment="Of these, failed or killed ones")
     failed_why: Mapped[str | None] = mapped_column(Text, comment="Why the last of these failed")
+    __table_args__ = (Index(None, "day"),)
 
 
 class Incident(Base):

@@ -33,12 +33,12 @@ INSERT INTO source_days AS d (source, day, articles, by_hour, dated, signed, wor
 SELECT source, day, count(*), ARRAY[{HOURS}]::integer[],
     count(*) FILTER (WHERE fresh AND published_at IS NOT NULL), count(*) FILTER (WHERE fresh AND authors <> '{{}}'),
     percentile_disc(0.5) WITHIN GROUP (ORDER BY word_count) FILTER (WHERE fresh),
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM stored_at - published_at)::float8)
-        FILTER (WHERE fresh AND published_at IS NOT NULL)
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY lag) FILTER (WHERE fresh)
 FROM (
     SELECT source, (stored_at AT TIME ZONE 'UTC')::date AS day, extract(hour FROM stored_at AT TIME ZONE 'UTC') AS hour,
         published_at IS NULL OR published_at > stored_at - interval '3 days' AS fresh,
-        published_at, stored_at, authors, word_count
+        published_at, authors, word_count, CASE WHEN published_at IS NOT NULL AND published_raw LIKE '%:%'
+            THEN greatest(CAST(extract(epoch FROM stored_at - published_at) AS float8), 0) END AS lag
     FROM articles WHERE stored_at > now() - interval '56 days'
 ) AS a GROUP BY source, day
 ON CONFLICT (source, day) DO UPDATE SET articles = excluded.articles, by_hour = excluded.by_hour,
@@ -55,6 +55,13 @@ def upgrade() -> None:
         ["id"],
         schema="procrastinate",
         postgresql_where=sa.text("status = 'failed'"),
+    )
+    op.create_index(  # what is over for long is found by when it came in
+        "procrastinate_events_deferred",
+        "procrastinate_events",
+        ["at"],
+        schema="procrastinate",
+        postgresql_where=sa.text("type = 'deferred'"),
     )
     op.create_table(
         "source_days",
@@ -99,6 +106,7 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+    op.create_index("ix_source_days_day", "source_days", ["day"])
     op.create_index("ix_incidents_source_opened_at", "incidents", ["source", "opened_at"])
     op.execute(CRAWLED)
     op.execute(STORED)
