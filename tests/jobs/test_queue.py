@@ -17,7 +17,7 @@ from crawler.errors import SourceTaken, Superseded
 from crawler.jobs import tasks
 from crawler.jobs.board import Board
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged
-from crawler.store import crawls, guard, overview, queue, workers
+from crawler.store import crawls, guard, health, overview, queue, workers
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from crawler.store.patience import Patience, will_pass
@@ -158,6 +158,11 @@ def test_what_a_dead_worker_had_comes_back_and_what_a_living_one_has_does_not(
         if number < queue.MOST_LOST:
             assert taken(database, dead.id) == lost
     assert ask(database, "SELECT note FROM workers WHERE id = :id", id=dead.id) == "its process is gone"
+    with database.engine.begin() as connection:
+        away = "UPDATE workers SET host = 'elsewhere', seen_at = now() - interval '5 minutes' WHERE id = :id"
+        connection.execute(text(away), {"id": dead.id})
+        stands = health.system(connection)
+    assert (stands.workers, len(stands.lost)) == (1, 1), "who buries it hides it from nobody"
     assert job(database, kept)[0] == "doing"
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from crawler.schedule import HOURS, Due, next_due
 from crawler.sources import Source
-from crawler.store import crawls, rhythms, schedules
+from crawler.store import crawls, health, rhythms, schedules
 from crawler.store.articles import save
 from crawler.store.engine import Database
 from crawler.store.schedules import Defaults, Queued
@@ -208,3 +208,14 @@ def test_a_rhythm_is_learned_from_articles(database: Database) -> None:
     assert row(database, "herald").due_why == "auto: about 0.4 a day"
     sow(database, a_source("herald", schedule="1h"))
     assert ask(database, "SELECT learn_at FROM rhythms") is None
+
+
+def test_what_something_else_crawls_is_not_overdue(database: Database) -> None:
+    sow(database, a_source("by_cron"), a_source("runs"), a_source("left"))
+    do(database, "UPDATE sources SET due_at = now() - interval '1 hour'")
+    do(database, "UPDATE sources SET crawled_at = now() WHERE id = 'by_cron'")
+    its = "INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, lock, status) VALUES "
+    do(database, its + "('news', 'crawl', 'runs', 'doing')")
+    with database.engine.connect() as connection:
+        stands = health.system(connection)
+    assert (stands.overdue, stands.ticked_at) == (1, None)
