@@ -26,8 +26,10 @@ WHERE queueing_lock = :lock AND status = 'todo' RETURNING id
 """)
 _TICKETS = text("""
 SELECT id, task_name AS task, args AS arguments, CAST(status AS text) AS status, attempts,
-       (SELECT reason FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1) AS reason
-FROM procrastinate.procrastinate_jobs AS job WHERE id = ANY(:ids) ORDER BY id
+       last.reason, CASE status WHEN 'cancelled' THEN last.instead END AS instead
+FROM procrastinate.procrastinate_jobs AS job LEFT JOIN LATERAL (
+    SELECT reason, job_failures.instead FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1
+) AS last ON true WHERE id = ANY(:ids) ORDER BY id
 """)
 _OF_RUN = text("""
 SELECT id FROM procrastinate.procrastinate_jobs
@@ -51,7 +53,7 @@ WHERE id = :id RETURNING args -> 'refused' AS refused
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """A job, and how it stands. `reason`: why its last attempt came to nothing."""
+    """A job, and how it stands. `reason`: why its last attempt came to nothing; `instead`: which one does it now."""
 
     id: int
     task: str
@@ -59,6 +61,7 @@ class Ticket:
     status: str
     attempts: int
     reason: str | None
+    instead: int | None
 
     @property
     def is_over(self) -> bool:
