@@ -36,6 +36,7 @@ AFTER_QUIET = 300  # seconds after the end of quiet hours, over which the source
 
 CRON_FIELDS = {"minute": (0, 59), "hour": (0, 23), "day of month": (1, 31), "month": (1, 12), "day of week": (0, 7)}
 _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?")
+_RANGE_OF_ONE = re.compile(r"\b0?(\d+)-0?\1(?:/\d+)?\b")  # croniter takes 9-9 for every value
 _INTERVAL = re.compile(r"([1-9]\d{0,4})([mhd])")
 _MEANT = re.compile(r"(?:every\s+)?(\d+)\s*(m|h|d)(?:in|ins|inutes?|ours?|rs?|ays?)?", re.IGNORECASE)
 _WORDS = {"hourly": "1h", "daily": "1d", "weekly": "7d", "always": "auto", "automatic": "auto", "none": "never"}
@@ -194,7 +195,8 @@ def parse_schedule(text: str) -> Schedule:
             raise ValueError(f"{text!r} must be between {lasting(LEAST_INTERVAL)} and {lasting(MOST_INTERVAL)}")
         return Every(interval)
     if len(words) in (5, 6) and any(character in text for character in "*0123456789"):
-        cron = Cron(" ".join(words[:5]), words[5] if len(words) == 6 else "UTC")
+        fields = _RANGE_OF_ONE.sub(r"\1", " ".join(words[:5]))
+        cron = Cron(fields, words[5] if len(words) == 6 else "UTC")
         _check_cron(cron, text)
         return cron
     meant = _meant(text)
@@ -322,8 +324,12 @@ def _unquiet_due(schedule: Schedule, source: str, now: datetime, past: Past) -> 
 
 
 def _next_of(cron: Cron, after: datetime) -> datetime:
-    """A time that the clocks skip comes right after; one they show twice comes once, unless every hour is meant."""
-    times = croniter(cron.fields, after.astimezone(_zone(cron.zone)), ret_type=datetime)
+    """A time that the clocks skip comes right after; one they show twice comes once, unless every hour is meant.
+
+    Of two days, either will do, but both are wanted if one is a step such as */2: as Vixie's cron has it.
+    """
+    start = after.astimezone(_zone(cron.zone))
+    times = croniter(cron.fields, start, ret_type=datetime, implement_cron_bug=True)
     once = not cron.fields.split()[1].startswith("*")
     while (found := times.get_next()).fold and once:
         pass

@@ -8,12 +8,28 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+MOST, LONGEST = 20, 500  # problems of a seed that are told, and characters of each: a file may be no seed at all
+VALUE = 80  # characters of a value
+
 Keys = Mapping[int | str, Sequence[str]]  # the keys that may stand under a key; those of the seed itself under ""
 
 
 def problems(error: ValidationError, keys: Keys) -> Iterator[str]:
     """A line for each thing that is wrong."""
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    yield from (short(line) for line in _problems(details[:MOST], keys))
+    if len(details) > MOST:
+        yield f"and {len(details) - MOST:,} more problems"
+
+
+def short(text: str, most: int = LONGEST) -> str:
+    """On one line, and without what is too much of it."""
+    text = " ".join(text[: 2 * most].splitlines())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _problems(details: Sequence[ErrorDetails], keys: Keys) -> Iterator[str]:
+    for detail in details:
         *parents, key = detail["loc"]
         if detail["type"] == "extra_forbidden":
             allowed = keys[parents[0] if parents else ""]
@@ -27,7 +43,7 @@ def unknown_key(key: str, allowed: Sequence[str]) -> str:
     """That there is no such key, and which was probably meant."""
     close = get_close_matches(key, allowed, 1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"unknown key {key!r}; {hint}Allowed: {', '.join(allowed)}"
+    return f"unknown key {short(repr(key), VALUE)}; {hint}Allowed: {', '.join(allowed)}"
 
 
 def kind_of(value: object) -> str:
@@ -35,7 +51,7 @@ def kind_of(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     names: dict[type, str] = {list: "a list", dict: "a mapping", type(None): "nothing"}
-    return names.get(type(value), repr(value))
+    return names.get(type(value)) or short(repr(value), VALUE)
 
 
 def _meaning(detail: ErrorDetails, allowed: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from crawler.errors import SeedError
-from crawler.seed_errors import kind_of
+from crawler.seed_errors import kind_of, short
 
 try:
     from yaml import CSafeLoader as SafeLoader
@@ -75,5 +75,5 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def _reading_problem(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return " ".join(str(error).split())
+        return f"line {mark.line + 1}, column {mark.column + 1}: {short(str(error.problem))}"
+    return short(" ".join(str(error).split()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socketserver
 import sys
 import threading
@@ -176,9 +177,38 @@ def test_receivers_that_are_slow_are_left(hook: str) -> None:
     assert told == {"webhook": "it takes longer than 0.5 s", "command": "it had not ended after 0.5 s"}
 
 
+def test_a_command_may_leave_something_behind(tmp_path: Path) -> None:
+    """A daemon that keeps the streams it was given: the command has ended well, and nobody waits for the daemon."""
+    number = tmp_path / "pid"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nsetsid sleep 60 &\necho $! > {number}\n")
+    program.chmod(0o700)
+    before = threading.active_count()
+    try:
+        assert alerts.send(alerts.trial(), receivers(command=str(program)), seconds=10) == {"command": None}
+        assert threading.active_count() <= before
+    finally:
+        os.kill(int(number.read_text()), signal.SIGKILL)
+
+
+def test_an_address_of_this_machine_is_not_asked_of_a_proxy(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    port = hook.rpartition(":")[2]
+    assert alerts.send(alerts.trial(), receivers(webhook=hook)) == {"webhook": None}
+    assert alerts.send(alerts.trial(), receivers(webhook=f"http://localhost:{port}/")) == {"webhook": None}
+    assert alerts.send(alerts.trial(), receivers(webhook=f"http://hook.example:{port}/"))["webhook"] is not None
+
+
 @pytest.mark.parametrize(
     ("given", "wrong"),
     [
+        ({"webhook": "http://127.0.0.1/services/SECRET token"}, "ALERT_WEBHOOK is no http.*address$"),
+        ({"webhook": "http://127.0.0.1/services/SECR\u00c9T"}, "ALERT_WEBHOOK is no http.*address$"),
+        ({"webhook": "http://[::1/SECRET"}, "ALERT_WEBHOOK is no http.*address$"),
+        ({"webhook": "http://127.0.0.1:SECRET/"}, "ALERT_WEBHOOK is no http.*address$"),
         ({"webhook": "file:///etc/passwd"}, "ALERT_WEBHOOK is no http"),
         ({"email": "a@x.example"}, "ALERT_EMAIL needs SMTP_URL"),
         ({"email": "nobody", "smtp_url": "smtp://x"}, "ALERT_EMAIL is no list"),

@@ -64,6 +64,6 @@ def test_the_other_sources_of_a_crawl_go_on(bench: Bench) -> None:
         assert bench.value("SELECT disabled_at IS NOT NULL FROM sources WHERE id = %s", HERALD)
         found, missing = bench.each(["enable", HERALD], ["disable", "no_such_source"])
         assert (found.out, missing.status) == (f"{HERALD} is enabled\n", 1)
-        assert missing.err.startswith("scrapy disable: no source 'no_such_source' was ever crawled, and")
+        assert missing.err.startswith("scrapy disable: There is no source 'no_such_source' in")
         assert bench.crawl(HERALD).status == 0
         assert asked(paper) > 0

@@ -47,8 +47,15 @@ def test_the_folder_is_followed(database: Database, tmp_path: Path, monkeypatch:
     (tmp_path / "b.yaml").write_text(SEED.format("b") + 'note: "nul \\0"\n')
     (tmp_path / "c.yaml").unlink()
     (tmp_path / "d.yaml").write_text(SEED.format("d"))
-    with pytest.raises(SeedError, match=r"seeds a, b broken, what was last good of them stays.*a.yaml: line.*database"):
+    (tmp_path / "e.yaml").write_text(f"name: E\nhomepage: {'e' * 500}\ncountry: none\n")
+    with pytest.raises(SeedError) as caught:
         folder.follow(database)
+    head, a, b, e = str(caught.value).splitlines()
+    assert head == "seeds a, b, e broken"
+    assert a.startswith("a: line 2, column 1: ") and a.endswith(" (goes on as it last was)")
+    assert b.startswith("b: the database refuses it: ")
+    assert e.startswith("e: homepage: 'eeee") and e.endswith("… (not crawled: never good)") and len(e) < 160
+    (tmp_path / "e.yaml").unlink()
     assert column(database, SEEDED) == ["a", "b", "d"], "the others are taken up"
     assert column(database, "SELECT id FROM sources WHERE seed_error IS NOT NULL ORDER BY id") == ["a", "b"]
 

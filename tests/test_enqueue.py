@@ -54,6 +54,7 @@ WRONG = {
     ("archive", "-a", "warc=/nowhere/*.warc.gz"): "-a warc=/nowhere/*.warc.gz names no file",
     ("reextract", "--source", "gazette"): "gazette",
     ("crawl", HERALD, "--at", "someday"): "--at someday is no time",
+    ("crawl", HERALD, "--at", "+999999999d"): "--at +999999999d is too far away",
     ("crawl", "beispiel_kurier", DISABLED): f"{DISABLED} is disabled (they asked)",
     ("--cancel", "all"): "--cancel all: write 17, 20-29 or run:3",
 }
@@ -109,6 +110,13 @@ def test_workers_share_a_reextraction_and_apply_it(story: Story, tmp_path: Path)
         reason = bench.value("SELECT reason FROM job_failures")
         assert reason.startswith("nowhere: ") and str(gone) in reason and socket.gethostname() in reason
         assert bench.value("SELECT stored FROM archives WHERE finished_at IS NOT NULL") == 5
+        none, torn = tmp_path / "none.warc.gz", tmp_path / "torn.warc.gz"
+        none.write_text("no archive")
+        write(torn, stories(range(20, 25)))
+        torn.write_bytes(torn.read_bytes()[:-50])
+        waited = bench.scrapy("enqueue", "archive", "-a", f"warc={tmp_path}/[nt]*.warc.gz", "--wait")
+        assert waited.status == 1 and f"unreadable: no_warc: {none}" in waited.err, waited.err
+        assert "done as far as it goes" in waited.err and str(torn) in waited.err
     told = json.loads(bench.scrapy("reextract", "--source", HERALD, "--dry-run", "--json").out)
     assert told["total"]["changed"] == 0
     checked = bench.scrapy("db", "check")

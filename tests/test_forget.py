@@ -56,7 +56,8 @@ def test_an_article_and_a_source(bench: Bench, tmp_path: Path) -> None:
         assert json.loads(listed.out)["why"] == "a court said so"
 
         # The whole source: the others on its host are not touched.
-        assert bench.scrapy("forget", HERALD, "--yes").status == 0
+        whole = bench.scrapy("forget", HERALD, "--yes")
+        assert whole.status == 0 and f"/{article.publication.key}: nothing below it is let in again" in whole.out
         before = len(paper.requests)
         refused, others, added, enabled, second = bench.each(
             ["crawl", HERALD],
@@ -87,6 +88,6 @@ def test_wrong_names(bench: Bench) -> None:
         ["forget", "77", "--yes"],
         ["forget", "https://herald.example/never", "--yes"],
     )
-    assert unknown.err.startswith("scrapy forget: no source 'no_such_source' was ever crawled, and")
+    assert unknown.err.startswith("scrapy forget: There is no source 'no_such_source' in")
     assert number.err == "scrapy forget: there is no stored article with the id 77\n"
     assert never.status == 0 and "nothing is stored of it; it will not be" in never.out

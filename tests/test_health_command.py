@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
+from rich.console import Console
 from scrapy.settings import Settings
 
 from crawler.commands import health
 from crawler.commands.health import Command
+from crawler.health import Finding
 from tests.runs import Bench
 
 NONE = dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD", "ALERT_COMMAND"), "")
@@ -42,6 +45,21 @@ def ended(database_url: str, capsys: pytest.CaptureFixture[str], *arguments: str
     command.run(sources, options)
     printed = capsys.readouterr()
     return command.exitcode, printed.out, printed.err
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "Console", lambda: Console(force_terminal=True, width=100))
+    sentence = "deny[0]: '[/a-z]+(' is not a regular expression [bold]"
+    whole = [Finding(kind="trouble", severity="warn", sentence=sentence, since=None)]
+    health.show({}, whole, datetime(2026, 11, 26, tzinfo=UTC))
+    assert sentence in capsys.readouterr().out
+    monkeypatch.setattr(health, "Console", Console)
+    lines = [Finding(kind="trouble", severity="warn", sentence="seeds: two broken\na: x\nb: y", since=None)]
+    health.show({}, lines, datetime(2026, 11, 26, tzinfo=UTC))
+    told = capsys.readouterr().out.splitlines()[0]
+    assert told == "warn  the crawler  trouble  seeds: two broken; a: x; b: y"
 
 
 def test_health(

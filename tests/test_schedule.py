@@ -64,6 +64,19 @@ def test_cron_is_utc_unless_a_zone_is_named() -> None:
     assert times("30 6 * * * Europe/Berlin", "2026-11-26", 1, "UTC") == ["26 05:30+0000"]
 
 
+def test_cron_is_read_as_vixie_reads_it() -> None:
+    twice = ["26 13:00+0000", "27 09:00+0000", "27 13:00+0000"]
+    assert times("0 13-13,09-9 * * *", "2026-11-26T09:20", 3, "UTC") == twice
+    assert times("30 9 * * 1-1", "2026-11-26", 2, "UTC") == ["30 09:30+0000", "07 09:30+0000"], "Mondays"
+    assert times("0 5-5/2 * * *", "2026-11-26", 2, "UTC") == ["26 05:00+0000", "27 05:00+0000"]
+    assert str(parse_schedule("30 9-9 * * *")) == "daily at 09:30"
+    with pytest.raises(ValueError, match="there is no such day"):
+        parse_schedule("0 0 31-31 2 *")
+    both, either = "0 0 */10 * 1", "0 0 1,11,21,31 * 1"
+    assert times(both, "2026-11-26", 2, "UTC") == ["21 00:00+0000", "11 00:00+0000"], "both: Monday the 1st, 11th, …"
+    assert times(either, "2026-11-26", 2, "UTC") == ["30 00:00+0000", "01 00:00+0000"], "one of the two"
+
+
 def test_a_time_that_the_clocks_skip_comes_right_after() -> None:
     found = times("30 2 * * * Europe/Berlin", "2026-03-28T12:00", 2)
     assert found == ["29 03:00+0200", "30 02:30+0200"]

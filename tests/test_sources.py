@@ -241,6 +241,30 @@ def test_a_file_that_is_no_seed(tmp_path: Path, text: str, message: str) -> None
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 10_000,
+        f"{MINIMAL}note: [{'a' * 10_000}]",
+        f"{MINIMAL}{'a' * 900}: x",
+        f"{MINIMAL}{'a' * 900}: x\n{'a' * 900}: x",
+        f"{MINIMAL}country: {'a' * 10_000}",
+        f"{MINIMAL}language: {'a' * 10_000}",
+        f"{MINIMAL}schedule: {'a' * 10_000}",
+        f"{MINIMAL}feeds: [{'a' * 10_000}]",
+        f"{MINIMAL}feeds: [{', '.join(['a' * 90] * 1_000)}]",
+        f"{MINIMAL}articles: {{allow: ['({'a' * 10_000}']}}",
+    ],
+    ids=lambda text: text.removeprefix(MINIMAL)[:12],
+)
+def test_a_message_never_carries_whole_contents(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SeedError) as caught:
+        load_source(seed(tmp_path, text))
+    lines = str(caught.value).splitlines()
+    assert len(lines) <= 21
+    assert max(len(line) - len(str(tmp_path)) for line in lines) < 600
+
+
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "example.yaml"
     path.write_bytes(b"name: \xff\n")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import urllib.error
 import urllib.request
+from ipaddress import ip_address
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from crawler.alerts.message import Message
 from crawler.errors import ConfigurationError, StoreError
 
+_PLAIN = re.compile(r"[!-~]+")
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})  # or a text could name a channel
 
 
@@ -26,9 +29,18 @@ class Webhook:
     name = "webhook"
 
     def __init__(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        try:
+            parts = urlsplit(url)
+            is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_good = False
+        if not is_good or not _PLAIN.fullmatch(url):
             raise ConfigurationError("ALERT_WEBHOOK is no http(s) address")
         self.url = url
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        if _is_here(parts.hostname or ""):  # it is not the proxy's, which would take itself for this machine
+            handlers.append(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(*handlers)
 
     def send(self, message: Message, seconds: float) -> None:
         """Raises StoreError."""
@@ -38,11 +50,20 @@ class Webhook:
         )
         try:
             answer: IO[bytes]
-            with urllib.request.build_opener(_NoRedirect).open(request, timeout=seconds) as answer:
+            with self._opener.open(request, timeout=seconds) as answer:
                 answer.read(1_000)
         except urllib.error.HTTPError as error:
             with error:
                 raise StoreError(f"it answered {error.code}") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except OSError as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             raise StoreError(f"it does not answer: {reason}") from None
+        except (http.client.HTTPException, ValueError) as error:  # their words may hold the address
+            raise StoreError(f"it does not answer: {type(error).__name__}") from None
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -64,4 +64,4 @@ def known_to(connection: Connection, source: str, seeds_dir: Path) -> None:
         try:
             crawls.save_sources(connection, [find_source(seeds_dir, source)])
         except CrawlerError as error:
-            raise UnknownSource(f"no source {source!r} was ever crawled, and {error}") from None
+            raise UnknownSource(str(error)) from None

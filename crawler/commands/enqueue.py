@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from crawler.store.engine import Database, open_database
 from crawler.store.patience import Patience
 from crawler.web.queue import about, alive, show_queue
 
+MOST_PRIORITY = 1_000
 MOST_SHOWN = 10  # of what was queued, by name
 WHAT = {
     "crawl": "SOURCE ... [-a since=… -a until=… -a archives=1 -a recheck=1]: a crawl of each; news: all enabled ones",
@@ -136,7 +137,10 @@ class Command(ScrapyCommand):
                 if isinstance(status, Status):
                     status.update(words)
 
-            lost = follow(database, patience, self.followed, request.run, show)
+            ended = follow(database, patience, self.followed, request.run, show)
+        lost = [one for one in ended if one.status != "succeeded"]
+        for one in [one for one in ended if one.damage and one not in lost][:MOST_SHOWN]:
+            self.say(f"done as far as it goes: job {one.id}, {about(one.task, one.arguments)}: {one.damage}")
         for one in lost[:MOST_SHOWN]:
             self.say(
                 f"{one.status}: job {one.id}, {about(one.task, one.arguments)}: {one.reason or 'no reason is known'}"
@@ -162,7 +166,15 @@ def check(args: Sequence[str], opts: argparse.Namespace) -> None:
         raise UsageError(f"say what to queue: scrapy enqueue {' | '.join(WHAT)}; or --list, or --cancel JOB")
     what = args[0] if args else ""
     if (what == "crawl") != bool(args[1:]):
-        raise UsageError("name the sources: scrapy enqueue crawl bbc le_monde" if what else f"scrapy enqueue {WHAT}")
+        raise UsageError(
+            "name the sources: scrapy enqueue crawl bbc le_monde"
+            if what == "crawl"
+            else f"{what} takes options only, not {' '.join(args[1:])}: scrapy enqueue --help"
+        )
+    if opts.at is not None and not opts.at.strip():
+        raise UsageError("--at says no time")
+    if opts.priority is not None and abs(opts.priority) > MOST_PRIORITY:
+        raise UsageError(f"--priority {opts.priority}: from -{MOST_PRIORITY} to {MOST_PRIORITY}")
     if opts.spargs and what not in ("crawl", "archive"):
         raise UsageError("-a goes with crawl and archive")
     if (is_question(opts) or opts.apply) and what != "reextract":
@@ -173,7 +185,9 @@ def instant(connection: Connection, raw: str) -> datetime:
     """By the database's clock. Raises ConfigurationError."""
     if match := AFTER.fullmatch(raw.strip()):
         now: datetime = connection.execute(text("SELECT now()")).scalar_one()
-        return now + timedelta(**{UNITS[match[2]]: int(match[1])})
+        with suppress(OverflowError):
+            return now + timedelta(**{UNITS[match[2]]: int(match[1])})
+        raise ConfigurationError(f"--at {raw} is too far away")
     if (found := parse_instant(raw)) is None:
         raise ConfigurationError(f"--at {raw} is no time; write 2026-11-27T03:00Z, or +30m, +2h, +1d from now")
     return found.at.astimezone(UTC)

@@ -26,7 +26,7 @@ from crawler.commands.disable import known_to
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.store import dictionaries, duplicates, forgetting, reading
 from crawler.store.engine import Database, open_database
-from crawler.store.forgetting import Found
+from crawler.store.forgetting import Extent, Found
 from crawler.store.taught import is_known
 from crawler.urls import canonical_url
 
@@ -52,7 +52,7 @@ class Asked:
     article_id: int | None = None
     source: str | None = None
     found: Found | None = None
-    articles: int = 0
+    extent: Extent | None = None
 
 
 class Command(ScrapyCommand):
@@ -71,8 +71,9 @@ class Command(ScrapyCommand):
     def long_desc(self) -> str:
         return (
             f"{self.short_desc()}. Of an address, all others of the same page go with it. Of a source, all goes, "
-            "it is disabled, and its site is not let in again under another name. On a terminal it asks; elsewhere it "
-            "takes --yes. Whatever interrupts it, the same command goes on from there."
+            "it is disabled, and its site (all below its home page on that host, no subdomains) is not let in again "
+            "under another name. On a terminal it asks; elsewhere it takes --yes. Whatever interrupts it, the same "
+            "command goes on from there."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -111,18 +112,13 @@ class Command(ScrapyCommand):
     def act(self, database: Database, names: Sequence[str]) -> int:
         if self.opts.list:
             with database.engine.connect() as connection:
-                print(*(listed(connection) or ["nothing was forgotten"]), sep="\n")
+                for told in listed(connection):
+                    print(told)
             return 0
         if self.opts.undo:
             return self.undo(database.engine, names)
         with database.engine.begin() as connection:
-            if self.opts.again:
-                asked = [
-                    Asked(name=str(url), url=url, found=forgetting.find(connection, url=url))
-                    for url in forgetting.returned(connection)
-                ]
-            else:
-                asked = [self.asked(connection, name) for name in names]
+            asked = returned(connection) if self.opts.again else [self.asked(connection, name) for name in names]
             if self.opts.copies:
                 asked += copies_of(connection, asked)
             for one in asked:
@@ -146,7 +142,7 @@ class Command(ScrapyCommand):
                 raise ConfigurationError(f"there is no stored article with the id {name}")
             return Asked(name=name, article_id=int(name), found=forgetting.find(connection, article_id=int(name)))
         known_to(connection, name, self.seeds_dir)
-        return Asked(name=name, source=name, articles=forgetting.size(connection, name))
+        return Asked(name=name, source=name, extent=forgetting.extent(connection, name))
 
     def confirmed(self) -> bool:
         if self.opts.yes:
@@ -169,12 +165,13 @@ class Command(ScrapyCommand):
                     status.update(words)
 
             for one in asked:
-                if one.source is not None:
+                if one.source is not None and one.extent:
                     for some in forgetting.forget_source(engine, one.source, self.opts.why, by_whom()):
                         done += some
-                        tell(f"{one.source}: {done['articles']:,} of {one.articles:,} articles removed")
-                elif one.found is not None:
-                    done += forgetting.forget_page(engine, one.found, self.opts.why, by_whom())
+                        tell(f"{one.source}: {done['articles']:,} of {one.extent.articles:,} articles removed")
+                elif found := one.found or self.found_again(engine, one):
+                    done += forgetting.forget_page(engine, found, self.opts.why, by_whom())
+                    tell(f"{done['articles']:,} articles removed")
             repacked = 0
             for number in dictionaries.retire(engine):
                 repacked += number
@@ -187,6 +184,12 @@ class Command(ScrapyCommand):
             "stored again."
         )
         print(ADVICE)
+
+    def found_again(self, engine: Engine, one: Asked) -> Found | None:
+        """What has come back, looked at when its turn comes. None: it went with another of its addresses."""
+        with engine.connect() as connection:
+            found = forgetting.find(connection, url=one.url)
+        return found if found.articles or found.urls else None
 
     def undo(self, engine: Engine, names: Sequence[str]) -> int:
         with engine.begin() as connection:
@@ -215,9 +218,11 @@ def address(name: str) -> str | None:
 
 def said(one: Asked, with_copies: bool) -> list[str]:
     """What there is of it."""
-    if one.found is None:
-        return [f"{one.name}: the source with its {one.articles:,} articles, and all that was ever fetched of it"]
+    if one.extent:
+        return said_of_source(one.name, one.extent)
     found = one.found
+    if found is None:
+        return [f"{one.name}: it has come back"]
     if not (found.articles or found.urls):
         return [f"{one.name}: nothing is stored of it; it will not be"]
     ids = ", ".join(map(str, sorted(found.articles))) or "none"
@@ -232,6 +237,23 @@ def said(one: Asked, with_copies: bool) -> list[str]:
         lines.append(f"  --copies takes the {len(own):,} of the same source as well")
     if len(own) < len(found.copies):
         lines.append("  other sources' copies stay, unless they are named")
+    return lines
+
+
+def returned(connection: Connection) -> list[Asked]:
+    """What has come back: sources as a whole, then single pages."""
+    sources = forgetting.returned_sources(connection)
+    asked = [Asked(name=name, source=name, extent=forgetting.extent(connection, name)) for name in sources]
+    return asked + [Asked(name=url, url=url) for url in forgetting.returned(connection, sources)]
+
+
+def said_of_source(name: str, extent: Extent) -> list[str]:
+    lines = [f"{name}: the source with its {extent.articles:,} articles, and all that was ever fetched of it"]
+    if extent.site is None:
+        return [*lines, "  its site is another source's as well: what is found there by others is let in"]
+    lines.append(f"  {extent.site}: nothing below it is let in again, whoever finds it (subdomains are other sites)")
+    if extent.strays:
+        lines.append(f"  {extent.strays:,} articles there that other sources have stored go with it")
     return lines
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from scrapy.commands import ScrapyCommand
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -134,12 +135,14 @@ def show(judged: Mapping[str, Judged], whole: Sequence[Finding], now: datetime) 
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=False)
     for name, one in found:
         style = "bold red" if one.severity == "fail" else "yellow"
-        table.add_row(f"[{style}]{one.severity}[/]", name or "the crawler", one.kind, one.sentence)
+        words = (name or "the crawler", one.kind, one.sentence)
+        table.add_row(Text(one.severity, style), *map(Text, words))  # data, which may hold brackets, is no markup
     if found and console.is_terminal:
         console.print(table)
     else:  # a line each, however long: somebody else's program reads it
         for name, one in found:
-            print(f"{one.severity}  {name or 'the crawler'}  {one.kind}  {one.sentence}")
+            sentence = "; ".join(one.sentence.splitlines())
+            print(f"{one.severity}  {name or 'the crawler'}  {one.kind}  {sentence}")
     print(summary(judged, found))
 
 

@@ -88,7 +88,7 @@ class Command(ScrapyCommand):
     def show_one(self, connection: Connection, console: Console, entry: Entry) -> None:
         assert self.settings is not None
         past, now = timetable.past_of(connection, entry.source)
-        coming = timetable.coming(connection, entry, defaults(self.settings), NEXT)
+        coming = [] if entry.disabled_at else timetable.coming(connection, entry, defaults(self.settings), NEXT)
         grid = Table.grid(padding=(0, 2, 0, 0))
         rows = [("source", entry.source), ("schedule", in_words(entry)), ("state", entry.state)]
         rows += [("due", due(entry)), ("why", entry.due_why or "–"), ("last crawl", " ".join(last(entry)))]
@@ -136,7 +136,7 @@ def in_words(entry: Entry) -> str:
 
 
 def due(entry: Entry) -> str:
-    if entry.due_in is None:
+    if entry.due_in is None or entry.disabled_at:
         return "–"
     return f"in {lasting(entry.due_in)}" if entry.due_in > timedelta(0) else f"{lasting(-entry.due_in)} ago"
 

@@ -99,8 +99,10 @@ def judge(past: Sequence[Day], present: Present, now: datetime) -> list[Finding]
     if present.disabled:
         return []
     if present.seed_lost:
+        first, _, more = present.seed_lost.partition("\n")
+        sentence = f"{first} (and more)" if more else first
         return [
-            Finding(kind="broken_seed", severity="fail", sentence=present.seed_lost, since=None),
+            Finding(kind="broken_seed", severity="fail", sentence=sentence, since=None),
             *_run(past, present, now),
         ]
     running = _run(past, present, now)
@@ -427,7 +429,7 @@ def judge_system(system: System, now: datetime) -> list[Finding]:
     if system.lost:
         add("worker_lost", "warn", f"lost: {', '.join(system.lost[:5])}", system.lost_since)
     if system.trouble:
-        add("trouble", "warn", f"the scheduler has trouble with {'; '.join(system.trouble[:3])}", None)
+        add("trouble", "warn", "\n".join(system.trouble[:3]), None)
     if system.hanging:
         add("hanging", "warn", f"crawls that do nothing: {', '.join(system.hanging[:5])}", system.hanging_since)
     if system.most_connections and system.connections >= CONNECTIONS * system.most_connections:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 from procrastinate import App, JobContext
@@ -22,7 +22,7 @@ from procrastinate.manager import JobManager
 from psycopg import sql
 from sqlalchemy import Connection
 
-from crawler.store.connection import OPTIONS
+from crawler.store.engine import connect_options
 from crawler.store.queue import QUEUE, TASKS
 
 LISTEN_AGAIN = 2.0  # seconds after a lost connection
@@ -70,8 +70,8 @@ class PatientConnector(BaseAsyncConnector):
         """Until it is cancelled. Whatever came while nobody listened, is looked for at once."""
         while True:
             with contextlib.suppress(psycopg.Error, OSError):
-                url, options = self._work.url(), cast(dict[str, Any], OPTIONS)
-                async with await psycopg.AsyncConnection.connect(url, autocommit=True, **options) as connection:
+                options = connect_options(self._work.url())
+                async with await psycopg.AsyncConnection.connect(autocommit=True, **options) as connection:
                     for channel in channels:
                         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                         await on_notification(channel=channel, payload='{"type": "job_inserted", "job_id": 0}')

@@ -50,9 +50,10 @@ async def archive(host: Host, task: Task) -> Ended:
     ended = await host.crawled(task, queued_archive(seeds, {"job": task.job_id}), {**given, "warc": str(path)})
     if ended.stats.get("archive/files_taken"):
         return Ended(outcome="taken", detail="another crawl reads it", crawl_id=ended.crawl_id, stats=ended.stats)
-    for failed in ("unreadable_archive", "no_warc"):
+    # What is no archive will be none; it counts as done, so that another attempt would come to a good end.
+    for failed, outcome in {"unreadable_archive": "failed", "no_warc": "unreadable"}.items():
         if ended.stats.get(f"news/failed/{failed}"):
-            return Ended(outcome="failed", detail=f"{failed}: {path}", crawl_id=ended.crawl_id, stats=ended.stats)
+            return Ended(outcome=outcome, detail=f"{failed}: {path}", crawl_id=ended.crawl_id, stats=ended.stats)
     return ended
 
 

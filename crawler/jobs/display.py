@@ -141,7 +141,7 @@ def running(jobs: list[Running], now: float) -> Table:
         seconds = max(now - job.started, 1e-9)
         shown = (str(counts.get(what, 0) or "·") for what in COLUMNS)
         name = job.source if job.task == "crawl" else f"{job.task} {job.source}".removesuffix(f" {job.task}")
-        table.add_row(name, span(seconds), *shown, f"{counts.get('fetched', 0) / seconds:.1f}")
+        table.add_row(Text(name), span(seconds), *shown, f"{counts.get('fetched', 0) / seconds:.1f}")
     if len(jobs) > ROWS:
         table.add_row(f"and {len(jobs) - ROWS} more", style="dim")
     return table

@@ -20,7 +20,7 @@ def follow(
 ) -> list[Ticket]:
     """Until all are over; `show` is told how far they are. `run`: of a re-extraction, whose jobs make others.
 
-    A job whose work another does is followed there. Returns those that have failed or were cancelled.
+    A job whose work another does is followed there. Returns them as they ended.
     """
     while True:
         found, hosts, extent = patience.transaction(
@@ -36,7 +36,7 @@ def follow(
             continue
         mine = [one for one in found if one.id >= min(ids, default=0)]
         if all(one.is_over for one in mine):
-            return [one for one in mine if one.status != "succeeded"]
+            return mine
         show(_words(Counter(one.status for one in mine), len(hosts), extent))
         time.sleep(POLL)
 

@@ -6,12 +6,13 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.errors import ConfigurationError, SeedError
+from crawler.seed_errors import short
 from crawler.sources import Source, load_source
 from crawler.store import schedules
 from crawler.store.engine import Database
@@ -21,7 +22,8 @@ from crawler.store.schedules import Defaults
 logger = logging.getLogger(__name__)
 BATCH = 200  # seeds of one transaction
 COMPARE_EVERY = 600.0  # seconds, after which also rows are looked at whose files have not changed
-SHOWN = 3  # broken seeds that are named
+SHOWN = 3  # seeds that are listed by name; of more, their number
+NAMED, PROBLEM = 10, 120  # broken seeds that have a line of their own, and characters of what is wrong with each
 
 Signature = tuple[int, int, int, int]
 
@@ -57,6 +59,7 @@ class SeedsFolder:
             changed = self._sow(database, list(self.sources) if everything else [n for n in names if n in self.sources])
             with database.engine.begin() as connection:
                 schedules.mark_broken(connection, self.broken)
+                good = schedules.seeded_of(connection, self.broken)
                 gone = schedules.uproot(connection, found) if names or everything else []
         except BaseException:
             self._compare_at = 0.0
@@ -64,7 +67,7 @@ class SeedsFolder:
         if everything:
             self._compare_at = time.monotonic() + COMPARE_EVERY
         if self.broken:
-            raise SeedError(_told(self.broken))
+            raise SeedError(_told(self.broken, good))
         said = [f"{_listed(changed)} taken up" if changed else "", f"{_listed(gone)} gone" if gone else ""]
         return "; ".join(filter(None, said)) or None
 
@@ -126,13 +129,15 @@ class SeedsFolder:
             return schedules.sow(connection, self.defaults, [self.sources[name] for name in names])
 
 
-def _told(broken: dict[str, str]) -> str:
-    lines = [broken[name].partition("\n")[0] for name in sorted(broken)]
-    more = f" (and {len(lines) - SHOWN} more)" if len(lines) > SHOWN else ""
-    known = (
-        "what was last good of it stays in force" if len(lines) == 1 else "what was last good of them stays in force"
-    )
-    return f"{_listed(sorted(broken))} broken, {known}: {'; '.join(lines[:SHOWN])}{more}"
+def _told(broken: Mapping[str, str], good: Collection[str]) -> str:
+    """A line for each seed. `good`: those that were so before."""
+    lines = [f"{_listed(sorted(broken))} broken"]
+    for name in sorted(broken)[:NAMED]:
+        problem = short(broken[name].partition("\n")[0].rpartition(f"{name}.yaml: ")[2], PROBLEM)
+        lines.append(f"{name}: {problem} ({'goes on as it last was' if name in good else 'not crawled: never good'})")
+    if len(broken) > NAMED:
+        lines.append(f"and {len(broken) - NAMED} more: `python -m crawler.sources` shows all")
+    return "\n".join(lines)
 
 
 def _listed(names: Sequence[str]) -> str:

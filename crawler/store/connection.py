@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,10 +16,18 @@ OPTIONS = {
     "keepalives_interval": 5,
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
-    # The same for the server, which holds our locks until it knows that we are gone.
+    # The same for the server, which holds our locks until it knows that we are gone; and days are those of UTC.
     "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4 "
-    "-c tcp_user_timeout=30000",
+    "-c tcp_user_timeout=30000 -c timezone=UTC",
 }
+
+
+def with_options(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """OPTIONS, but what is asked for goes before."""
+    given = {**OPTIONS, "application_name": "news-crawler", **asked}
+    if asked.get("options"):  # the last of them is the one that holds
+        given["options"] = f"{OPTIONS['options']} {asked['options']}"
+    return given
 
 
 class HeedfulConnection(psycopg.Connection[Any]):

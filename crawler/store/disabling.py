@@ -20,6 +20,7 @@ SELECT id, disabled_why AS why, EXISTS (
     SELECT FROM tombstones WHERE kind = 'source' AND source = sources.id AND digest IS NOT NULL) AS is_forgotten
 FROM sources WHERE id = ANY(:ids) AND disabled_at IS NOT NULL
 """)
+_SOURCES_OF = text("SELECT act, source FROM tombstones WHERE kind = 'source' AND act = ANY(:acts)")
 _DISABLE = text("""
 UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :id
 """)
@@ -37,7 +38,8 @@ def barred(connection: Connection, sources: Iterable[Source]) -> dict[str, str]:
     given = list(sources)
     keys = {source.id: url_key(str(source.homepage)) or str(source.homepage) for source in given}
     gone = tombstones.forgotten(connection, dict.fromkeys(keys.values(), ""))
-    refused = {source: _forgotten(source) for source, key in keys.items() if key in gone}
+    named: dict[int, str] = dict(connection.execute(_SOURCES_OF, {"acts": list(gone.values())}).all()) if gone else {}
+    refused = {source: _forgotten(source, named.get(gone[key])) for source, key in keys.items() if key in gone}
     return refused | disabled(connection, list(keys))
 
 
@@ -57,10 +59,12 @@ def enable(connection: Connection, source: str) -> bool:
     return connection.execute(_ENABLE, {"id": source}).rowcount == 1
 
 
-def _forgotten(source: str) -> str:
+def _forgotten(source: str, under: str | None = None) -> str:
+    """`under`: the name that it had then."""
+    name = under or source
     return (
-        f"{source} was forgotten: its publisher does not want it here; "
-        f"if that has changed: scrapy forget --undo {source}"
+        f"{source} was forgotten{f' as {name}' if name != source else ''}: its publisher does not want it here; "
+        f"if that has changed: scrapy forget --undo {name}"
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from crawler.errors import ConfigurationError, DatabaseUnreachable, NewerSchema, StoreError
 from crawler.store import reextractions, surface
 from crawler.store.checks import alive
-from crawler.store.connection import OPTIONS, HeedfulConnection
+from crawler.store.connection import HeedfulConnection, with_options
 from crawler.store.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ class Database:
 
     def _connect(self, _: object, __: object, arguments: list[Any], options: dict[str, Any]) -> HeedfulConnection:
         own = {"port": self.port} if self._server else {}
-        given: dict[str, Any] = {**OPTIONS, "application_name": "news-crawler", **options, **own}
-        if asked := options.get("options"):  # of the URL; they go last, and so before ours
-            given["options"] = f"{OPTIONS['options']} {asked}"
-        connection = HeedfulConnection.connect(*arguments, **given)
+        connection = HeedfulConnection.connect(*arguments, **with_options({**options, **own}))
         connection.heed = self._heed
         return connection
 
@@ -107,6 +104,12 @@ def driver_url(url: str) -> URL:
     if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise ConfigurationError(f"DATABASE_URL names {parsed.drivername!r}; only postgresql:// works here")
     return parsed.set(drivername="postgresql+psycopg")
+
+
+def connect_options(url: str) -> dict[str, Any]:
+    """What psycopg itself takes; of SQLAlchemy's URLs, too, which write several hosts in another way than libpq's."""
+    parsed = driver_url(url)
+    return with_options(parsed.get_dialect()().create_connect_args(parsed)[1])
 
 
 def open_database(

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Engine, RowMapping, Text, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Connection, Engine, RowMapping, Text, TextClause, bindparam, text
 
-from crawler.errors import StoreError
+from crawler.errors import ConfigurationError, StoreError
 from crawler.recurrence import block_key
 from crawler.store import dictionaries, notices, templates, tombstones
 from crawler.store.dictionaries import unpacked
@@ -29,10 +29,11 @@ PASSAGE = 80
 FORGOTTEN = "forgotten"
 
 _IDS, _KEYS = (bindparam(name, type_=ARRAY(kind)) for name, kind in (("ids", BigInteger), ("keys", Text)))
+# An ARRAY of ids, not IN: so each side of an OR has its index, and no statement for a page reads all addresses.
 _ARTICLES_AT = text("""
 SELECT id FROM articles WHERE key = ANY(:keys) UNION SELECT article_id FROM urls
 WHERE article_id IS NOT NULL
-    AND (key = ANY(:keys) OR id IN (SELECT url_id FROM url_aliases WHERE key = ANY(:keys)))
+    AND (key = ANY(:keys) OR id = ANY(ARRAY(SELECT url_id FROM url_aliases WHERE key = ANY(:keys))))
 """).bindparams(_KEYS)
 _ADDRESSES = text("""
 SELECT url FROM articles WHERE id = ANY(:ids) UNION SELECT canonical_url FROM articles WHERE id = ANY(:ids)
@@ -43,7 +44,8 @@ UNION SELECT content ->> 'canonical_url' FROM revisions WHERE article_id = ANY(:
 _ROWS = text("""
 SELECT id, url, key, reason, detail FROM urls
 WHERE (article_id IS NULL OR article_id = ANY(:ids)) AND (
-    article_id = ANY(:ids) OR key = ANY(:keys) OR id IN (SELECT url_id FROM url_aliases WHERE key = ANY(:keys)))
+    article_id = ANY(:ids) OR key = ANY(:keys)
+    OR id = ANY(ARRAY(SELECT url_id FROM url_aliases WHERE key = ANY(:keys))))
 """).bindparams(_IDS, _KEYS)
 _REDIRECTING = text("""
 SELECT id, url, key, reason, detail FROM urls
@@ -89,9 +91,13 @@ WITH stored AS (
     SELECT url, key, source FROM articles UNION SELECT url, key, source FROM urls
     UNION SELECT url_aliases.url, url_aliases.key, urls.source FROM url_aliases JOIN urls ON urls.id = url_id
 )
-SELECT url FROM stored WHERE EXISTS (
+SELECT url FROM stored WHERE source <> ALL(:sources) AND EXISTS (
     SELECT FROM ({tombstones.SQL_DIGESTS}) AS own(digest) JOIN tombstones USING (digest))
 """)  # noqa: S608 (SQL of our own)
+_RETURNED_SOURCES = text("""
+SELECT id FROM sources WHERE id IN (SELECT source FROM tombstones WHERE kind = 'source' AND digest IS NOT NULL)
+    AND id IN (SELECT source FROM articles UNION ALL SELECT source FROM urls) ORDER BY id
+""")
 _NEXT_ACT = text("SELECT nextval(pg_get_serial_sequence('tombstones', 'id'))")
 _TAUGHT = text("""
 UPDATE boilerplate_blocks AS b SET
@@ -126,16 +132,12 @@ _ASKED = text("SELECT id, arguments ->> 'url' AS url FROM crawls WHERE arguments
 _HIDE = text("""
 UPDATE crawls SET arguments = jsonb_set(arguments, '{url}', '"forgotten"') WHERE id = ANY(:ids)
 """).bindparams(_IDS)
-_JOBS = text("""
-DELETE FROM procrastinate.procrastinate_jobs AS job WHERE status <> 'doing'
-    AND EXISTS (SELECT FROM unnest(:addresses) AS address WHERE position(address IN CAST(args AS text)) > 0)
-""").bindparams(bindparam("addresses", type_=ARRAY(Text)))
-
 _SOURCE_ACT = text("SELECT act FROM tombstones WHERE kind = 'source' AND digest = :digest")
 _SWITCH_OFF = text("""
-UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :source RETURNING homepage
+UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :source
 """)
-_SHARED_SITE = text("SELECT homepage FROM sources WHERE id <> :source")
+_HOMEPAGE = text("SELECT homepage FROM sources WHERE id = :source")
+_OTHER_HOMEPAGES = text("SELECT homepage FROM sources WHERE id <> :source")
 _ARTICLES_OF = text("SELECT id FROM articles WHERE source = :source ORDER BY id LIMIT :most")
 _URLS_OF_ARTICLES = text("SELECT id, key FROM urls WHERE article_id = ANY(:ids)").bindparams(_IDS)
 _URLS_OF = text("""
@@ -164,6 +166,10 @@ FROM tombstones GROUP BY act ORDER BY min(forgotten_at), act
 _ACTS_OF = text("""
 SELECT DISTINCT act FROM tombstones WHERE digest = ANY(:digests) OR digest IS NOT NULL AND article_id = :article
 """)
+_WHOLE_OF = text("""
+SELECT source FROM tombstones WHERE kind = 'source' AND digest IS NOT NULL AND act IN (
+    SELECT act FROM tombstones WHERE digest = ANY(:digests) OR digest IS NOT NULL AND article_id = :article)
+""")
 _UNDO_SOURCE = text("""
 UPDATE sources SET disabled_at = NULL, disabled_why = NULL
 WHERE id IN (SELECT source FROM tombstones WHERE act = ANY(:acts) AND kind = 'source')
@@ -188,14 +194,45 @@ class Found:
     copies: list[RowMapping] = field(default_factory=list)
 
 
-def size(connection: Connection, source: str) -> int:
-    """How many articles of a source there are."""
-    return int(connection.execute(_SIZE, {"source": source}).scalar_one())
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extent:
+    """What goes with a source: its articles, its site if no other has that, and what others have stored of the site."""
+
+    articles: int
+    site: str | None
+    strays: int
 
 
-def returned(connection: Connection) -> list[str]:
-    """Addresses that are stored though they were forgotten: an older backup was restored."""
-    return list(connection.execute(_RETURNED).scalars())
+def extent(connection: Connection, source: str) -> Extent:
+    """Of one that has its row."""
+    site = _site(connection, source)
+    strays = len(_strays(connection, _STRAYS, source, site))
+    articles = int(connection.execute(_SIZE, {"source": source}).scalar_one())
+    return Extent(articles=articles, site=site, strays=strays)
+
+
+def _site(connection: Connection, source: str) -> str | None:
+    """None: another source has its home page there."""
+    homepage = connection.execute(_HOMEPAGE, {"source": source}).scalar_one()
+    site = tombstones.of_site(homepage)
+    others = connection.execute(_OTHER_HOMEPAGES, {"source": source}).scalars()
+    is_shared = any(site in tombstones.digests(url_key(other) or other) for other in others)
+    return None if is_shared else tombstones.site_of(homepage)
+
+
+def _strays(connection: Connection, what: TextClause, source: str, site: str | None) -> list[int]:
+    """Ids of what other sources have found there."""
+    return list(connection.execute(what, {"source": source, "prefix": f"{site}/"}).scalars()) if site else []
+
+
+def returned_sources(connection: Connection) -> list[str]:
+    """Sources of which something is stored though all was forgotten: an older backup was restored."""
+    return list(connection.execute(_RETURNED_SOURCES).scalars())
+
+
+def returned(connection: Connection, but: Sequence[str] = ()) -> list[str]:
+    """The same of addresses; not those of these sources."""
+    return list(connection.execute(_RETURNED, {"sources": list(but)}).scalars())
 
 
 # -- a page -----------------------------------------------------------------------------------------------------------
@@ -218,7 +255,7 @@ def find(connection: Connection, *, url: str | None = None, article_id: int | No
 
 
 def _complete(connection: Connection, found: Found, *, deep: bool) -> None:
-    """Until nothing more is found. `deep`: also pages that were seen to redirect to it, which reads all addresses."""
+    """Until nothing more is found. `deep`: also pages that were seen to redirect to it."""
     before = -1
     while before != (before := len(found.articles) + len(found.urls) + len(found.keys) + len(found.addresses)):
         _widen(connection, found, deep=deep)
@@ -274,7 +311,6 @@ def forget_page(engine: Engine, asked: Found, why: str | None, by_whom: str) -> 
         done += _removed(connection, articles, urls)
         _unlearn(connection, sources, articles, texts)
         connection.execute(_LISTINGS, {"addresses": list(found.addresses)})
-        connection.execute(_JOBS, {"addresses": list(found.addresses)})
         _hide_asked(connection)
         return done
 
@@ -329,10 +365,9 @@ def forget_source(engine: Engine, source: str, why: str | None, by_whom: str) ->
         done = Counter(dictionaries=dictionaries.condemn(connection, [source]))
         _clear(connection, source)
     yield done
-    with engine.connect() as connection:  # what other sources have found there
-        given = {"source": source, "prefix": f"{site}/"}
-        strays = list(connection.execute(_STRAYS, given).scalars()) if site else []
-        stray_urls = list(connection.execute(_STRAY_URLS, given).scalars()) if site else []
+    with engine.connect() as connection:
+        strays = _strays(connection, _STRAYS, source, site)
+        stray_urls = _strays(connection, _STRAY_URLS, source, site)
     while True:
         with engine.begin() as connection:
             tombstones.be_alone(connection)
@@ -383,15 +418,13 @@ def _close(connection: Connection, source: str, why: str | None, by_whom: str) -
     number = begun if begun is not None else connection.execute(_NEXT_ACT).scalar_one()
     act = Act(number=number, source=source, why=why, by_whom=by_whom)
     said = f"{FORGOTTEN}: {why}" if why else FORGOTTEN
-    homepage = connection.execute(_SWITCH_OFF, {"source": source, "why": said}).scalar_one()
-    site = tombstones.of_site(homepage)
-    others = connection.execute(_SHARED_SITE, {"source": source}).scalars()
-    is_shared = any(site in tombstones.digests(url_key(other) or other) for other in others)
+    connection.execute(_SWITCH_OFF, {"source": source, "why": said})
+    site = _site(connection, source)
     if begun is None:
         tombstones.put(connection, act, "source", {digest: None})
-        if not is_shared:
-            tombstones.put(connection, act, "site", {site: None})
-    return act, None if is_shared else tombstones.site_of(homepage)
+        if site:
+            tombstones.put(connection, act, "site", {tombstones.of_site(site): None})
+    return act, site
 
 
 # -- what was forgotten -----------------------------------------------------------------------------------------------
@@ -405,10 +438,16 @@ def acts(connection: Connection) -> list[RowMapping]:
 def acts_of(
     connection: Connection, *, url: str | None = None, article_id: int | None = None, source: str | None = None
 ) -> list[int]:
-    """The numbers of those that keep it away."""
+    """The numbers of those that keep it away. Raises ConfigurationError for a page that goes with its whole source."""
     digests = tombstones.digests(url_key(url) or url) if url else []
     digests += [tombstones.of_source(source)] if source else []
-    return list(connection.execute(_ACTS_OF, {"digests": digests, "article": article_id}).scalars())
+    given = {"digests": digests, "article": article_id}
+    whole = connection.execute(_WHOLE_OF, given).scalar() if source is None else None
+    if whole is not None:
+        raise ConfigurationError(
+            f"{url or article_id} is kept away with all of {whole}: scrapy forget --undo {whole} allows that"
+        )
+    return list(connection.execute(_ACTS_OF, given).scalars())
 
 
 def undo(connection: Connection, numbers: Collection[int]) -> None:

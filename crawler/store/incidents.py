@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from crawler.health import Finding
 
 CALM = timedelta(minutes=30)  # without being seen, and an incident is over
+FRESH = timedelta(minutes=10)  # since it was last seen; what is older may be over, and nobody is told of it any more
 CLAIM = timedelta(minutes=5)
 REST_LONGEST = 60  # minutes between two tries
 
@@ -45,7 +46,7 @@ _CLAIM = text("""
 UPDATE incidents SET try_at = now() + :claim, tries = tries + 1
 WHERE id IN (
     SELECT id FROM incidents
-    WHERE (closed_at IS NULL AND told_at IS NULL
+    WHERE (closed_at IS NULL AND told_at IS NULL AND (tries > 0 OR last_seen_at > now() - CAST(:fresh AS interval))
             OR closed_at > now() - interval '7 days' AND recovery_told_at IS NULL
                 AND (told_at IS NOT NULL OR tries > 0))
         AND (try_at IS NULL OR try_at <= now())
@@ -116,7 +117,7 @@ def claim(connection: Connection, pause: timedelta) -> list[Told]:
     """
     if connection.execute(_PAUSED, {"pause": pause}).scalar_one():
         return []
-    rows = connection.execute(_CLAIM, {"claim": CLAIM}).mappings()
+    rows = connection.execute(_CLAIM, {"claim": CLAIM, "fresh": FRESH}).mappings()
     return [
         Told(
             **{name: row[name] for name in ("id", "source", "kind", "severity", "detail", "since", "opened_at")},

@@ -76,6 +76,7 @@ FROM sources WHERE id = ANY(:ids)
 ON CONFLICT (source) DO UPDATE SET learn_at = EXCLUDED.learn_at
 """)
 
+_SEEDED_OF = text("SELECT id FROM sources WHERE seeded_at IS NOT NULL AND id = ANY(:ids)")
 _BROKEN = text("""
 UPDATE sources SET seed_error = broken.error
 FROM unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS broken(id, error)
@@ -152,6 +153,11 @@ def uproot(connection: Connection, names: Iterable[str]) -> list[str]:
 def seeded(connection: Connection) -> int:
     """How many sources have a seed."""
     return int(connection.execute(text("SELECT count(*) FROM sources WHERE seeded_at IS NOT NULL")).scalar_one())
+
+
+def seeded_of(connection: Connection, names: Iterable[str]) -> set[str]:
+    """Those of these that have one, if only an earlier one."""
+    return set(connection.execute(_SEEDED_OF, {"ids": list(names)}).scalars())
 
 
 OFF = Due(None, "enabled: false in its seed")

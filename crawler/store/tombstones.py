@@ -1,9 +1,12 @@
 """What was forgotten must not come back: whoever stores looks here first, and nobody stores while something is removed.
 
-A tombstone is a digest: of an address (its key), of a site (all below a home page) or of a source's name. So what it
-keeps away cannot be read from it. Whoever writes what is made of pages holds LOCK shared until the transaction ends,
-taken before all other locks (`respect`), and whoever removes something holds it alone: a page that was fetched before
-and is stored after it was forgotten finds the tombstone.
+A tombstone is a digest: of an address (its key), of a site (all below a home page) or of a source's name. It holds no
+text and no address, but it is a plain SHA-256: whoever has the table and knows an address can tell that it was
+forgotten. A key kept beside the table would hide that from nobody who has both, and lost it would let all in again.
+
+Whoever writes what is made of pages holds LOCK shared until the transaction ends, taken before all other locks
+(`respect`), and whoever removes something holds it alone: a page that was fetched before and is stored after it was
+forgotten finds the tombstone.
 """
 
 from __future__ import annotations
@@ -19,13 +22,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crawler.urls import url_key
 
 LOCK = 7_305_170  # of pg_advisory_xact_lock
-MOST_SEGMENTS = 4  # of a site: host and the first parts of a path
 # The same in SQL, for `scrapy db check`; of a key as `key`, and of a source as `source`.
-SQL_DIGESTS = f"""
+SQL_DIGESTS = """
 SELECT sha256(convert_to(key, 'UTF8')) UNION ALL SELECT sha256(convert_to('source ' || source, 'UTF8')) UNION ALL
-SELECT sha256(convert_to('site ' || array_to_string((string_to_array(split_part(key, '?', 1), '/'))[1:n], '/'), 'UTF8'))
-FROM generate_series(1, {MOST_SEGMENTS}) AS n
-"""  # noqa: S608 (a number of our own)
+SELECT sha256(convert_to('site ' || array_to_string(parts[1:n], '/'), 'UTF8'))
+FROM string_to_array(split_part(key, '?', 1), '/') AS parts, generate_series(1, cardinality(parts)) AS n UNION ALL
+SELECT sha256(convert_to('site ' || key, 'UTF8')) WHERE key LIKE '%?%'
+"""
 
 _RESPECT = text("SELECT pg_advisory_xact_lock_shared(:key)")
 _ALONE = text("SELECT pg_advisory_xact_lock(:key)")
@@ -100,8 +103,12 @@ def of_site(homepage: str) -> bytes:
 
 
 def site_of(homepage: str) -> str:
-    """What the keys of all its addresses begin with, without a slash."""
-    return list(_sites(url_key(homepage) or homepage))[-1]
+    """What the keys of all its addresses begin with, without a slash.
+
+    A home page with a query is all of its site: what else the same script shows may be others'.
+    """
+    key = url_key(homepage) or homepage
+    return key if "?" in key else key.rstrip("/")
 
 
 def digests(key: str, source: str = "") -> list[bytes]:
@@ -112,9 +119,12 @@ def digests(key: str, source: str = "") -> list[bytes]:
 
 def _sites(key: str) -> Iterator[str]:
     """`herald.example/en/a` lies in `herald.example`, in `herald.example/en` and in itself."""
-    segments = [one for one in key.partition("?")[0].split("/") if one][:MOST_SEGMENTS]
+    path, query, _ = key.partition("?")
+    segments = path.split("/")
     for number in range(1, len(segments) + 1):
         yield "/".join(segments[:number])
+    if query:
+        yield key
 
 
 def forgotten(connection: Connection, pages: Mapping[str, str]) -> dict[str, int]:

@@ -42,6 +42,7 @@ def shown(width: int) -> list[str]:
     board = Board()
     board.begin(1, "crawl", "herald").stats |= {"news/herald/fetched": 12, "news/herald/stored": 11, "crawl_id": 5}
     board.begin(2, "reextract", "reextract")
+    board.begin(3, "archive", "a[b].warc")
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     display = Display(board, 8, console, never, lambda: None)
     display._seen = VIEW
@@ -56,7 +57,8 @@ def test_what_runs_what_is_due_and_what_failed(width: int) -> None:
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
     for wanted in (
-        "2 of 8 jobs, 3 waiting, 12 pages",
+        "3 of 8 jobs, 3 waiting, 12 pages",
+        "archive a[b].warc",
         "today    12 crawls (1 failed), 412 pages, 351 new articles, 5 changed",
         "queue    3 waiting, 1 later, 2 running",
         "next     herald in 3 min (cron */5 * * * *)",

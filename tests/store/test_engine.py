@@ -6,11 +6,12 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from crawler.errors import ConfigurationError, DatabaseUnreachable
-from crawler.store.engine import Database, driver_url, open_database
+from crawler.store.engine import Database, connect_options, driver_url, open_database
 
 NOWHERE = Path("/nonexistent")
 SECRET = "s3cr3t"
@@ -62,6 +63,24 @@ def test_wrong_database(server_url: str) -> None:
 def test_unknown_option(server_url: str) -> None:
     wrong = make_url(server_url).update_query_dict({"pool": "3"})
     assert 'invalid connection option "pool"' in refusal(wrong.render_as_string(hide_password=False))
+
+
+def test_days_are_those_of_utc_whatever_the_server_thinks(database_url: str) -> None:
+    name = make_url(database_url).database
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET timezone = 'Etc/GMT+12'")
+    with Database(database_url) as database, database.engine.connect() as connection:
+        assert connection.execute(text("SHOW timezone")).scalar() == "UTC"
+    with psycopg.connect(**connect_options(database_url)) as listener:
+        assert listener.execute("SHOW timezone").fetchone() == ("UTC",)
+    asked = make_url(database_url).update_query_dict({"options": "-c timezone=Asia/Tokyo"})
+    with psycopg.connect(**connect_options(asked.render_as_string(hide_password=False))) as listener:
+        assert listener.execute("SHOW timezone").fetchone() == ("Asia/Tokyo",)
+
+
+def test_several_hosts() -> None:
+    given = connect_options("postgresql://me@/news?host=a:1&host=b:2")
+    assert (given["host"], given["port"], given["user"]) == ("a,b", "1,2", "me")
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])

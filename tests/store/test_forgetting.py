@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
+from crawler.errors import ConfigurationError
 from crawler.items import Article, Block, Candidate
 from crawler.packing import Dictionary, pack
 from crawler.sources import Source
@@ -121,13 +122,6 @@ def filled(database: Database) -> Database:
             ),
             {"a": json.dumps({"url": SLUG})},
         )
-        connection.execute(
-            text(
-                "INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, args) "
-                "VALUES ('news', 'reextract', CAST(:a AS jsonb))"
-            ),
-            {"a": json.dumps({"article": SLUG})},
-        )
         # Copies: one of the same source, one of another; and articles that share the begging letter.
         for n, (url, source) in enumerate([(f"{SITE}/copy", "herald"), ("https://courier.example/copy", "courier")]):
             article = of_texts(url, PARAGRAPHS[1:], source=source, published_at=AT + timedelta(hours=n + 1))
@@ -206,7 +200,6 @@ def test_nothing_is_left_of_an_article(filled: Database) -> None:
     assert ask(filled, "SELECT count(*) FROM articles") == 3
     assert ask(filled, "SELECT count(*) FROM page_dictionaries") == 0
     assert ask(filled, "SELECT count(*) FROM pages WHERE dictionary_id IS NOT NULL") == 0
-    assert ask(filled, "SELECT count(*) FROM procrastinate.procrastinate_jobs") == 0
     assert ask(filled, "SELECT arguments FROM crawls WHERE spider = 'page'") == {"url": "forgotten"}
     # The begging letter was taught by others, too.
     assert ask(filled, "SELECT state FROM boilerplate_blocks WHERE sample = :box", box=BOX) == "learned"
@@ -307,12 +300,52 @@ def test_a_source_goes_in_batches_and_goes_on_where_it_was(filled: Database, mon
         assert [row["id"] for row in cursors.forgotten(connection, cursor)] == ids
     with filled.engine.begin() as connection:  # under another name it is refused, too
         again = Source.model_validate({"id": "other", "name": "H", "homepage": "https://www.herald.example/en/"})
-        assert "was forgotten" in disabling.barred(connection, [again])["other"]
+        said = disabling.barred(connection, [again])["other"]
+        assert said.startswith("other was forgotten as herald: ") and said.endswith("scrapy forget --undo herald")
         assert not disabling.barred(connection, [OTHER])
         assert frontier.take(connection, 1, {"herald": 5}, 5) == []
+        for one in ({"url": SLUG}, {"url": f"{SITE}/never-stored"}, {"article_id": ids[0]}):
+            with pytest.raises(ConfigurationError, match="with all of herald: scrapy forget --undo herald"):
+                forgetting.acts_of(connection, **one)
         forgetting.undo(connection, forgetting.acts_of(connection, source="herald"))
         assert disabling.barred(connection, [SOURCE, again]) == {}
         assert intake.add(connection, "herald", candidates([1])).new == 1
+
+
+HOMES = {
+    "https://paper.example/": (
+        ["paper.example/", "paper.example/a/b/c/d/e/f"],
+        ["sport.paper.example/", "per.example/"],
+    ),
+    "https://host.example/a/b/c/deep/": (
+        ["host.example/a/b/c/deep", "host.example/a/b/c/deep/1?x=1"],
+        ["host.example/a/b/c/another/1", "host.example/a/b/c", "host.example/a/b/c/deeper"],
+    ),
+    "https://host.example/?site=herald": (
+        ["host.example/?site=herald"],
+        ["host.example/?site=kurier", "host.example/1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("homepage", HOMES)
+def test_a_site_is_what_lies_below_its_home_page(database: Database, homepage: str) -> None:
+    site, (inside, outside) = tombstones.of_site(homepage), HOMES[homepage]
+    with database.engine.connect() as connection:
+        for key in inside + outside:
+            assert (site in tombstones.digests(key)) is (key in inside), key
+            own = "(SELECT CAST(:key AS text) AS key, 'x' AS source) AS own"
+            found = text(f"SELECT digest FROM {own}, LATERAL ({tombstones.SQL_DIGESTS}) AS its(digest)")
+            assert set(connection.execute(found, {"key": key}).scalars()) >= set(tombstones.digests(key, "x")), key
+
+
+def test_what_goes_with_a_source_is_known_before(filled: Database) -> None:
+    with filled.engine.begin() as connection:
+        connection.execute(text("UPDATE articles SET source = 'courier' WHERE key = 'herald.example/1'"))
+        extent = forgetting.extent(connection, "herald")
+        assert (extent.site, extent.strays) == ("herald.example", 1)
+        connection.execute(text("UPDATE sources SET homepage = 'https://herald.example/en/' WHERE id = 'courier'"))
+        assert forgetting.extent(connection, "herald").site is None
 
 
 def test_pages_that_were_packed_with_it_are_packed_anew(database: Database) -> None:
@@ -373,3 +406,32 @@ def test_an_older_backup_brings_it_back_but_not_what_is_known_of_it(filled: Data
         forget(filled, url=url)
     assert broken(filled) == {}
     assert ask(filled, "SELECT count(*) FROM articles") == 5
+
+
+def test_a_source_that_came_back_goes_as_a_whole(filled: Database, tmp_path: Path) -> None:
+    dump.backup(filled, tmp_path / "before.dump")
+    list(forgetting.forget_source(filled.engine, "herald", None, "me@here"))
+    dump.restore(filled, tmp_path / "before.dump", replace=True)
+    with filled.engine.connect() as connection:
+        assert forgetting.returned_sources(connection) == ["herald"]
+        assert forgetting.returned(connection, ["herald"]) == []
+    list(forgetting.forget_source(filled.engine, "herald", None, "me@here"))
+    list(dictionaries.retire(filled.engine))
+    duplicates.catch_up(filled.engine)
+    with filled.engine.connect() as connection:
+        assert (forgetting.returned_sources(connection), forgetting.returned(connection)) == ([], [])
+    assert broken(filled) == {}
+
+
+def test_no_statement_for_a_page_reads_all_addresses(database: Database) -> None:
+    """Without sequential scans the planner still takes one where there is no other way."""
+    given = {"ids": [1], "keys": ["herald.example/1"], "addresses": [SITE]}
+    with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        for statement in ("_ARTICLES_AT", "_ROWS", "_REDIRECTING", "_OTHER_ADDRESSES", "_OTHERS", "_ASKED"):
+            explained = getattr(forgetting, statement)
+            asked = {name: given[name] for name in explained.compile().params}
+            explained = text(f"EXPLAIN {explained.text}").bindparams(*explained._bindparams.values())
+            plan = "\n".join(connection.execute(explained, asked).scalars())
+            assert "Seq Scan" not in plan and "SubPlan" not in plan, f"{statement}: {plan}"
+            assert statement != "_REDIRECTING" or "ix_urls_leading" in plan, plan

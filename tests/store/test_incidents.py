@@ -133,6 +133,8 @@ def test_after_a_message_there_is_a_pause_and_then_one_message(database: Databas
         note(database, {"herald": [SILENT, found]})
         assert tell(database, [to], pause) == {}
     earlier(database, 11)
+    assert tell(database, [to], pause) == {}, "what has not been seen since may be over"
+    note(database, {"herald": [SILENT, SLOW, found]})
     tell(database, [to], pause)
     assert to.got[1:] == ["news crawler: 2 incidents (late 1, slow 1)"]
 

@@ -85,4 +85,5 @@ class Crawl(Base):
         CheckConstraint(one_of("outcome", CRAWL_OUTCOMES), name="outcome"),
         Index(None, "started_at"),
         Index("ix_crawls_running", "id", postgresql_where=text("outcome = 'running'")),
+        Index("ix_crawls_asked", "id", postgresql_where=text("arguments ? 'url'")),
     )

@@ -89,6 +89,12 @@ class Url(Base):
         ),
         Index("ix_urls_leased", "lease_crawl", postgresql_where=text("state = 'leased'")),
         Index(None, "article_id"),
+        Index(  # pages that lead to one that is to be forgotten; a hash, for addresses may be longer than a btree takes
+            "ix_urls_leading",
+            "detail",
+            postgresql_using="hash",
+            postgresql_where=text("reason IN ('duplicate', 'moved')"),
+        ),
     )
 
 

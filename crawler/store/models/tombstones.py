@@ -27,7 +27,8 @@ class Tombstone(Base):
     )
     digest: Mapped[bytes | None] = mapped_column(
         LargeBinary,
-        comment="SHA-256 of the address's key (urls.url_key), of the site or of the name; null: it may come again",
+        comment="SHA-256 of the address's key (urls.url_key), of the site or of the name: it shows no address, but who "
+        "knows one can look for it; null: it may come again",
     )
     article_id: Mapped[int | None] = mapped_column(
         BigInteger, comment="What the article's articles.id was; once an article; null: another address, or a source"

@@ -42,3 +42,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("article_id IS NOT NULL"),
     )
     op.add_column("page_dictionaries", sa.Column("condemned_at", INSTANT, nullable=True))
+    op.create_index(
+        "ix_urls_leading",
+        "urls",
+        ["detail"],
+        postgresql_using="hash",
+        postgresql_where=sa.text("reason IN ('duplicate', 'moved')"),
+    )
+    op.create_index("ix_crawls_asked", "crawls", ["id"], postgresql_where=sa.text("arguments ? 'url'"))
