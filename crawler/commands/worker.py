@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, NewerSchema
 from crawler.jobs.up import up
+from crawler.jobs.worker import NEWER
 
 STOPPING = (
     "SIGTERM or Ctrl-C: what is in flight is finished and stored, the rest goes back to the queue; "
@@ -59,4 +60,4 @@ class Command(ScrapyCommand):
             self.exitcode = up(self.settings, processes=opts.processes, crawls=opts.crawls, scheduling=self.scheduling)
         except CrawlerError as error:
             print(f"scrapy {self.name}: {error}", file=sys.stderr)
-            self.exitcode = 1
+            self.exitcode = NEWER if isinstance(error, NewerSchema) else 1

@@ -20,17 +20,20 @@ def follow(
 ) -> list[Ticket]:
     """Until all are over; `show` is told how far they are. `run`: of a re-extraction, whose jobs make others.
 
-    Returns them as they ended.
+    A job whose work another does is followed there. Returns them as they ended.
     """
     while True:
         found, hosts, extent = patience.transaction(
             database.engine,
-            lambda connection: (
+            lambda connection, ids=ids: (  # type: ignore[misc]
                 awaited.tickets(connection, awaited.of_run(connection, run) if run else ids),
                 awaited.alive(connection),
                 slices.extent(connection, run) if run else None,
             ),
         )
+        if moved := {one.id: one.instead for one in found if one.instead is not None and run is None}:
+            ids = [moved.get(one, one) for one in ids]
+            continue
         mine = [one for one in found if one.id >= min(ids, default=0)]
         if all(one.is_over for one in mine):
             return mine

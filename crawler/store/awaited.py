@@ -26,9 +26,11 @@ WHERE queueing_lock = :lock AND status = 'todo' RETURNING id
 """)
 _TICKETS = text("""
 SELECT id, task_name AS task, args AS arguments, CAST(status AS text) AS status, attempts,
-       (SELECT reason FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1) AS reason,
+       last.reason, CASE status WHEN 'cancelled' THEN last.instead END AS instead,
        (SELECT error FROM archives WHERE path = args ->> 'warc' ORDER BY archives.id DESC LIMIT 1) AS damage
-FROM procrastinate.procrastinate_jobs AS job WHERE id = ANY(:ids) ORDER BY id
+FROM procrastinate.procrastinate_jobs AS job LEFT JOIN LATERAL (
+    SELECT reason, job_failures.instead FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1
+) AS last ON true WHERE id = ANY(:ids) ORDER BY id
 """)
 _OF_RUN = text("""
 SELECT id FROM procrastinate.procrastinate_jobs
@@ -48,7 +50,8 @@ WHERE id = :id RETURNING args -> 'refused' AS refused
 class Ticket:
     """A job, and how it stands.
 
-    `reason`: why its last attempt came to nothing. `damage`: what is wrong with the archive that it reads.
+    `reason`: why its last attempt came to nothing; `instead`: which one does it now. `damage`: what is wrong with the
+    archive that it reads.
     """
 
     id: int
@@ -57,6 +60,7 @@ class Ticket:
     status: str
     attempts: int
     reason: str | None
+    instead: int | None
     damage: str | None
 
     @property

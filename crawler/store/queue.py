@@ -147,11 +147,15 @@ UPDATE procrastinate.procrastinate_jobs SET status = 'succeeded', attempts = att
 WHERE id = :id AND status = 'doing' AND worker_id = :worker
 """)
 # A job goes back unless somebody has cancelled it, or another with its queueing_lock waits already, which will do what
-# it was to do.
+# it was to do, as soon as this one would have.
 # One that waits, were it for later, keeps those of its lock and of a lower priority waiting (procrastinate's fetch): a
 # person's long backfill lets the scheduled crawls of its source pass.
 _SETTLE = text("""
-WITH ended AS (
+WITH twin AS (
+    SELECT other.id, job.priority FROM procrastinate.procrastinate_jobs AS job
+    JOIN procrastinate.procrastinate_jobs AS other ON other.queueing_lock = job.queueing_lock AND other.status = 'todo'
+    WHERE job.id = :id AND :kind = 'back' AND NOT job.abort_requested
+), ended AS (
     UPDATE procrastinate.procrastinate_jobs AS job
     SET status = CAST(CASE
             WHEN :kind = 'dropped' OR abort_requested AND NOT :final THEN 'cancelled'
@@ -167,10 +171,19 @@ WITH ended AS (
         worker_id = NULL, abort_requested = false
     WHERE id = :id AND status = 'doing' AND worker_id IS NOT DISTINCT FROM CAST(:worker AS bigint)
     RETURNING id, status
+), handed AS (
+    UPDATE procrastinate.procrastinate_jobs AS other SET priority = greatest(other.priority, twin.priority),
+        scheduled_at = CASE WHEN other.priority >= twin.priority THEN other.scheduled_at END
+    FROM twin, ended WHERE other.id = twin.id AND ended.status = 'cancelled' AND other.status = 'todo'
+    RETURNING other.id
 ), told AS (
-    INSERT INTO job_failures (job_id, worker_id, kind, reason, crawl_id)
-    SELECT id, CAST(:worker AS bigint), CAST(:told AS text), :reason, CAST(:crawl AS bigint) FROM ended
-    WHERE CAST(:told AS text) IS NOT NULL
+    INSERT INTO job_failures (job_id, worker_id, kind, reason, crawl_id, instead)
+    SELECT ended.id, CAST(:worker AS bigint), coalesce(CAST(:told AS text), 'dropped'),
+        coalesce('job ' || handed.id || ' waits, and does it', CAST(:reason AS text),
+            CASE WHEN CAST(:told AS text) IS NULL THEN 'aborted' END),
+        CAST(:crawl AS bigint), handed.id
+    FROM ended LEFT JOIN handed ON true
+    WHERE CAST(:told AS text) IS NOT NULL OR status = 'cancelled'
 )
 SELECT status FROM ended
 """)

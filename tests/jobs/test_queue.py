@@ -16,8 +16,9 @@ from crawler import tally
 from crawler.errors import SourceTaken, Superseded
 from crawler.jobs import tasks
 from crawler.jobs.board import Board
+from crawler.jobs.following import follow
 from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged
-from crawler.store import crawls, guard, health, overview, queue, workers
+from crawler.store import awaited, crawls, guard, health, overview, queue, workers
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from crawler.store.patience import Patience, will_pass
@@ -251,6 +252,22 @@ def test_the_lock_of_a_source_fences_off_a_crawl_that_was_away(database: Databas
             held.hold()
         other.invalidate()
         held.close()
+
+
+def test_a_persons_job_that_meets_its_twin_hands_over_its_place_and_who_waits_for_it(
+    database: Database, worker: Standing
+) -> None:
+    (asked,) = put(database, crawl_of("herald", asked="person"))
+    assert asked and taken(database, worker.id) == asked
+    scheduled, other = put(database, crawl_of("herald"), crawl_of("kurier", asked="person"))
+    assert scheduled and settle(database, asked, worker.id, Ending(kind="back", delay=60)) == "cancelled"
+    with database.engine.connect() as connection:
+        (ticket,) = awaited.tickets(connection, [asked])
+        assert (ticket.reason, ticket.instead) == (f"job {scheduled} waits, and does it", scheduled)
+    assert taken(database, worker.id) == scheduled
+    settle(database, scheduled, worker.id, Ending(kind="done"))
+    (ended,) = follow(database, Patience(10), [asked], None, print)
+    assert other and (ended.id, ended.status) == (scheduled, "succeeded")
 
 
 def test_the_locks_of_many_sources_are_many(database: Database) -> None:

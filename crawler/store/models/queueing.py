@@ -56,6 +56,7 @@ class JobFailure(Base):
     )
     reason: Mapped[str | None] = mapped_column(Text, comment="Why, in words")
     crawl_id: Mapped[int | None] = mapped_column(BigInteger, comment="The run in `crawls`, if one had begun")
+    instead: Mapped[int | None] = mapped_column(BigInteger, comment="The job that does it now, if another waited")
     __table_args__ = (
         CheckConstraint(one_of("kind", JOB_FAILURES), name="kind"),
         Index("ix_job_failures_job_id", "job_id"),

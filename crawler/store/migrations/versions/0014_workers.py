@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("crawl_id", sa.BigInteger(), nullable=True),
+        sa.Column("instead", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job_failures")),
         sa.CheckConstraint("kind IN ('failed', 'dropped', 'lost')", name=op.f("ck_job_failures_kind")),
     )
