@@ -118,8 +118,12 @@ class CrawlLog:
         """In a thread: what is done at a crawl's end may take minutes."""
         if self.accounting is not None:
             self.accounting.cancel()
-        reason = getattr(spider, "ending", None) or reason
-        await asyncio.to_thread(self._close, getattr(spider, "store", None), reason)
+        try:
+            if settled := getattr(spider, "settled", None):
+                await settled()
+        finally:
+            reason = getattr(spider, "ending", None) or reason
+            await asyncio.to_thread(self._close, getattr(spider, "store", None), reason)
 
     def _close(self, store: CrawlStore | None, reason: str) -> None:
         if store is not None:

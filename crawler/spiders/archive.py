@@ -78,6 +78,8 @@ class ArchiveSpider(Spider):
         self.met: set[str] = set()
         self.told = False  # that something of it was forgotten
         self.tasks: set[asyncio.Task[None]] = set()  # pages on their way
+        self.reading: Job | None = None  # the file that is read
+        self.settling = False
         self.marker: asyncio.Task[None] | None = None
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="warc")
 
@@ -156,12 +158,12 @@ class ArchiveSpider(Spider):
         assert self.asked
         if claim.records:
             self.logger.info("%s: going on behind record %d", path, claim.records)
-        job = Job(path, Watermark(claim), offset=claim.done_offset)
+        job = self.reading = Job(path, Watermark(claim), offset=claim.done_offset)
         self.marker = asyncio.create_task(self.marking(store, job))
         after = (claim.records, claim.done_offset)
         events = warc.read(path, limit=self.limit, after=after, refusal=self.asked.refusal)
         try:
-            while not (store.failure or job.lost or job.over) and (batch := await self.read(next_batch, events)):
+            while not (store.failure or job.lost or self.is_closing) and (batch := await self.read(next_batch, events)):
                 batch = await self.allowed(store, batch)
                 await self.meet(store, [event for event in batch if isinstance(event, Capture)])
                 for event in batch:
@@ -170,6 +172,8 @@ class ArchiveSpider(Spider):
         except OSError:
             await self.all_done(job)
             raise
+        if self.is_closing:
+            return
         await self.all_done(job)
         if job.lost:
             self.logger.warning("%s: another crawl has it now", path)
@@ -191,7 +195,7 @@ class ArchiveSpider(Spider):
         if isinstance(event, End):
             job.damage = event.damage
             return
-        if job.over:  # the run is shut down: what comes now is the next one's
+        if self.is_closing:  # what comes now is the next run's
             return
         self.count("records")
         self.count("bytes", max(0, event.offset - job.offset))
@@ -201,7 +205,7 @@ class ArchiveSpider(Spider):
             self.count(f"skipped/{event.reason}")
             return
         await self.room.enter(len(event.body))
-        if job.over:
+        if self.is_closing:
             self.room.leave(len(event.body))
             return
         job.watermark.read(event)
@@ -210,21 +214,25 @@ class ArchiveSpider(Spider):
         task.add_done_callback(self.tasks.discard)
 
     async def all_done(self, job: Job) -> None:
-        """Waits for the pages that are on their way; when the run is shut down, they go on all the same."""
+        """Waits for the pages that are on their way, and until it is in the database how far the file is done."""
         if self.tasks:
             await asyncio.wait(self.tasks)
-        await self.noted(job)
-
-    async def noted(self, job: Job) -> None:
-        """Waits until it is in the database how far the file is done."""
         job.over = True
         job.changed.set()
         if self.marker is not None:
             await self.marker
 
-    def closed(self, reason: str = "") -> None:
-        if self.marker is not None:
-            self.marker.cancel()
+    @property
+    def is_closing(self) -> bool:
+        """Whether the run is shut down."""
+        slot = self.crawler.engine.scraper.slot if self.crawler.engine else None
+        return self.settling or (slot is not None and slot.closing is not None)
+
+    async def settled(self) -> None:
+        """When the run is shut down, what has been extracted is stored all the same: the store closes behind it."""
+        self.settling = True
+        if self.reading is not None:
+            await self.all_done(self.reading)
 
     async def marking(self, store: CrawlStore, job: Job) -> None:
         """Notes in the database how far a file is done: always one write at a time, and no timer."""
@@ -249,8 +257,6 @@ class ArchiveSpider(Spider):
         if record.stored is not None or self.store.failure is None:
             job.watermark.done(capture.number, outcome_of(record))
             job.changed.set()
-        if scraper.slot is not None and scraper.slot.closing and len(self.tasks) == 1:
-            await self.noted(job)  # the last page of a run that is shut down: the store closes behind it
         # A scraper that is closing looks whether it may when a response is done, but not (2.19.0) when an item is that
         # came without one: Ctrl-C would wait for ever.
         scraper._check_if_closing()
