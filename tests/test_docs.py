@@ -21,6 +21,16 @@ STATEMENTS = [
 ]
 
 
+def test_every_setting_and_command_of_ours_is_documented() -> None:
+    ours = (PROJECT / "crawler" / "settings.py").read_text(encoding="utf-8").partition("# -- Scrapy's --")[0]
+    settings = set(re.findall(r"^([A-Z][A-Z_]+) = ", ours, re.MULTILINE)) - {"PROJECT_DIR", "ON_TERMINAL"}
+    told = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert len(settings) > 40 and {name for name in settings if f"`{name}`" not in told} == set()
+    commands = {path.stem.replace("_", "-") for path in (PROJECT / "crawler" / "commands").glob("[a-z]*.py")}
+    readme = PAGES[0].read_text(encoding="utf-8")
+    assert {name for name in commands - {"choosing"} if f"`scrapy {name}" not in readme} == set()
+
+
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_sql_of_the_documentation(database: Database, statement: str) -> None:
     with database.engine.connect() as connection:
