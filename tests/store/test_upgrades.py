@@ -19,9 +19,9 @@ from psycopg.rows import dict_row
 from sqlalchemy import text
 
 from crawler.errors import StoreError
-from crawler.packing import unpack
 from crawler.store import checks, reextractions
 from crawler.store.crawls import CRAWL_LOCK
+from crawler.store.dictionaries import unpacked
 from crawler.store.embedded import binary
 from crawler.store.engine import Database, known_schemas, migrate
 from crawler.store.session import CrawlStore
@@ -73,8 +73,9 @@ def test_a_schema_with_data_comes_up_to_todays(bare_url: str, dump: Path) -> Non
                     text("SELECT headline FROM news.search(:q)"), {"q": article["headline"]}
                 )
                 assert article["headline"] in found_words.scalars().all()
-            for size, packed in connection.execute(text("SELECT html_bytes, html_zstd FROM pages")):
-                assert len(unpack(packed, size)) == size
+            stored = text("SELECT html_zstd, html_bytes, dictionary_id FROM pages")
+            for packed, size, dictionary in connection.execute(stored).all():
+                assert len(unpacked(connection, packed, size, dictionary)) == size
 
 
 def test_a_crawl_goes_on_where_the_first_release_stopped(bare_url: str, tmp_path: Path) -> None:
