@@ -121,21 +121,23 @@ SELECT id FROM unnest(CAST(:suspects AS bigint[])) AS id WHERE pg_try_advisory_x
 _DOUBTED = text("""
 UPDATE crawls SET lost_at = coalesce(lost_at, now()) WHERE id = ANY(:free) AND outcome = 'running'
 RETURNING id, host, pid, lost_at <= now() - make_interval(secs => :grace)
-    OR coalesce(moved_at, started_at) < now() - make_interval(secs => :silent) AS late
+    OR coalesce(moved_at, started_at) < now() - make_interval(secs => :silent)
+    OR arguments ? 'job' AND sources = ARRAY[CAST(:taken AS text)] AS late
 """)
 
 
-def bury_dead(connection: Connection, grace: float = LOST_GRACE) -> list[int]:
+def bury_dead(connection: Connection, grace: float = LOST_GRACE, taken: str | None = None) -> list[int]:
     """Mark runs whose process is gone as killed and give back what they had leased; returns their ids.
 
-    One whose process may live is only noted, and buried by who finds its lock free `grace` seconds later.
+    One whose process may live is only noted, and buried by who finds its lock free `grace` seconds later; but at once
+    if it was a queued crawl of `taken`, whose fence the caller has now: it has lost that source, should it come back.
     """
     suspects = connection.execute(_SUSPECTS, {"key": CRAWL_LOCK}).scalars().all()
     if not suspects:
         return []
     facts.alone(connection)  # before any row: a run that ends has it first, too
     free = connection.execute(_FREE, {"key": CRAWL_LOCK, "suspects": suspects}).scalars().all()
-    given = {"free": free, "grace": grace, "silent": SILENT}
+    given = {"free": free, "grace": grace, "silent": SILENT, "taken": taken}
     doubted = {row.id: row for row in connection.execute(_DOUBTED, given).all()}
     running = {row.id for row in doubted.values() if row.late or _is_gone(row.host, row.pid)}
     dead = [crawl_id for crawl_id in free if crawl_id in running or crawl_id not in doubted]

@@ -104,7 +104,7 @@ class CrawlStore:
                 keep_schema(connection)
                 if alone is not None:
                     fence(connection, alone)
-                buried = crawls.bury_dead(connection)
+                buried = crawls.bury_dead(connection, taken=alone)
                 self.disabled = self.barred = disabling.barred(connection, sources)
                 enabled = [source for source in sources if source.id not in self.disabled]
                 self.sources = [source.id for source in enabled]

@@ -77,6 +77,20 @@ def test_only_a_dead_run_is_buried(database: Database, database_url: str) -> Non
     assert row == ("killed", "its process is gone", False)
 
 
+def test_what_a_lost_queued_crawl_had_leased_is_the_next_ones_at_once(database: Database, database_url: str) -> None:
+    run = Run(database_url)
+    run.kill()
+    while not gone(database):
+        pass
+    elsewhere = "UPDATE crawls SET host = 'elsewhere', sources = '{herald}', arguments = '{\"job\": 7}'"
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(elsewhere)
+    for taken, buried in ((None, []), ("kurier", []), ("herald", [run.crawl_id])):  # its machine may only be cut off
+        with database.engine.begin() as connection:
+            assert crawls.bury_dead(connection, taken=taken) == buried
+    assert ask(database, LEASED) == 0
+
+
 def test_leases_that_a_closed_run_left_behind_come_back(database: Database) -> None:
     """As from a thread that was still leasing while its run was closed."""
     with database.engine.begin() as connection:
