@@ -174,7 +174,9 @@ def prune(engine: Engine, before: datetime | None) -> Iterator[Dropped]:
         except SQLAlchemyError as error:
             raise StoreError(f"old pages could not be dropped: {str(error).splitlines()[0]}") from error
         finally:
-            connection.invalidate()  # with its lock and its setting
+            with contextlib.suppress(SQLAlchemyError):  # the server may take a moment to see that a session is gone
+                connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            connection.invalidate()  # with its setting
 
 
 def _drop(connection: Connection, partition: Partition) -> Dropped:
