@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from crawler.schedule import HOURS, Due, next_due
 from crawler.sources import Source
-from crawler.store import crawls, health, rhythms, schedules
+from crawler.store import crawls, health, queue, rhythms, schedules
 from crawler.store.articles import save
 from crawler.store.engine import Database
 from crawler.store.schedules import Defaults, Queued
@@ -219,3 +219,18 @@ def test_what_something_else_crawls_is_not_overdue(database: Database) -> None:
     with database.engine.connect() as connection:
         stands = health.system(connection)
     assert (stands.overdue, stands.ticked_at) == (1, None)
+
+
+def test_a_scheduled_job_is_the_one_that_is_queued_otherwise(database: Database) -> None:
+    """It is written by a statement of its own, for a hundred thousand sources."""
+    sow(database, a_source("herald"), a_source("kurier"))
+    do(database, "UPDATE sources SET due_at = now() WHERE id = 'herald'")
+    do(database, "UPDATE sources SET due_at = NULL WHERE id = 'kurier'")
+    tick(database)
+    with database.engine.begin() as connection:
+        queue.enqueue(connection, [queue.crawl_of("kurier")])
+    made = (
+        "SELECT replace(CAST(to_jsonb(job) - 'id' AS text), lock, 'SOURCE') FROM procrastinate.procrastinate_jobs job"
+    )
+    scheduled, other = column(database, f"{made} ORDER BY id")
+    assert scheduled == other and "SOURCE" in scheduled
