@@ -25,7 +25,7 @@ from crawler.store.patience import Patience, will_pass
 from crawler.store.queue import BULK, Ending, Job, crawl_of
 from crawler.store.workers import Standing
 from tests.runs import until
-from tests.store.rows import ask, begun, column
+from tests.store.rows import ask, begun, column, held
 
 NO_GRACE = 0.0
 
@@ -66,6 +66,13 @@ class Size:
 
 def sized(crawls: int) -> Callable[[int], Size]:
     return lambda free: Size(crawls, 2 * crawls)
+
+
+def dies(database: Database, standing: Standing) -> None:
+    """Its connection closes, and the server has noticed."""
+    before = held(database, workers.WORKER_LOCK)
+    standing.close()
+    until(lambda: held(database, workers.WORKER_LOCK) < before)
 
 
 @pytest.fixture
@@ -147,7 +154,7 @@ def test_what_a_dead_worker_had_comes_back_and_what_a_living_one_has_does_not(
     dead.begin(sized(1))
     lost, kept = put(database, crawl_of("herald"), crawl_of("kurier"))
     assert (taken(database, dead.id), taken(database, worker.id)) == (lost, kept)
-    dead.close()
+    dies(database, dead)
     with database.engine.begin() as connection:
         assert queue.requeue_lost(connection, grace=1e6) == []  # the server may have lost all sessions only now
     for number in range(1, queue.MOST_LOST + 1):
@@ -175,8 +182,7 @@ def test_a_worker_that_was_taken_for_dead_takes_its_row_back(database: Database,
         connection.execute(
             text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE classid = :key"), {"key": workers.WORKER_LOCK}
         )
-    while column(database, "SELECT pid FROM pg_locks WHERE classid = :key", key=workers.WORKER_LOCK):
-        pass
+    until(lambda: not held(database, workers.WORKER_LOCK))
     with database.engine.begin() as connection:
         assert queue.requeue_lost(connection, NO_GRACE) == [wanted]
     with pytest.raises(Exception, match=r"terminat|closed"):
@@ -225,7 +231,7 @@ def test_a_job_that_was_cancelled_does_not_come_again(
     if ending is not None:
         assert settle(database, wanted, worker.id, ending) == "cancelled"
         return
-    worker.close()
+    dies(database, worker)
     with database.engine.begin() as connection:
         assert queue.requeue_lost(connection, NO_GRACE) == [wanted]
     assert job(database, wanted)[0] == "cancelled"

@@ -103,3 +103,10 @@ def column(database: Database, query: str, **values: Any) -> list[Any]:
     """The first value of every row."""
     with database.engine.connect() as connection:
         return list(connection.execute(text(query), values).scalars())
+
+
+def held(database: Database, key: int) -> int:
+    """How many hold an advisory lock of the class `key`: the server takes a moment to see that a client is gone."""
+    query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :key
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    return int(ask(database, query, key=key))

@@ -17,7 +17,7 @@ from crawler.store import crawls, facts, frontier, intake
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from tests.runs import until
-from tests.store.rows import OTHER, SOURCE, ask, begun, candidates, column
+from tests.store.rows import OTHER, SOURCE, ask, begun, candidates, column, held
 
 ROOT = Path(__file__).parents[2]
 RUN = """
@@ -55,19 +55,12 @@ def bury(database: Database, grace: float = 0.0) -> list[int]:
         return crawls.bury_dead(connection, grace)
 
 
-def gone(database: Database) -> bool:
-    """Whether the server has noticed that the killed process's connection ended."""
-    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :key"
-    return bool(ask(database, query, key=crawls.CRAWL_LOCK) == 0)
-
-
 def test_only_a_dead_run_is_buried(database: Database, database_url: str) -> None:
     run = Run(database_url)
     assert bury(database) == []
     assert ask(database, LEASED) == 3
     run.kill()
-    while not gone(database):
-        pass
+    until(lambda: not held(database, crawls.CRAWL_LOCK))
     assert bury(database, crawls.LOST_GRACE) == [run.crawl_id]  # at once: it was a process of this machine
     assert bury(database) == []
     assert ask(database, LEASED) == 0
@@ -80,8 +73,7 @@ def test_only_a_dead_run_is_buried(database: Database, database_url: str) -> Non
 def test_what_a_lost_queued_crawl_had_leased_is_the_next_ones_at_once(database: Database, database_url: str) -> None:
     run = Run(database_url)
     run.kill()
-    while not gone(database):
-        pass
+    until(lambda: not held(database, crawls.CRAWL_LOCK))
     elsewhere = "UPDATE crawls SET host = 'elsewhere', sources = '{herald}', arguments = '{\"job\": 7}'"
     with database.engine.begin() as connection:
         connection.exec_driver_sql(elsewhere)
@@ -147,6 +139,8 @@ def test_a_guard_is_idle_but_not_in_a_transaction(database: Database) -> None:
 def test_a_guard_that_lost_its_connection_takes_the_lock_again(database: Database, database_url: str) -> None:
     guard = a_guard(database)
     terminate(database_url)
+    database.engine.dispose()
+    until(lambda: not held(database, crawls.CRAWL_LOCK))
     with pytest.raises(Exception, match="terminating connection"):
         guard.hold()
     guard.hold()
@@ -158,7 +152,7 @@ def test_a_guard_that_was_buried_meanwhile_lives_again(database: Database, datab
     guard = a_guard(database)
     terminate(database_url)
     database.engine.dispose()
-    until(lambda: gone(database))  # the server takes a moment to see that a client is gone
+    until(lambda: not held(database, crawls.CRAWL_LOCK))
     assert bury(database, crawls.LOST_GRACE) == []  # its process lives, and may be back
     assert ask(database, "SELECT lost_at IS NOT NULL FROM crawls")
     assert bury(database) == [guard.crawl_id]

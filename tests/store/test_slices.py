@@ -19,7 +19,8 @@ from crawler.store.engine import Database
 from crawler.store.queue import Job, enqueue
 from crawler.store.slices import portions
 from crawler.store.subjects import Asked
-from tests.store.rows import ask, column, leased
+from tests.runs import until
+from tests.store.rows import ask, column, held, leased
 from tests.store.test_reapplying import RULES, crawled, found
 
 AT = datetime(2026, 10, 1, 12, 30, tzinfo=UTC)
@@ -121,6 +122,7 @@ def test_what_is_worked_on_or_waits_for_workers_keeps_its_place(database: Databa
         assert reextractions.begin(person, Asked(), RULES).id == run
         person.commit()
         worker.invalidate()
+        until(lambda: not held(database, reextractions.LOCK))
         with database.engine.begin() as connection:
             enqueue(connection, [Job(task="reextract", arguments={"run": run, "slice": 1})])
         with pytest.raises(StoreError, match=rf"re-extraction {run} waits for workers.*run:{run}"):
