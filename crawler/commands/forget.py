@@ -24,9 +24,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.disable import known_to
 from crawler.errors import ConfigurationError, CrawlerError
-from crawler.store import dictionaries, duplicates, forgetting, reading
+from crawler.store import reading
 from crawler.store.engine import Database, open_database
-from crawler.store.forgetting import Extent, Found
+from crawler.store.forgetting import acts, finding, removing, sources
+from crawler.store.forgetting.finding import Found
+from crawler.store.forgetting.sources import Extent
 from crawler.store.taught import is_known
 from crawler.urls import canonical_url
 
@@ -136,13 +138,13 @@ class Command(ScrapyCommand):
     def asked(self, connection: Connection, name: str) -> Asked:
         """Raises ConfigurationError for what is neither."""
         if url := address(name):
-            return Asked(name=name, url=url, found=forgetting.find(connection, url=url))
+            return Asked(name=name, url=url, found=finding.find(connection, url=url))
         if name.isascii() and name.isdigit() and not is_known(connection, name):
             if reading.article(connection, int(name)) is None:
                 raise ConfigurationError(f"there is no stored article with the id {name}")
-            return Asked(name=name, article_id=int(name), found=forgetting.find(connection, article_id=int(name)))
+            return Asked(name=name, article_id=int(name), found=finding.find(connection, article_id=int(name)))
         known_to(connection, name, self.seeds_dir)
-        return Asked(name=name, source=name, extent=forgetting.extent(connection, name))
+        return Asked(name=name, source=name, extent=sources.extent(connection, name))
 
     def confirmed(self) -> bool:
         if self.opts.yes:
@@ -166,29 +168,26 @@ class Command(ScrapyCommand):
 
             for one in asked:
                 if one.source is not None and one.extent:
-                    for some in forgetting.forget_source(engine, one.source, self.opts.why, by_whom()):
+                    for some in sources.forget_source(engine, one.source, self.opts.why, by_whom()):
                         done += some
                         tell(f"{one.source}: {done['articles']:,} of {one.extent.articles:,} articles removed")
                 elif found := one.found or self.found_again(engine, one):
-                    done += forgetting.forget_page(engine, found, self.opts.why, by_whom())
+                    done += removing.forget_page(engine, found, self.opts.why, by_whom())
                     tell(f"{done['articles']:,} articles removed")
-            repacked = 0
-            for number in dictionaries.retire(engine):
-                repacked += number
-                tell(f"{repacked:,} raw pages that were packed with a removed one are packed anew")
-            while duplicates.catch_up(engine, seconds=1):
-                tell("the clusters of its copies are settled anew")
+            for some in removing.settle(engine):
+                done += some
+                tell(f"{done['repacked']:,} raw pages that were packed with a removed one are packed anew")
         print(
             f"Removed {done['articles']:,} articles with {done['revisions']:,} earlier versions, {done['pages']:,} raw "
-            f"pages, {done['addresses']:,} addresses; {repacked:,} raw pages packed anew. It will not be fetched or "
-            "stored again."
+            f"pages, {done['addresses']:,} addresses; {done['repacked']:,} raw pages packed anew. It will not be "
+            "fetched or stored again."
         )
         print(ADVICE)
 
     def found_again(self, engine: Engine, one: Asked) -> Found | None:
         """What has come back, looked at when its turn comes. None: it went with another of its addresses."""
         with engine.connect() as connection:
-            found = forgetting.find(connection, url=one.url)
+            found = finding.find(connection, url=one.url)
         return found if found.articles or found.urls else None
 
     def undo(self, engine: Engine, names: Sequence[str]) -> int:
@@ -199,10 +198,10 @@ class Command(ScrapyCommand):
                 )
                 number = int(name) if url is None and name.isascii() and name.isdigit() else None
                 source = name if url is None else None
-                acts = forgetting.acts_of(connection, url=url, article_id=number, source=source)
-                if not acts:
+                numbers = acts.acts_of(connection, url=url, article_id=number, source=source)
+                if not numbers:
                     raise ConfigurationError(f"{name} was not forgotten; scrapy forget --list shows what was")
-                forgetting.undo(connection, acts)
+                acts.undo(connection, numbers)
         print("It may be fetched and stored again. What was removed is gone.")
         return 0
 
@@ -242,9 +241,9 @@ def said(one: Asked, with_copies: bool) -> list[str]:
 
 def returned(connection: Connection) -> list[Asked]:
     """What has come back: sources as a whole, then single pages."""
-    sources = forgetting.returned_sources(connection)
-    asked = [Asked(name=name, source=name, extent=forgetting.extent(connection, name)) for name in sources]
-    return asked + [Asked(name=url, url=url) for url in forgetting.returned(connection, sources)]
+    names = acts.returned_sources(connection)
+    asked = [Asked(name=name, source=name, extent=sources.extent(connection, name)) for name in names]
+    return asked + [Asked(name=url, url=url) for url in acts.returned(connection, names)]
 
 
 def said_of_source(name: str, extent: Extent) -> list[str]:
@@ -268,14 +267,13 @@ def copies_of(connection: Connection, asked: Sequence[Asked]) -> list[Asked]:
         if copy["source"] == one.found.source and copy["id"] not in named
     }
     return [
-        Asked(name=str(number), article_id=number, found=forgetting.find(connection, article_id=number))
-        for number in ids
+        Asked(name=str(number), article_id=number, found=finding.find(connection, article_id=number)) for number in ids
     ]
 
 
 def listed(connection: Connection) -> list[str]:
     """A line for each act, JSON lines where nobody looks."""
-    rows = forgetting.acts(connection)
+    rows = acts.everything(connection)
     if not sys.stdout.isatty():
         return [json.dumps(dict(row), default=str, ensure_ascii=False) for row in rows]
     return [line(dict(row)) for row in rows] or ["nothing was forgotten"]
