@@ -24,7 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.disable import known_to
 from crawler.errors import ConfigurationError, CrawlerError
-from crawler.store import reading
+from crawler.jobs.duties import defaults
+from crawler.store import reading, schedules
 from crawler.store.engine import Database, open_database
 from crawler.store.forgetting import acts, finding, removing, sources
 from crawler.store.forgetting.finding import Found
@@ -94,7 +95,7 @@ class Command(ScrapyCommand):
         if bool(args) == (opts.list or opts.again):
             raise UsageError("name addresses, ids of articles or sources; --list and --again take none")
         assert self.settings is not None
-        self.opts = opts
+        self.opts, self.defaults = opts, defaults(self.settings)
         self.seeds_dir = Path(self.settings["SEEDS_DIR"])
         self.console = Console(stderr=True)
         url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
@@ -202,6 +203,7 @@ class Command(ScrapyCommand):
                 if not numbers:
                     raise ConfigurationError(f"{name} was not forgotten; scrapy forget --list shows what was")
                 acts.undo(connection, numbers)
+            schedules.wake(connection, self.defaults)
         print("It may be fetched and stored again. What was removed is gone.")
         return 0
 

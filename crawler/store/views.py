@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
+from crawler.schedule import FORGOTTEN
 from crawler.store.models import (
     Article,
     Base,
@@ -101,7 +102,8 @@ DROPPED_RECENTLY = f"""(SELECT count(*) FROM articles a, jsonb_array_elements(a.
     WHERE a.source = s.id AND a.updated_at > {WEEK} AND a.stored_at > {WEEK} AND NOT (b ->> 'kept')::boolean)"""  # noqa: S608
 
 JOB_OF = "EXISTS (SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = s.id AND j.status = "
-SCHEDULE_STATE = f"""CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
+SCHEDULE_STATE = f"""CASE WHEN starts_with(s.due_why, '{FORGOTTEN}') THEN 'forgotten'
+    WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
     WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
     WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
 # The same weekday of the last eight weeks, by this hour; days on which nobody looked are none of them.
@@ -431,8 +433,8 @@ VIEWS = (
             _made(
                 "state",
                 "text",
-                "disabled (by a person), gone (it has no seed), running, waiting (in the queue), on demand, due, or "
-                "scheduled",
+                "forgotten (its publisher does not want it here), disabled (by a person), gone (it has no seed), "
+                "running, waiting (in the queue), on demand, due, or scheduled",
                 SCHEDULE_STATE,
             ),
             *_own("s", Source, "seed_error queued_at"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
+from crawler.schedule import resting
 from crawler.store import dictionaries, tombstones
 from crawler.store.forgetting import acts
 from crawler.store.forgetting.finding import own_keys
@@ -140,7 +141,9 @@ def _clear(connection: Connection, source: str) -> None:
 
 _SOURCE_ACT = text("SELECT act FROM tombstones WHERE kind = 'source' AND digest = :digest")
 _SWITCH_OFF = text("""
-UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :source
+UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why, due_at = NULL,
+    due_why = CASE WHEN seeded_at IS NOT NULL THEN :due_why ELSE due_why END
+WHERE id = :source
 """)
 
 
@@ -151,7 +154,7 @@ def _close(connection: Connection, source: str, why: str | None, by_whom: str) -
     number = begun if begun is not None else acts.next_number(connection)
     act = Act(number=number, source=source, why=why, by_whom=by_whom)
     said = f"{FORGOTTEN}: {why}" if why else FORGOTTEN
-    connection.execute(_SWITCH_OFF, {"source": source, "why": said})
+    connection.execute(_SWITCH_OFF, {"source": source, "why": said, "due_why": resting(source).why})
     site = _site(connection, source)
     if begun is None:
         tombstones.put(connection, act, "source", {digest: None})
