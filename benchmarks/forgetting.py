@@ -2,9 +2,9 @@
 
     python -m benchmarks.forgetting [--articles 100000] [--returned 10000] [--database-url URL]
 
-One source has so many articles among as many of others (filling.py), each of its with a raw page of 8 KB, every tenth
+One source has so many articles beside as many of another (filling.py), each of its with a raw page of 8 KB, every tenth
 with a second address, every tenth with an earlier version. `scrapy forget` removes it, then `--again` so many pages of
-the others, which have their tombstones as after a restore. Beside it a writer takes the lock that stores take, twenty
+the other, which have their tombstones as after a restore. Beside it a writer takes the lock that stores take, twenty
 times a second: how long it waits is what a crawl waits. Memory is that of the command, and of the server's process
 that serves it.
 """
@@ -32,21 +32,19 @@ PROJECT = Path(__file__).parent.parent
 SOURCE = "s0"
 PAUSE = 0.05  # seconds between two looks
 _GROW = (
-    "UPDATE articles SET source = 's0' WHERE id % 2 = 0",
-    "UPDATE urls SET source = 's0' WHERE article_id % 2 = 0",
     """UPDATE pages SET html_bytes = 8192, html_zstd = decode(repeat(md5(CAST(id AS text)), 512), 'hex')
     WHERE url_id IN (SELECT id FROM urls WHERE source = 's0')""",
-    """INSERT INTO url_aliases (url, key, url_id, how) SELECT url || '/amp', key || '/amp', id, 'redirect'
-    FROM urls WHERE article_id % 10 < 2""",
+    """INSERT INTO url_aliases (url, key, url_id, how) SELECT url || '/more', key || '/more', id, 'redirect'
+    FROM urls WHERE id % 10 = 0""",
     """INSERT INTO revisions (article_id, revision, body, content, changed, stored_at, replaced_at, cause, diff)
     SELECT id, 1, body, jsonb_build_object('url', url, 'blocks', blocks), '{body}', stored_at, now(), 'publisher', '[]'
-    FROM articles WHERE id % 10 < 2""",
+    FROM articles WHERE id % 10 = 0""",
 )
 _FORGOTTEN = text("""
 INSERT INTO tombstones (act, kind, digest, article_id, source, by_whom)
 SELECT article, 'page', sha256(convert_to(own.key, 'UTF8')), CASE WHEN own.n = 1 THEN article END, source, 'benchmark'
 FROM (SELECT id AS article, key, source FROM articles WHERE source <> :source ORDER BY id LIMIT :most) AS gone,
-    LATERAL (VALUES (1, key), (2, key || '/amp')) AS own(n, key)
+    LATERAL (VALUES (1, key), (2, key || '/more')) AS own(n, key)
 """)
 _SERVERS = text("""
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -94,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(highlight=False)
     with server(given.database_url) as url, own_database(url) as database:
         with console.status("filling"):
-            fill(database, 2 * given.articles)
+            fill(database, 2 * given.articles, sources=2)
             with database.engine.begin() as connection:
                 for statement in _GROW:
                     connection.execute(text(statement))

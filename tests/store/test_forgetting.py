@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -400,10 +401,32 @@ def test_an_older_backup_brings_it_back_but_not_what_is_known_of_it(filled: Data
     with filled.engine.connect() as connection:
         returned = acts.returned(connection)
     assert {SLUG, f"{SITE}/go/{SECRET}"} <= set(returned)
-    for url in returned:
-        forget(filled, url=url)
+    acts_before = ask(filled, "SELECT count(DISTINCT act) FROM tombstones")
+    done = sum(removing.forget_returned(filled.engine, returned, None, "me@here"), Counter())
+    list(removing.settle(filled.engine))
+    assert (done["articles"], done["returned"]) == (1, len(returned))
+    assert ask(filled, "SELECT count(DISTINCT act) FROM tombstones") == acts_before
     assert broken(filled) == {}
     assert ask(filled, "SELECT count(*) FROM articles") == 5
+
+
+def test_what_has_come_back_with_a_new_address_goes_alone(filled: Database) -> None:
+    """Who allows one of them again allows no other."""
+    ids = column(filled, "SELECT id FROM articles WHERE source = 'herald' ORDER BY id DESC LIMIT 2")
+    put = """INSERT INTO tombstones (act, kind, digest, article_id, source, by_whom)
+        SELECT id, 'page', sha256(convert_to(key, 'UTF8')), id, source, 'x' FROM articles WHERE id = ANY(:ids)"""
+    alias = """INSERT INTO url_aliases (url, key, url_id, how)
+        SELECT url || '/more', key || '/more', id, 'redirect' FROM urls WHERE article_id = :id"""
+    with filled.engine.begin() as connection:
+        connection.execute(text(put), {"ids": ids})
+        connection.execute(text(alias), {"id": ids[0]})
+        returned = acts.returned(connection)
+    done = sum(removing.forget_returned(filled.engine, returned, None, "me@here"), Counter())
+    assert (done["articles"], len(returned)) == (2, 2)
+    acts_of = column(filled, "SELECT act FROM tombstones ORDER BY id")
+    assert acts_of[:2] == sorted(ids) and acts_of[2] not in ids and len(acts_of) == 3
+    list(removing.settle(filled.engine))
+    assert broken(filled) == {}
 
 
 def test_a_source_that_came_back_goes_as_a_whole(filled: Database, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from crawler.store.forgetting.finding import Found, complete, own_keys
 from crawler.store.tombstones import Act
 
 FORGOTTEN = "forgotten"
+BATCH = 100  # addresses in one transaction
 LEAST_PASSAGE = 40  # characters of a paragraph by which a dictionary is known to hold its page
 PASSAGE = 80
 _SOURCES = text("""
@@ -37,21 +38,57 @@ def forget_page(engine: Engine, asked: Found, why: str | None, by_whom: str) -> 
         # A crawl may have stored more of it since a person was shown what there is.
         complete(connection, found, deep=False)
         act = Act(number=acts.next_number(connection), source=asked.source, why=why, by_whom=by_whom)
-        articles, urls = sorted(found.articles), sorted(found.urls)
-        own = own_keys(connection, articles)
-        tombstones.put(connection, act, "page", {tombstones.of_page(key): own.get(key) for key in sorted(found.keys)})
-        sources = list(connection.execute(_SOURCES, {"ids": urls, "articles": articles}).scalars())
-        ledgers = connection.execute(_TEXTS, {"ids": articles}).scalars()
-        texts = [block["text"] for blocks in ledgers for block in blocks or ()]
-        done = Counter(dictionaries=_condemn(connection, sources, urls, texts))
-        done += removed(connection, articles, urls)
-        _unlearn(connection, sources, articles, texts)
-        connection.execute(_LISTINGS, {"addresses": list(found.addresses)})
-        hide_asked(connection)
-        return done
+        return _remove(connection, found, act)
 
 
-_STAGED = text("DELETE FROM reextracted WHERE url_id = ANY(:ids) OR article_id = ANY(:articles)")
+def forget_returned(engine: Engine, urls: Sequence[str], why: str | None, by_whom: str) -> Iterator[Counter[str]]:
+    """The same of pages that were forgotten before and have come back, many in one transaction."""
+    for at in range(0, len(urls), BATCH):
+        some = urls[at : at + BATCH]
+        yield _forget_again(engine, some, why, by_whom) + Counter(returned=len(some))
+
+
+def _forget_again(engine: Engine, urls: Sequence[str], why: str | None, by_whom: str) -> Counter[str]:
+    """One that has got an address without a tombstone goes alone: --undo of one must not allow others."""
+    found = Found(keys=set(tombstones.keys_of(urls).values()), addresses=set(urls))
+    with engine.connect() as connection:
+        complete(connection, found, deep=True)
+    if not (found.articles or found.urls):  # they went with other addresses of theirs
+        return Counter()
+    with engine.begin() as connection:
+        tombstones.be_alone(connection)
+        complete(connection, found, deep=False)
+        if len(urls) == 1 or found.keys == tombstones.forgotten(connection, dict.fromkeys(found.keys, "")).keys():
+            source = connection.execute(_SOURCES, {"ids": list(found.urls), "articles": list(found.articles)}).scalar()
+            act = Act(number=acts.next_number(connection), source=source, why=why, by_whom=by_whom)
+            return _remove(connection, found, act)
+    half = len(urls) // 2
+    return _forget_again(engine, urls[:half], why, by_whom) + _forget_again(engine, urls[half:], why, by_whom)
+
+
+def _remove(connection: Connection, found: Found, act: Act) -> Counter[str]:
+    articles, urls = sorted(found.articles), sorted(found.urls)
+    own = own_keys(connection, articles)
+    tombstones.put(connection, act, "page", {tombstones.of_page(key): own.get(key) for key in sorted(found.keys)})
+    sources = list(connection.execute(_SOURCES, {"ids": urls, "articles": articles}).scalars())
+    ledgers = connection.execute(_TEXTS, {"ids": articles}).scalars()
+    texts = [block["text"] for blocks in ledgers for block in blocks or ()]
+    done = Counter(dictionaries=_condemn(connection, sources, urls, texts))
+    done += removed(connection, articles, urls)
+    _unlearn(connection, sources, articles, texts)
+    connection.execute(_LISTINGS, {"addresses": list(found.addresses)})
+    hide_asked(connection)
+    return done
+
+
+# Of these sources only, for which there is an index.
+_STAGED = text("""
+DELETE FROM reextracted
+WHERE run_id = ANY(ARRAY(SELECT id FROM reextractions))
+    AND source = ANY(ARRAY(
+        SELECT source FROM articles WHERE id = ANY(:articles) UNION SELECT source FROM urls WHERE id = ANY(:ids)))
+    AND (url_id = ANY(:ids) OR article_id = ANY(:articles))
+""")
 _REMOVE = {
     "pages": text("DELETE FROM pages WHERE url_id = ANY(:ids)"),
     "addresses": text("DELETE FROM urls WHERE id = ANY(:ids)"),

@@ -6,7 +6,7 @@ So it may be broken off at any time: its tombstone comes first, and the same com
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, TextClause, text
@@ -67,11 +67,9 @@ def _strays(connection: Connection, what: TextClause, source: str, site: str | N
     return list(connection.execute(what, {"source": source, "prefix": f"{site}/"}).scalars()) if site else []
 
 
-_ARTICLES_OF = text("SELECT id FROM articles WHERE source = :source ORDER BY id LIMIT :most")
-_URLS_OF_ARTICLES = text("SELECT id, key FROM urls WHERE article_id = ANY(:ids)")
-_URLS_OF = text("""
-SELECT id FROM urls WHERE id > :after AND source = :source AND article_id IS NULL ORDER BY id LIMIT :most
-""")
+_ARTICLES = text("SELECT id FROM articles WHERE source = :source ORDER BY id")
+_URLS = text("SELECT id FROM urls WHERE source = :source AND article_id IS NULL ORDER BY id")
+_URLS_OF = text("SELECT id, key FROM urls WHERE article_id = ANY(:ids)")
 # Addresses that it had found, of articles that are another's.
 _GIVE_AWAY = text("""
 UPDATE urls SET source = articles.source FROM articles
@@ -87,43 +85,34 @@ def forget_source(engine: Engine, source: str, why: str | None, by_whom: str) ->
         done = Counter(dictionaries=dictionaries.condemn(connection, [source]))
         _clear(connection, source)
     yield done
-    with engine.connect() as connection:
-        strays = _strays(connection, _STRAYS, source, site)
-        stray_urls = _strays(connection, _STRAY_URLS, source, site)
-    while True:
+    with engine.connect() as connection:  # all that there will be: whoever stores finds the tombstone now
+        articles = list(connection.execute(_ARTICLES, {"source": source}).scalars())
+        articles += _strays(connection, _STRAYS, source, site)
+        urls = list(connection.execute(_URLS, {"source": source}).scalars())
+        urls += _strays(connection, _STRAY_URLS, source, site)
+    for at in range(0, len(articles), BATCH):
         with engine.begin() as connection:
             tombstones.be_alone(connection)
-            articles = list(connection.execute(_ARTICLES_OF, {"source": source, "most": BATCH}).scalars())
-            if not articles:
-                articles, strays = strays[:BATCH], strays[BATCH:]
-            if not articles:
-                break
-            own = {tombstones.of_page(key): number for key, number in own_keys(connection, articles).items()}
-            urls = {row.id: row.key for row in connection.execute(_URLS_OF_ARTICLES, {"ids": articles})}
-            tombstones.put(connection, act, "page", dict.fromkeys(map(tombstones.of_page, urls.values())) | own)
-            done = removed(connection, articles, list(urls))
+            done = _removed(connection, act, articles[at : at + BATCH])
         yield done
-    for at in range(0, len(stray_urls), URLS):
+    for at in range(0, len(urls), URLS):
         with engine.begin() as connection:
             tombstones.be_alone(connection)
-            done = removed(connection, [], stray_urls[at : at + URLS])
-        yield done
-    after = 0
-    while True:
-        with engine.begin() as connection:
-            tombstones.be_alone(connection)
-            found = connection.execute(_URLS_OF, {"source": source, "most": URLS, "after": after})
-            ids = list(found.scalars())
-            if not ids:
-                break
-            done = removed(connection, [], ids)
-        after = ids[-1]
+            done = removed(connection, [], urls[at : at + URLS])
         yield done
     with engine.begin() as connection:
         tombstones.be_alone(connection)
         connection.execute(_GIVE_AWAY, {"source": source})
         _clear(connection, source)
         hide_asked(connection)
+
+
+def _removed(connection: Connection, act: Act, articles: Sequence[int]) -> Counter[str]:
+    """Articles with their addresses, each with its tombstone."""
+    own = {tombstones.of_page(key): number for key, number in own_keys(connection, articles).items()}
+    urls = {row.id: row.key for row in connection.execute(_URLS_OF, {"ids": articles})}
+    tombstones.put(connection, act, "page", dict.fromkeys(map(tombstones.of_page, urls.values())) | own)
+    return removed(connection, articles, list(urls))
 
 
 _REST = ("boilerplate_blocks", "url_shapes", "edit_rates", "listings", "reextracted_sources", "reextracted")
