@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from crawler.errors import ConfigurationError
 from crawler.jobs.seeds import SeedsFolder
-from crawler.store import disabling, schedules, tombstones
+from crawler.store import crawls, disabling, schedules, tombstones
 from crawler.store.engine import Database
 from crawler.store.forgetting import acts, finding, removing, sources
 from crawler.store.schedules import Defaults, Queued
-from tests.store.rows import ask
+from tests.store.rows import SOURCE, ask
 
 SEED = "name: Herald\nhomepage: {0}\nschedule: {1}\n"
 HOME, ENGLISH, ELSEWHERE = "https://herald.example/", "https://www.herald.example/en/", "https://kurier.example/"
@@ -95,6 +95,17 @@ def test_under_its_own_name(folder: Folder) -> None:
     assert (folder.state("herald"), folder.tick()) == ("forgotten", Queued(0, 0))
     assert folder.undo(source="herald") == ["herald"]
     assert (folder.state("herald"), folder.tick()) == ("due", Queued(1, 1))
+
+
+def test_a_source_that_no_scheduler_has_seen(database: Database) -> None:
+    with database.engine.begin() as connection:
+        crawls.save_sources(connection, [SOURCE])
+    list(sources.forget_source(database.engine, "herald", None, "me@here"))
+    assert ask(database, STATE, name="herald") == "forgotten"
+    with database.engine.begin() as connection:
+        acts.undo(connection, acts.acts_of(connection, source="herald"))
+        assert schedules.wake(connection, Defaults()) == []
+    assert (ask(database, STATE, name="herald"), ask(database, WHY, name="herald")) == ("gone", None)
 
 
 def test_one_whose_home_page_was_forgotten_as_a_page(folder: Folder) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -191,7 +192,7 @@ def listed(connection: Connection) -> list[str]:
     """A line for each act, JSON lines where nobody looks."""
     rows = acts.everything(connection)
     if not sys.stdout.isatty():
-        return [json.dumps(dict(row), default=str, ensure_ascii=False) for row in rows]
+        return [json.dumps(dict(row), default=datetime.isoformat, ensure_ascii=False) for row in rows]
     return [line(dict(row)) for row in rows] or ["nothing was forgotten"]
 
 

@@ -83,7 +83,7 @@ FROM sources WHERE id = ANY(:ids)
 ON CONFLICT (source) DO UPDATE SET learn_at = EXCLUDED.learn_at
 """)
 
-_AT_REST = text("SELECT id, homepage FROM sources WHERE starts_with(due_why, :forgotten)")
+_AT_REST = text("SELECT id, homepage FROM sources WHERE seeded_at IS NOT NULL AND starts_with(due_why, :forgotten)")
 _SEEDED_OF = text("SELECT id FROM sources WHERE seeded_at IS NOT NULL AND id = ANY(:ids)")
 _BROKEN = text("""
 UPDATE sources SET seed_error = broken.error

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from crawler.errors import ConfigurationError
+from crawler.schedule import FORGOTTEN
 from crawler.store import tombstones
 from crawler.urls import url_key
 
@@ -56,7 +57,8 @@ def acts_of(
 
 
 _UNDO_SOURCE = text("""
-UPDATE sources SET disabled_at = NULL, disabled_why = NULL
+UPDATE sources SET disabled_at = NULL, disabled_why = NULL,
+    due_why = CASE WHEN seeded_at IS NOT NULL OR NOT starts_with(due_why, :forgotten) THEN due_why END
 WHERE id IN (SELECT source FROM tombstones WHERE act = ANY(:acts) AND kind = 'source')
 """)
 _UNDO = (
@@ -68,7 +70,7 @@ _UNDO = (
 def undo(connection: Connection, numbers: Collection[int]) -> None:
     """Let it come again. What was removed stays so, and who keeps copies is told of it all the same."""
     given: dict[str, Any] = {"acts": list(numbers)}
-    connection.execute(_UNDO_SOURCE, given)
+    connection.execute(_UNDO_SOURCE, {**given, "forgotten": FORGOTTEN})
     for statement in _UNDO:
         connection.execute(statement, given)
 

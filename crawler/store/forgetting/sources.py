@@ -131,7 +131,7 @@ def _clear(connection: Connection, source: str) -> None:
 _SOURCE_ACT = text("SELECT act FROM tombstones WHERE kind = 'source' AND digest = :digest")
 _SWITCH_OFF = text("""
 UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why, due_at = NULL,
-    due_why = CASE WHEN seeded_at IS NOT NULL THEN :due_why ELSE due_why END
+    due_why = CASE WHEN seeded_at IS NOT NULL OR due_why IS NULL THEN :due_why ELSE due_why END
 WHERE id = :source
 """)
 
