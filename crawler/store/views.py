@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from crawler.schedule import FORGOTTEN
+from crawler.schedule import RESTING
 from crawler.store.models import (
     Article,
     Base,
@@ -102,7 +102,7 @@ DROPPED_RECENTLY = f"""(SELECT count(*) FROM articles a, jsonb_array_elements(a.
     WHERE a.source = s.id AND a.updated_at > {WEEK} AND a.stored_at > {WEEK} AND NOT (b ->> 'kept')::boolean)"""  # noqa: S608
 
 JOB_OF = "EXISTS (SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = s.id AND j.status = "
-SCHEDULE_STATE = f"""CASE WHEN starts_with(s.due_why, '{FORGOTTEN}') THEN 'forgotten'
+SCHEDULE_STATE = f"""CASE WHEN starts_with(s.due_why, '{RESTING}') THEN 'forgotten'
     WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
     WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
     WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
