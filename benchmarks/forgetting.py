@@ -7,6 +7,11 @@ with a second address, every tenth with an earlier version. `scrapy forget` remo
 the other, which have their tombstones as after a restore. Beside it a writer takes the lock that stores take, twenty
 times a second: how long it waits is what a crawl waits. Memory is that of the command, and of the server's process
 that serves it. CPU is the command's and all of the server's: on a busy machine it tells more than the time.
+
+November 2026, two cores, other work on them (load 13). A source of 100,000 articles: 102 s, a writer waited 293 ms at
+most, the command took 130 MB, its server's process 26. 10,000 pages that came back: 43 s, 547 ms, 124 MB. When each
+batch of a source looked for its articles anew it was 208 s and 462 ms. One by one, a thousand pages that came back took
+92 s and 18 s of CPU, against 19 and 2.6 (2 of them to start the command).
 """
 
 from __future__ import annotations
