@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.status import Status
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from scrapy.utils.conf import arglist_to_dict
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.choosing import add_question, asked_by, is_question
 from crawler.dates import parse_instant
-from crawler.errors import ConfigurationError, CrawlerError
+from crawler.errors import ConfigurationError
+from crawler.extensions.answering import AnsweringCommand
 from crawler.jobs import requests
 from crawler.jobs.following import follow
 from crawler.jobs.requests import Request
 from crawler.store import awaited, queue
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database
 from crawler.store.patience import Patience
 from crawler.web.queue import about, alive, show_queue
 
@@ -42,12 +39,10 @@ AFTER = re.compile(r"\+(\d+)([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """One kind of work a call."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    broken_off = "not followed any more; the jobs go on"
 
     def syntax(self) -> str:
         return f"<{' | '.join(WHAT)}> [options] | --list | --cancel JOB,..."
@@ -75,24 +70,14 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         check(args, opts)
         self.opts, self.console = opts, Console(stderr=True)
-        try:
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
-                if opts.list:
-                    with found.engine.connect() as connection:
-                        show_queue(connection, Console())
-                elif opts.cancel:
-                    self.cancel(found)
-                else:
-                    self.enqueue(found, args[0], args[1:])
-        except (SQLAlchemyError, OSError) as error:
-            print(f"scrapy enqueue: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
-        except CrawlerError as error:
-            print(f"scrapy enqueue: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except KeyboardInterrupt:
-            print("scrapy enqueue: not followed any more; the jobs go on", file=sys.stderr)
-            self.exitcode = 1
+        with self.refusals(), self.database() as found:
+            if opts.list:
+                with found.engine.connect() as connection:
+                    show_queue(connection, Console())
+            elif opts.cancel:
+                self.cancel(found)
+            else:
+                self.enqueue(found, args[0], args[1:])
 
     def enqueue(self, database: Database, what: str, names: Sequence[str]) -> None:
         with database.engine.begin() as connection:

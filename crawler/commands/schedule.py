@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scrapy.commands import ScrapyCommand
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import CrawlerError, UnknownSource
+from crawler.errors import UnknownSource
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
 from crawler.jobs.duties import defaults
 from crawler.schedule import HOURS, Rhythm, daily, lasting, parse_schedule
 from crawler.store import timetable
-from crawler.store.engine import open_database
 from crawler.store.timetable import Entry, Leader
 
 WIDE = 120  # columns from which there is room for the reasons
@@ -34,12 +30,8 @@ WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 COLOURS = {"running": "green", "waiting": "cyan", "due": "yellow", "disabled": "red", "gone": "red", "on demand": "dim"}
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Only looks."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
         return "[options] [source ...]"
@@ -53,18 +45,9 @@ class Command(ScrapyCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
-        assert self.settings is not None
         end_with_the_reader()
-        try:
-            url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
-            with open_database(url, data_dir) as found, found.engine.connect() as connection:
-                self.show(connection, args, opts)
-        except SQLAlchemyError as error:
-            print(f"scrapy schedule: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
-        except CrawlerError as error:
-            print(f"scrapy schedule: {error}", file=sys.stderr)
-            self.exitcode = 1
+        with self.refusals(), self.database() as found, found.engine.connect() as connection:
+            self.show(connection, args, opts)
 
     def show(self, connection: Connection, args: Sequence[str], opts: argparse.Namespace) -> None:
         """Raises UnknownSource."""
