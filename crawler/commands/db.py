@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from rich.console import Console
 from scrapy.exceptions import UsageError
 
 from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
+from crawler.printing import printer
 from crawler.store import checks, dump, duplicates, keeper, workers
 from crawler.store.embedded import EmbeddedServer, binary
 from crawler.store.engine import driver_url, lay_surface, migrate, open_database
@@ -97,7 +97,7 @@ class Command(AnsweringCommand):
         found = schema.named(names[0]) if len(names) == 1 else schema.relations() if not names else []
         if not found:
             raise UsageError(f"name one of {', '.join(one.bare for one in schema.relations())}")
-        schema.show(found, Console())
+        schema.show(found, printer())
 
     def psql(self, options: list[str]) -> int:
         with open_database(self.database_url, self.data_dir) as database:
@@ -130,7 +130,7 @@ class Command(AnsweringCommand):
         return 1 if found else 0
 
     def compare(self, _: list[str]) -> None:
-        console, done = Console(stderr=True), 0
+        console, done = printer(stderr=True), 0
         shown = console.status("comparing ...") if console.is_terminal else nullcontext()
         with open_database(self.database_url, self.data_dir) as database, shown as status:
             while some := duplicates.catch_up(database.engine, seconds=1):

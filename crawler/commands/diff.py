@@ -6,12 +6,12 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from rich.console import Console
 from scrapy.exceptions import UsageError
 
 from crawler.errors import CrawlerError
 from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
+from crawler.printing import printer
 from crawler.store import reading
 from crawler.store.reading import StoredArticle, StoredEdit
 from crawler.web.edits import plain, show
@@ -47,7 +47,7 @@ class Command(AnsweringCommand):
             if opts.json:
                 print(json.dumps(plain(stored, edits), ensure_ascii=False, indent=2))
             else:
-                show(stored, edits, Console(highlight=False))
+                show(stored, edits, printer())
 
     def read(self, target: str, revision: int | None) -> tuple[StoredArticle, list[StoredEdit]]:
         """Raises CrawlerError."""

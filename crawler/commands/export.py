@@ -12,7 +12,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
 from rich.status import Status
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection, RowMapping
@@ -23,6 +22,7 @@ from crawler.errors import ConfigurationError, StoreError
 from crawler.export_formats import FORMATS, Sink, writer_for
 from crawler.extensions.answering import AnsweringCommand
 from crawler.period import period
+from crawler.printing import printer
 from crawler.spiders.selection import named
 from crawler.store import cursors
 from crawler.store.engine import Database
@@ -79,7 +79,7 @@ class Export:
         self.cursor = Path(opts.cursor) if opts.cursor else None
         if self.cursor is not None and not self.cursor.absolute().parent.is_dir():
             raise ConfigurationError(f"--cursor {self.cursor}: {self.cursor.parent} is no folder")
-        self.console = Console(stderr=True)
+        self.console = printer(stderr=True)
         self.rows = 0
 
     def run(self, database: Database) -> None:
@@ -109,7 +109,7 @@ class Export:
                 discard_output()
             raise StoreError(f"the articles could not be written: {error}") from error
         said = f"{self.figures(sink, started)}: {'standard output' if self.out == PIPE else self.out}"
-        self.console.print(said, highlight=False, soft_wrap=True)
+        self.console.print(said, soft_wrap=True)
 
     def write(self, connection: Connection, before: cursors.Cursor | None, sink: Sink, started: float) -> None:
         """All rows, with how far it is on a terminal."""
@@ -136,7 +136,7 @@ class Export:
         new.write_text("".join(lines), encoding="utf-8")
         new.replace(path)
         said = f"{len(gone):,} articles were forgotten since the last export, remove them: {path}"
-        self.console.print(said, style="bold", highlight=False, soft_wrap=True)
+        self.console.print(said, style="bold", soft_wrap=True)
 
     def figures(self, sink: Sink, started: float) -> str:
         seconds = time.monotonic() - started

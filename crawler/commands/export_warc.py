@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from rich.console import Console
 from rich.status import Status
 from scrapy.exceptions import UsageError
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +17,7 @@ from crawler.commands.choosing import add_choice
 from crawler.errors import ConfigurationError, StoreError
 from crawler.extensions.answering import AnsweringCommand
 from crawler.period import period
+from crawler.printing import printer
 from crawler.spiders.selection import named
 from crawler.store.engine import Database
 from crawler.store.reading import Wanted, pages_in
@@ -62,7 +62,7 @@ class Command(AnsweringCommand):
 
     def export(self, database: Database, wanted: Wanted, files: WarcFiles) -> None:
         """Raises StoreError, ConfigurationError."""
-        console, started = Console(stderr=True), time.monotonic()
+        console, started = printer(stderr=True), time.monotonic()
         shown = console.status("reading ...") if console.is_terminal else nullcontext()
         try:
             with database.engine.connect() as connection, shown as status, files:
@@ -82,7 +82,7 @@ class Command(AnsweringCommand):
         if not files.pages:
             raise ConfigurationError("no stored page is asked for; nothing was written")
         names = ", ".join(str(path) for path in files.done[:3]) + (", ..." if len(files.done) > 3 else "")
-        console.print(f"{figures(files, time.monotonic() - started)}: {names}", highlight=False, soft_wrap=True)
+        console.print(f"{figures(files, time.monotonic() - started)}: {names}", soft_wrap=True)
 
 
 def figures(files: WarcFiles, seconds: float) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +19,7 @@ from crawler.extensions.quiet import end_with_the_reader
 from crawler.health import KINDS, NEEDED, Finding
 from crawler.jobs import watching
 from crawler.jobs.watching import Judged
+from crawler.printing import printer
 from crawler.store import health
 from crawler.store.engine import Database
 
@@ -118,7 +118,7 @@ def status(judged: Mapping[str, Judged], whole: Sequence[Finding]) -> int:
 
 
 def show(judged: Mapping[str, Judged], whole: Sequence[Finding], now: datetime) -> None:
-    console = Console()
+    console = printer()
     found = rows(judged, whole)
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=False)
     for name, one in found:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from rich.console import Console
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection
 
@@ -17,6 +16,7 @@ from crawler.dates import parse_instant
 from crawler.errors import ConfigurationError, StoreError
 from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
+from crawler.printing import printer
 from crawler.store import partitions, versions
 from crawler.store.engine import Database
 from crawler.store.versions import Version
@@ -69,7 +69,7 @@ class Command(AnsweringCommand):
         if opts.json:
             print(json.dumps([plain(one) for one in found], ensure_ascii=False, indent=2))
         else:
-            show_versions(found, Console())
+            show_versions(found, printer())
 
     def save(self, database: Database, args: list[str], opts: argparse.Namespace) -> None:
         until = _until(opts.at) if opts.at else None
@@ -89,7 +89,7 @@ class Command(AnsweringCommand):
         if opts.json:
             print(json.dumps([asdict(one) for one in found], indent=2))
         else:
-            show_months(found, Console())
+            show_months(found, printer())
 
     def prune(self, database: Database, _: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None

@@ -13,7 +13,6 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from rich.console import Console
 from rich.status import Status
 from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
@@ -22,6 +21,7 @@ from sqlalchemy import Connection
 from crawler.commands.choosing import add_question, asked_by, is_question
 from crawler.extensions.answering import AnsweringCommand
 from crawler.pipelines.extract import pool_of
+from crawler.printing import printer
 from crawler.reextraction.applying import Applying
 from crawler.reextraction.looking import Holder, Looking
 from crawler.reextraction.question import begin, joined, waits
@@ -84,7 +84,7 @@ class Reextract:
     def __init__(self, opts: argparse.Namespace, settings: BaseSettings) -> None:
         self.opts, self.settings = opts, settings
         self.asked = asked_by(opts, settings) if opts.run is None else None
-        self.console = Console(stderr=True)
+        self.console = printer(stderr=True)
 
     def run(self, database: Database) -> int:
         """Returns the exit status. Raises StoreError, ConfigurationError."""
@@ -170,7 +170,7 @@ class Reextract:
         return self.console.status("reading ...") if self.console.is_terminal else nullcontext()
 
     def say(self, words: str) -> None:
-        self.console.print(words, highlight=False, soft_wrap=True)
+        self.console.print(words, soft_wrap=True)
 
     def end(self, report: Report, words: str, applied: Applied) -> None:
         """The last words; as JSON, the report with what was applied."""
@@ -180,6 +180,6 @@ class Reextract:
 
 
 def show(report: Report) -> None:
-    console = Console()
+    console = printer()
     for line in lines(report):
-        console.print(line, soft_wrap=not console.is_terminal)
+        console.print(line)

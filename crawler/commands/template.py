@@ -18,10 +18,12 @@ from sqlalchemy import Engine
 
 from crawler.errors import ConfigurationError, UnknownSource
 from crawler.extensions.answering import AnsweringCommand
+from crawler.printing import printer
 from crawler.recurrence import WITNESSES, rule_of
 from crawler.sources import find_source
 from crawler.store import taught
 from crawler.store.taught import Taught
+from crawler.text import one_line
 
 SHOWN_EXAMPLES = 3
 
@@ -87,7 +89,7 @@ class Command(AnsweringCommand):
             shown = {"source": source, "articles": articles, **said, "blocks": [plain(block) for block in blocks]}
             print(json.dumps(shown, ensure_ascii=False, indent=2))
             return
-        console = Console()
+        console = printer()
         if said:
             console.print(sentence(said))
         if not blocks:
@@ -121,9 +123,10 @@ def print_block(console: Console, block: Taught) -> None:
     figures = f"seen in {block.articles} articles, {since}; taken out of {articles_of(block.cleaned)}"
     style = "yellow" if block.state == "learned" else "green"
     console.print(Text.assemble((block.key, "bold"), "  ", (block.state, style), f"  {figures}"))
-    console.print(Padding(Text(block.text), (0, 0, 0, 2)))
+    console.print(
+        Padding(Text(block.text if console.is_terminal else one_line(block.text) or ""), (0, 0, 0, 2), expand=False)
+    )
     for example in block.evidence[:SHOWN_EXAMPLES]:
-        console.print(
-            Padding(Text(f"{example.id}  {example.headline or '–'}  {example.url}", style="dim"), (0, 0, 0, 4))
-        )
+        words = Text(f"{example.id}  {example.headline or '–'}  {example.url}", style="dim")
+        console.print(Padding(words, (0, 0, 0, 4), expand=False))
     console.print()
