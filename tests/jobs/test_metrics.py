@@ -360,6 +360,7 @@ def test_a_scheduler_serves_them_and_logs_in_json(database_url: str, tmp_path: P
     with bench.start("scheduler") as scheduler:
         try:
             until(lambda: answers(port))
+            until(lambda: bench.value("SELECT count(*) FROM schedulers WHERE ticked_at IS NOT NULL"))  # it says that
             assert "news_database_up" in names(scraped(f"http://{HOST}:{port}"))
         finally:
             scheduler.terminate()
