@@ -29,7 +29,10 @@ NEXT = 5  # times of a source that are shown
 SILENT = timedelta(seconds=60)  # after so long without a tick nobody schedules
 BARS = " ▁▂▃▄▅▆▇█"
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-COLOURS = {"running": "green", "waiting": "cyan", "due": "yellow", "disabled": "red", "gone": "red", "on demand": "dim"}
+COLOURS = {
+    "running": "green", "waiting": "cyan", "due": "yellow", "forgotten": "red", "disabled": "red", "gone": "red",
+    "on demand": "dim",
+}  # fmt: skip
 
 
 class Command(AnsweringCommand):

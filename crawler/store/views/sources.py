@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from crawler.schedule import FORGOTTEN
 from crawler.store.models import Source
 from crawler.store.views.view import View, made, own
 
 JOB_OF = "EXISTS (SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = s.id AND j.status = "
-SCHEDULE_STATE = f"""CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
+SCHEDULE_STATE = f"""CASE WHEN starts_with(s.due_why, '{FORGOTTEN}') THEN 'forgotten'
+    WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
     WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
     WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
 
@@ -25,8 +27,8 @@ SCHEDULE = View(
         made(
             "state",
             "text",
-            "disabled (by a person), gone (it has no seed), running, waiting (in the queue), on demand, due, or "
-            "scheduled",
+            "forgotten (its publisher does not want it here), disabled (by a person), gone (it has no seed), "
+            "running, waiting (in the queue), on demand, due, or scheduled",
             SCHEDULE_STATE,
         ),
         *own("s", Source, "seed_error queued_at"),
