@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crawler.health.chance import DOUBT, has_fallen
 from crawler.health.model import Day, Finding, Present, Severity
 from crawler.health.past import (
+    GOOD_LISTS,
     LEAST_PAGES,
     LEAST_ROW,
     LIMIT,
@@ -22,6 +23,7 @@ from crawler.health.rhythm import HOUR, LEAST_DAYS, midnight
 from crawler.health.wording import listed, percent, span
 
 SLOW, SLOW_SECONDS = 3.0, 2.0  # times what is usual, and seconds an answer
+ALL_FAIL = 2  # times in a row, each of its lists
 WALLS = frozenset(("forbidden", "bot_challenge", "consent_wall", "rate_limited"))
 ROBOTS = frozenset(("robots_forbidden",))
 NOT_FAILED = frozenset(
@@ -68,12 +70,13 @@ def _lists(past: Sequence[Day], days: Sequence[Day], present: Present, now: date
     read_at = max((day.read_at for day in days if day.read_at), default=None)
     if not row or read_at is None:
         return None
-    read = sum(day.lists.get("read", 0) + day.lists.get("not_modified", 0) for day in past)
+    read = sum(day.lists.get(word, 0) for day in past for word in GOOD_LISTS)
     usual = read / max(1, sum(sum(day.lists.values()) for day in past))
     opened = {"feeds_failing", "blocked", "robots"} & present.open.keys()
-    if not opened and (row < 3 or (1 - DOUBT * usual) ** row > 1e-3 or now - read_at < 2 * HOUR):
+    by_chance = row < 3 or (1 - DOUBT * usual) ** row > 1e-3 or now - read_at < 2 * HOUR
+    if not opened and by_chance and not _all_fail(present, now - read_at):
         return None
-    words = words_of(days[-2:], lambda word: word not in ("read", "not_modified"), lists=True)
+    words = words_of(days[-2:], lambda word: word not in GOOD_LISTS, lists=True)
     kind, _ = _kind_of(words)
     sentence = f"no feed, sitemap or section could be read for {span(now - read_at)} ({row} requests: {listed(words)})"
     return Finding(
@@ -82,6 +85,15 @@ def _lists(past: Sequence[Day], days: Sequence[Day], present: Present, now: date
         sentence=sentence,
         since=read_at,
     )
+
+
+def _all_fail(present: Present, unread: timedelta) -> bool:
+    """Whether each list failed whenever it was last asked, whatever the past: one that failed is not asked again soon.
+
+    Home pages and sections are asked seldom, so they tell only where there is nothing else.
+    """
+    feeds = [one for one in present.listings if one.kind in ("feed", "sitemap")] or present.listings
+    return bool(feeds) and unread >= HOUR and all(one.failures >= ALL_FAIL for one in feeds)
 
 
 def _kind_of(words: Mapping[str, int]) -> tuple[str, Severity]:
