@@ -1,11 +1,12 @@
 """Whether much less is published than usual: a feed of several that broke, a section that is gone.
 
-Whole weeks are held against such weeks of the past, so that no weekday weighs more. How weeks differ is measured. The
-longest stretch without any article is left out: a week off is a silence, if it is anything.
+Whole weeks are held against such weeks of the past, so that no weekday weighs more. How weeks differ is measured. Of a
+week only the best days count, so that a long weekend is none of it; and a week off is a silence, if it is anything.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,11 +18,13 @@ from crawler.health.rhythm import FALSE_A_YEAR, Rhythm, midnight, observed, rhyt
 from crawler.health.wording import counted, rounded
 
 WEEK = 7  # days
-WINDOWS = (WEEK, 2 * WEEK, 4 * WEEK)  # the shortest that tells is told
+WINDOWS = (WEEK, 2 * WEEK)  # the shortest that tells is told
 SHARE = 0.7  # of what is usual: more than that is no trouble
 AGAIN = 0.8  # of what is usual, and it is over
 NEXT_WORST = 0.8  # times the worst such time of the past
 DIFFER = 0.008  # spread of weeks, at least: seasons, holidays
+BEST = 3 / 7  # of the days
+BLOCKS = 3  # such times in the past, at least
 SEEN = 0.7  # of the days, on which somebody looked
 CRAWLED = 0.25  # of the crawls of a usual day, and somebody looked
 LIMIT = FALSE_A_YEAR / 52 / len(WINDOWS)
@@ -52,7 +55,7 @@ def fewer(past: Sequence[Day], present: Present) -> list[Finding]:
         usual = rhythm(basis)
         if usual is None:
             continue
-        now = _sum(days, usual)
+        now = _sum(days, usual, length)
         if opened and length == WEEK and now.share >= AGAIN:
             return []
         if (opened and length == WEEK) or _is_fewer(now, basis, usual, length):
@@ -75,15 +78,17 @@ def _may_be_fewer(days: Sequence[Day], basis: Sequence[Day]) -> bool:
 
 
 def _is_fewer(now: Sum, basis: Sequence[Day], usual: Rhythm, length: int) -> bool:
-    if now.share > SHARE:
-        return False
     known = observed(basis)
-    blocks = [_sum(known[end - length : end], usual) for end in range(len(known), length - 1, -length)]
-    if now.share > NEXT_WORST * min((block.share for block in blocks), default=1.0):
+    blocks = [_sum(known[end - length : end], usual, length) for end in range(len(known), length - 1, -length)]
+    blocks = [block for block in blocks if block.expected]
+    if len(blocks) < BLOCKS:
         return False
-    spread = max(_spread([_sum([day], usual) for day in known]) / length, _spread(blocks), DIFFER)
-    total = sum(day.fresh for day in known)
-    return at_most_spread(now.found, now.expected, spread + 1 / total) < LIMIT
+    best = sum(block.found for block in blocks) / sum(block.expected for block in blocks)  # the best days are better
+    if now.share > best * min(SHARE, NEXT_WORST * min(block.share for block in blocks) / best):
+        return False
+    scaled = [Sum(found=block.found, expected=block.expected * best) for block in blocks]
+    spread = max(_spread(scaled), usual.spread / length, DIFFER)
+    return at_most_spread(now.found, now.expected * best, spread) < LIMIT
 
 
 def _spread(sums: Sequence[Sum]) -> float:
@@ -92,16 +97,17 @@ def _spread(sums: Sequence[Sum]) -> float:
     return sum((one.found - one.expected) ** 2 - one.expected for one in sums) / squares if squares else 0.0
 
 
-def _sum(days: Sequence[Day], usual: Rhythm) -> Sum:
-    """Without the longest stretch of days on which nothing came."""
+def _sum(days: Sequence[Day], usual: Rhythm, length: int) -> Sum:
+    """Of the best days, the longest stretch without any article apart."""
     longest, start = range(0), 0
     for index, day in enumerate(days):
         if day.fresh:
             start = index + 1
         elif index + 1 - start > len(longest):
             longest = range(start, index + 1)
-    kept = [day for index, day in enumerate(days) if index not in longest]
-    return Sum(found=sum(day.fresh for day in kept), expected=sum(sum(usual.rates[day.day.weekday()]) for day in kept))
+    kept = [(day.fresh, sum(usual.rates[day.day.weekday()])) for n, day in enumerate(days) if n not in longest]
+    best = sorted(kept, key=lambda one: one[0] / one[1], reverse=True)[: math.ceil(length * BEST)]
+    return Sum(found=sum(found for found, _ in best), expected=sum(expected for _, expected in best))
 
 
 def _looked_at(basis: Sequence[Day], days: Sequence[Day]) -> list[Day]:

@@ -81,6 +81,7 @@ class Listing:
     outcome: str
     failures: int = 0
     entries: int = 0
+    checked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

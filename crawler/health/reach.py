@@ -23,6 +23,7 @@ from crawler.health.rhythm import HOUR, LEAST_DAYS, midnight
 from crawler.health.wording import listed, percent, span
 
 SLOW, SLOW_SECONDS = 3.0, 2.0  # times what is usual, and seconds an answer
+AWAY = timedelta(minutes=50)  # for less, a host may be away
 ALL_FAIL = 2  # times in a row, each of its lists
 WALLS = frozenset(("forbidden", "bot_challenge", "consent_wall", "rate_limited"))
 ROBOTS = frozenset(("robots_forbidden",))
@@ -49,13 +50,18 @@ def unreached(past: Sequence[Day], present: Present, now: datetime) -> Iterator[
     today = present.today
     now_came, now_failed = today.fetched + today.unchanged, today.failed
     fallen = has_fallen(now_came, now_came + now_failed, usual, LIMIT)
-    in_a_row = usual > 0.2 and row >= LEAST_ROW and (1 - DOUBT * usual) ** row < chance_limit(came + failed, before)
+    since = max((day.came_at for day in days if day.came_at), default=None)
+    in_a_row = (
+        usual > 0.2
+        and row >= LEAST_ROW
+        and (1 - DOUBT * usual) ** row < chance_limit(came + failed, before)
+        and (since is None or now - since >= AWAY)
+    )
     still = opened and (row > 0 or now_came < 0.5 * usual * (now_came + now_failed))
     if not (fallen or in_a_row or still):
         return
     words = words_of(days[-2:] if row > today.failed else [today], lambda word: word not in NOT_FAILED | EMPTY)
     kind, severity = _kind_of(words)
-    since = max((day.came_at for day in days if day.came_at), default=None)
     sentence = (
         f"{row} pages in a row did not come"
         if in_a_row or (still and row)
@@ -74,7 +80,7 @@ def _lists(past: Sequence[Day], days: Sequence[Day], present: Present, now: date
     usual = read / max(1, sum(sum(day.lists.values()) for day in past))
     opened = {"feeds_failing", "blocked", "robots"} & present.open.keys()
     by_chance = row < 3 or (1 - DOUBT * usual) ** row > 1e-3 or now - read_at < 2 * HOUR
-    if not opened and by_chance and not _all_fail(present, now - read_at):
+    if not opened and by_chance and not _all_fail(present, read_at):
         return None
     words = words_of(days[-2:], lambda word: word not in GOOD_LISTS, lists=True)
     kind, _ = _kind_of(words)
@@ -87,13 +93,14 @@ def _lists(past: Sequence[Day], days: Sequence[Day], present: Present, now: date
     )
 
 
-def _all_fail(present: Present, unread: timedelta) -> bool:
-    """Whether each list failed whenever it was last asked, whatever the past: one that failed is not asked again soon.
+def _all_fail(present: Present, read_at: datetime) -> bool:
+    """Whether each list was seen to fail for a while, whatever the past: what failed is left alone for an hour and more.
 
     Home pages and sections are asked seldom, so they tell only where there is nothing else.
     """
     feeds = [one for one in present.listings if one.kind in ("feed", "sitemap")] or present.listings
-    return bool(feeds) and unread >= HOUR and all(one.failures >= ALL_FAIL for one in feeds)
+    seen = [one.checked_at - read_at for one in feeds if one.checked_at and one.failures >= ALL_FAIL]
+    return bool(seen) and len(seen) == len(feeds) and min(seen) >= AWAY
 
 
 def _kind_of(words: Mapping[str, int]) -> tuple[str, Severity]:

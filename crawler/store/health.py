@@ -49,7 +49,7 @@ WHERE EXISTS (SELECT FROM articles a WHERE a.source = s.source)
 # Only what a crawl begins with: how a sitemap of an index or a further page does, tells little of the source.
 _LISTINGS = text("""
 SELECT s.source, l.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
-    SELECT url, kind, outcome, failures, entries, found_at
+    SELECT url, kind, outcome, failures, entries, checked_at, found_at
     FROM listings l WHERE l.source = s.source AND outcome IS NOT NULL AND not_before IS NOT NULL
         AND (parent IS NULL OR kind IN ('homepage', 'feed') OR parent LIKE '%/robots.txt')
         AND parent IS DISTINCT FROM :usual
