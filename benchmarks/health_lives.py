@@ -49,7 +49,8 @@ PROFILES = (
     Profile("1 a week", 1 / 7, week=(0, 0, 0, 1, 0.2, 0, 0), off=14, holiday=0),
     Profile("2 a week, a blog", 2 / 7, off=14, holiday=0, spread=0.3),
     Profile("1 a day, workdays", 1, week=(1, 1, 1, 1, 1, 0.05, 0.05), off=7, holiday=0),
-    Profile("5 a day, a small paper", 5, week=(1, 1, 1, 1, 1, 0.4, 0), off=7, holiday=0),
+    Profile("3 a day, closed for a week", 3, week=(1, 1, 1, 1, 1, 0.4, 0), off=7, holiday=0),
+    Profile("5 a day, a small paper", 5, week=(1, 1, 1, 1, 1, 0.4, 0.1), holiday=0.1),
     Profile("10 a day, in bursts", 10, spread=0.6, holiday=0.3, crawls=48),
     Profile("30 a day, regional", 30, week=(1, 1, 1, 1, 1, 0.6, 0.3), holiday=0.3, crawls=48),
     Profile("40 a day, crawled once", 40, week=(1, 1, 1, 1, 1, 0.6, 0.4), holiday=0.4, crawls=1),
@@ -84,7 +85,7 @@ class Life:
     ) -> None:
         self.profile, self.fault, self.at, self.length = profile, fault, at, length
         self.random = dice = random.Random(seed)  # noqa: S311 (a simulation)
-        self.days: deque[Day] = deque(maxlen=PAST.days + 1)
+        self.days: deque[Day] = deque(maxlen=PAST.days)
         self.recent: deque[Recent] = deque(maxlen=RECENT)
         self.listings = [Listing(name, "feed", "not_modified", entries=BACKLOG) for name in ("a", "b")]
         self.asked_again = [START, START]

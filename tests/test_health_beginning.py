@@ -107,7 +107,7 @@ def test_sources_that_never_worked(bench: Bench) -> None:
         assert told[name].endswith(f"/{name}/rss: {word})")
     assert told["dead"] == "none of its lists can be read (homepage http://127.0.0.1:9/: connection)"
     assert told["mistyped"].endswith("/mistyped/: not_found)")
-    assert told["barren"] == f"none of {PAGES} pages became an article (no_content {PAGES})"
+    assert told["barren"] == f"no page of {PAGES} became an article (no_content {PAGES})"
 
     (seed,) = bench.seeds.glob("mistyped.yaml")
     seed.write_text(seed.read_text().replace("/mistyped/", "/sound/"))

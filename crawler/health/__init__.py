@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from crawler.health.articles import leaks, poor_articles
 from crawler.health.beginning import never_worked, so_far
 from crawler.health.crawled import HANGING, crawling
-from crawler.health.fewer import fewer
 from crawler.health.model import Day, Finding, Listing, Present, Recent, Severity, System
 from crawler.health.past import PAST, RECENT
 from crawler.health.reach import slow_answers, unreached
 from crawler.health.rhythm import LEAST_DAYS, observed
 from crawler.health.silence import silences
+from crawler.health.volume import fewer
 from crawler.health.wording import span
 
 __all__ = [
@@ -96,7 +96,8 @@ def judge(past: Sequence[Day], present: Present, now: datetime) -> list[Finding]
     made = list(poor_articles(past, present, now)) if not reach else []
     explained = bool(reach) or any(one.kind in EXPLAINS for one in made)
     quiet = [] if explained else silences(past, present, now)
-    less = [] if explained or quiet or any(one.kind in STOPS for one in running) else fewer(past, present)
+    explained = explained or bool(quiet) or any(one.kind in STOPS for one in running)
+    less = fewer(past, present) if "fewer" in present.open or not explained else []  # what is open is not over by that
     found = [*running, *reach, *made, *quiet, *less, *slow_answers(past, present), *leaks(past, present)]
     return list({one.kind: one for one in reversed(found)}.values())[::-1]  # one of a kind, the first
 

@@ -55,7 +55,7 @@ def _why(days: Sequence[Day], present: Present, *, patient: bool) -> str | None:
     bad = sum(day.rejected + day.failed for day in days)
     pages = words_of(days, lambda _: True)
     if bad >= LEAST_ROW or (bad and not patient):
-        return f"none of {counted(bad, 'page')} became an article ({listed(pages)})"
+        return f"no page of {bad} became an article ({listed(pages)})"
     if present.listings and all(one.failures for one in present.listings):
         return f"none of its lists can be read ({_named(present)})"
     empty = bool(present.listings) and not any(one.entries for one in present.listings)

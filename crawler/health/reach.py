@@ -94,7 +94,7 @@ def _lists(past: Sequence[Day], days: Sequence[Day], present: Present, now: date
 
 
 def _all_fail(present: Present, read_at: datetime) -> bool:
-    """Whether each list was seen to fail for a while, whatever the past: what failed is left alone for an hour and more.
+    """Whether each list was seen to fail for a while, whatever the past: what failed is left alone for a time.
 
     Home pages and sections are asked seldom, so they tell only where there is nothing else.
     """

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from crawler.health.chance import at_most_spread
 from crawler.health.model import Day, Finding, Present
@@ -19,15 +19,15 @@ from crawler.health.wording import counted, rounded
 
 WEEK = 7  # days
 WINDOWS = (WEEK, 2 * WEEK)  # the shortest that tells is told
-SHARE = 0.7  # of what is usual: more than that is no trouble
+SHARE = 0.65  # of what is usual: more than that is no trouble
 AGAIN = 0.8  # of what is usual, and it is over
-NEXT_WORST = 0.8  # times the worst such time of the past
-DIFFER = 0.008  # spread of weeks, at least: seasons, holidays
+NEXT_WORST = 0.75  # times the worst such time of the past
+DIFFER = 0.015  # spread of weeks, at least: seasons, holidays
 BEST = 3 / 7  # of the days
-BLOCKS = 3  # such times in the past, at least
+KNOWN = 28  # days in such times of the past, at least
 SEEN = 0.7  # of the days, on which somebody looked
 CRAWLED = 0.25  # of the crawls of a usual day, and somebody looked
-LIMIT = FALSE_A_YEAR / 52 / len(WINDOWS)
+LIMIT = FALSE_A_YEAR / 365 / len(WINDOWS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,7 @@ class Sum:
 
 def fewer(past: Sequence[Day], present: Present) -> list[Finding]:
     """What is told of a source that publishes, and much less than usual."""
-    opened = present.open.get("fewer")
+    opened = "fewer" in present.open
     before = days_before(past, present, "fewer")
     for length in WINDOWS:
         first = present.today.day - timedelta(days=length)
@@ -53,21 +53,24 @@ def fewer(past: Sequence[Day], present: Present) -> list[Finding]:
         if len(days) < SEEN * length or not (opened or _may_be_fewer(days, basis)):
             continue
         usual = rhythm(basis)
-        if usual is None:
+        blocks = _blocks(basis, usual, length) if usual else []
+        if usual is None or len(blocks) * length < KNOWN:
             continue
-        now = _sum(days, usual, length)
-        if opened and length == WEEK and now.share >= AGAIN:
-            return []
-        if (opened and length == WEEK) or _is_fewer(now, basis, usual, length):
-            return [_finding(now, len(days), present, midnight(days[0]))]
+        best = sum(one.found for one in blocks) / sum(one.expected for one in blocks)  # the best days are better
+        now, *blocks = (replace(one, expected=one.expected * best) for one in (_best(days, usual, length), *blocks))
+        of_days = _spread([_sum([day], usual) for day in observed(basis)]) / length
+        if now.share < AGAIN if opened else _is_fewer(now, blocks, of_days):
+            return [_finding(_sum(days, usual), days, present)]
+        if opened:
+            break
     return []
 
 
-def _finding(now: Sum, days: int, present: Present, since: datetime) -> Finding:
-    sentence = f"{counted(now.found, 'article')} in {days} days; usually {rounded(now.expected)} in as many"
+def _finding(whole: Sum, days: Sequence[Day], present: Present) -> Finding:
+    sentence = f"{counted(whole.found, 'article')} in {len(days)} days; usually {rounded(whole.expected)} in as many"
     if failing := [one for one in present.listings if one.failures]:
         sentence += f"; cannot be read: {failing[0].url} ({failing[0].outcome})"
-    return Finding(kind="fewer", severity="warn", sentence=sentence, since=since)
+    return Finding(kind="fewer", severity="warn", sentence=sentence, since=midnight(days[0]))
 
 
 def _may_be_fewer(days: Sequence[Day], basis: Sequence[Day]) -> bool:
@@ -77,18 +80,17 @@ def _may_be_fewer(days: Sequence[Day], basis: Sequence[Day]) -> bool:
     return sum(day.fresh for day in days) < AGAIN * usual * len(days)
 
 
-def _is_fewer(now: Sum, basis: Sequence[Day], usual: Rhythm, length: int) -> bool:
+def _is_fewer(now: Sum, past: Sequence[Sum], spread: float) -> bool:
+    if now.share > min(SHARE, NEXT_WORST * min(one.share for one in past)):
+        return False
+    return at_most_spread(now.found, now.expected, max(_spread(past), spread, DIFFER)) < LIMIT
+
+
+def _blocks(basis: Sequence[Day], usual: Rhythm, length: int) -> list[Sum]:
+    """Such times of the past, one after the other."""
     known = observed(basis)
-    blocks = [_sum(known[end - length : end], usual, length) for end in range(len(known), length - 1, -length)]
-    blocks = [block for block in blocks if block.expected]
-    if len(blocks) < BLOCKS:
-        return False
-    best = sum(block.found for block in blocks) / sum(block.expected for block in blocks)  # the best days are better
-    if now.share > best * min(SHARE, NEXT_WORST * min(block.share for block in blocks) / best):
-        return False
-    scaled = [Sum(found=block.found, expected=block.expected * best) for block in blocks]
-    spread = max(_spread(scaled), usual.spread / length, DIFFER)
-    return at_most_spread(now.found, now.expected * best, spread) < LIMIT
+    found = (_best(known[end - length : end], usual, length) for end in range(len(known), length - 1, -length))
+    return [one for one in found if one.expected]
 
 
 def _spread(sums: Sequence[Sum]) -> float:
@@ -97,7 +99,11 @@ def _spread(sums: Sequence[Sum]) -> float:
     return sum((one.found - one.expected) ** 2 - one.expected for one in sums) / squares if squares else 0.0
 
 
-def _sum(days: Sequence[Day], usual: Rhythm, length: int) -> Sum:
+def _sum(days: Sequence[Day], usual: Rhythm) -> Sum:
+    return Sum(found=sum(day.fresh for day in days), expected=sum(sum(usual.rates[day.day.weekday()]) for day in days))
+
+
+def _best(days: Sequence[Day], usual: Rhythm, length: int) -> Sum:
     """Of the best days, the longest stretch without any article apart."""
     longest, start = range(0), 0
     for index, day in enumerate(days):
@@ -105,9 +111,9 @@ def _sum(days: Sequence[Day], usual: Rhythm, length: int) -> Sum:
             start = index + 1
         elif index + 1 - start > len(longest):
             longest = range(start, index + 1)
-    kept = [(day.fresh, sum(usual.rates[day.day.weekday()])) for n, day in enumerate(days) if n not in longest]
-    best = sorted(kept, key=lambda one: one[0] / one[1], reverse=True)[: math.ceil(length * BEST)]
-    return Sum(found=sum(found for found, _ in best), expected=sum(expected for _, expected in best))
+    kept = [day for index, day in enumerate(days) if index not in longest]
+    kept.sort(key=lambda day: _sum([day], usual).share, reverse=True)
+    return _sum(kept[: math.ceil(length * BEST)], usual)
 
 
 def _looked_at(basis: Sequence[Day], days: Sequence[Day]) -> list[Day]:
