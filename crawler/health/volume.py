@@ -27,6 +27,7 @@ BEST = 3 / 7  # of the days
 KNOWN = 28  # days in such times of the past, at least
 SEEN = 0.7  # of the days, on which somebody looked
 CRAWLED = 0.25  # of the crawls of a usual day, and somebody looked
+LEAST = 10  # articles to be expected: of fewer, none at all may be chance
 LIMIT = FALSE_A_YEAR / 365 / len(WINDOWS)
 
 
@@ -50,7 +51,7 @@ def fewer(past: Sequence[Day], present: Present) -> list[Finding]:
         first = present.today.day - timedelta(days=length)
         basis = [day for day in before if day.day < first]
         days = _looked_at(basis, [day for day in past if day.day >= first])
-        if len(days) < SEEN * length or not (opened or _may_be_fewer(days, basis)):
+        if len(days) < SEEN * length or not (opened or _may_be_fewer(days, basis, length)):
             continue
         usual = rhythm(basis)
         blocks = _blocks(basis, usual, length) if usual else []
@@ -73,11 +74,10 @@ def _finding(whole: Sum, days: Sequence[Day], present: Present) -> Finding:
     return Finding(kind="fewer", severity="warn", sentence=sentence, since=midnight(days[0]))
 
 
-def _may_be_fewer(days: Sequence[Day], basis: Sequence[Day]) -> bool:
+def _may_be_fewer(days: Sequence[Day], basis: Sequence[Day], length: int) -> bool:
     """A short look, for most sources need no other."""
-    known = observed(basis)
-    usual = sum(day.fresh for day in known) / max(1, len(known))
-    return sum(day.fresh for day in days) < AGAIN * usual * len(days)
+    usual = sum(day.fresh for day in basis) / max(1, sum(day.observed for day in basis))
+    return usual * length * BEST >= LEAST and sum(day.fresh for day in days) < AGAIN * usual * len(days)
 
 
 def _is_fewer(now: Sum, past: Sequence[Sum], spread: float) -> bool:
