@@ -121,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lives", type=int, default=12, help="of each source, well")
     parser.add_argument("--faulty", type=int, default=3, help="lives with each fault")
+    parser.add_argument("--when", choices=("late", "early", "never"), help="only faults that begin then")
     parser.add_argument("--source", help="only sources with this in their name")
     parser.add_argument("--fault", help="only faults with this in their name")
     given = parser.parse_args()
@@ -130,7 +131,7 @@ def main() -> None:
         false_alarms(given.lives, profiles)
     for faults, when in ((tuple(MEANT), "late"), (EARLY, "early"), (NEVER, "never")):
         chosen = [fault for fault in faults if (given.fault or "") in fault]
-        if given.faulty and chosen:
+        if given.faulty and chosen and given.when in (None, when):
             detection(given.faulty, chosen, profiles, when)
     print(f"\n{time.monotonic() - started:.0f} s")
 
