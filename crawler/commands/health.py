@@ -102,6 +102,9 @@ class Command(AnsweringCommand):
             print("No source was ever crawled: `scrapy crawl SOURCE` begins, `scrapy list` shows the sources.")
         else:
             show(judged, whole, now)
+            for name in sorted(set(args)):
+                if judged[name].known < NEEDED:
+                    print(f"{name}: {judged[name].so_far}.")
         return status(judged, whole)
 
 
