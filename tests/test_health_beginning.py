@@ -73,9 +73,9 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture(scope="module")
 def bench(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     room = tmp_path_factory.mktemp("beginning")
-    with cloned(server_url, template) as url, serving(Server(("127.0.0.1", 0), Site)) as port:
+    with cloned(server_url, template) as url, serving(Server(("127.0.0.1", 0), Site)) as server:
         bench = Bench(seeds=room, data_dir=room / "data", database_url=url)
-        write_seeds(room, f"http://127.0.0.1:{port}")
+        write_seeds(room, f"http://127.0.0.1:{server.server_port}")
         assert bench.crawl("news", "-s", "RETRY_ENABLED=0").status == 0
         yield bench
 
