@@ -22,7 +22,7 @@ WINDOWS = (WEEK, 2 * WEEK)  # the shortest that tells is told
 SHARE = 0.65  # of what is usual: more than that is no trouble
 AGAIN = 0.8  # of what is usual, and it is over
 NEXT_WORST = 0.75  # times the worst such time of the past
-DIFFER = 0.015  # spread of weeks, at least: seasons, holidays
+DIFFER = 0.015  # spread of weeks, at least: seasons, holidays; of two together, half of it
 BEST = 3 / 7  # of the days
 CLOSED = 3  # days in a row without an article
 KNOWN = 28  # days in such times of the past, at least
@@ -60,8 +60,8 @@ def fewer(past: Sequence[Day], present: Present) -> list[Finding]:
             continue
         best = sum(one.found for one in blocks) / sum(one.expected for one in blocks)  # the best days are better
         now, *blocks = (replace(one, expected=one.expected * best) for one in (_best(days, usual, length), *blocks))
-        of_days = _spread([_sum([day], usual) for day in observed(basis)]) / length
-        if now.share < AGAIN if opened else _is_fewer(now, blocks, of_days):
+        least = max(_spread([_sum([day], usual) for day in observed(basis)]), WEEK * DIFFER) / length
+        if now.share < AGAIN if opened else _is_fewer(now, blocks, least):
             return [_finding(_sum(days, usual), days, present)]
         if opened:
             break
@@ -85,7 +85,7 @@ def _may_be_fewer(days: Sequence[Day], basis: Sequence[Day], length: int) -> boo
 def _is_fewer(now: Sum, past: Sequence[Sum], spread: float) -> bool:
     if now.share > min(SHARE, NEXT_WORST * min(one.share for one in past)):
         return False
-    return at_most_spread(now.found, now.expected, max(_spread(past), spread, DIFFER)) < LIMIT
+    return at_most_spread(now.found, now.expected, max(_spread(past), spread)) < LIMIT
 
 
 def _blocks(basis: Sequence[Day], usual: Rhythm, length: int) -> list[Sum]:
