@@ -84,17 +84,23 @@ ON CONFLICT (source) DO UPDATE SET learn_at = EXCLUDED.learn_at
 """)
 
 _SEEDED_OF = text("SELECT id FROM sources WHERE seeded_at IS NOT NULL AND id = ANY(:ids)")
+# Both lock their rows in the order of crawls.save_sources.
 _BROKEN = text("""
-UPDATE sources SET seed_error = broken.error
-FROM unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS broken(id, error)
-WHERE sources.id = broken.id AND seed_error IS DISTINCT FROM broken.error RETURNING sources.id
+WITH broken AS MATERIALIZED (
+    SELECT id, error FROM sources JOIN unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS b(id, error) USING (id)
+    WHERE seed_error IS DISTINCT FROM error ORDER BY id COLLATE "C" FOR NO KEY UPDATE OF sources
+)
+UPDATE sources SET seed_error = broken.error FROM broken WHERE sources.id = broken.id RETURNING sources.id
 """)
 
 _GONE = text("""
+WITH gone AS MATERIALIZED (
+    SELECT id FROM sources WHERE seeded_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM unnest(CAST(:ids AS text[])) AS there(id) WHERE there.id = sources.id)
+    ORDER BY id COLLATE "C" FOR NO KEY UPDATE
+)
 UPDATE sources SET seeded_at = NULL, due_at = NULL, due_why = 'its seed is gone', seed_error = NULL
-WHERE seeded_at IS NOT NULL
-    AND NOT EXISTS (SELECT FROM unnest(CAST(:ids AS text[])) AS there(id) WHERE there.id = sources.id)
-RETURNING id
+FROM gone WHERE sources.id = gone.id RETURNING sources.id
 """)
 
 

@@ -105,6 +105,8 @@ class CrawlStore:
                 if alone is not None:
                     fence(connection, alone)
                 buried = crawls.bury_dead(connection, taken=alone)
+            with connection.begin():  # another one: a burial and a beginning each lock sources in their order
+                keep_schema(connection)
                 self.disabled = self.barred = disabling.barred(connection, sources)
                 enabled = [source for source in sources if source.id not in self.disabled]
                 self.sources = [source.id for source in enabled]

@@ -13,9 +13,11 @@ import psycopg
 import pytest
 from sqlalchemy import event, text
 
-from crawler.store import crawls, facts, frontier, intake
+from crawler.sources import Source
+from crawler.store import crawls, facts, frontier, intake, listings
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
+from crawler.store.listings import Found
 from tests.runs import until
 from tests.store.rows import OTHER, SOURCE, ask, begun, candidates, column, held
 
@@ -33,6 +35,7 @@ connection.commit()
 print(crawl_id, flush=True)
 sys.stdin.read()
 """
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 LEASED = "SELECT count(*) FROM urls WHERE state = 'leased'"
 
 
@@ -207,13 +210,40 @@ def test_a_burial_and_the_end_of_a_run_do_not_wait_for_each_other(database: Data
         crawls.give_back(own, [living])
         facts.account(own, living, {})
         burial = thread.submit(bury, database)
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        until(lambda: ask(database, waits) > 0)
+        until(lambda: ask(database, WAITS) > 0)
         crawls.end(own, living, "finished", "finished", {})
         ending.commit()
         assert burial.result() == [dead]
     own.invalidate()
     own.close()
+
+
+def test_whoever_writes_many_sources_locks_them_in_one_order(database: Database) -> None:
+    """Seeds are taken up while a run of many sources ends."""
+    a, b = (Source.model_validate({"id": name, "name": name, "homepage": f"https://{name}.example/"}) for name in "ab")
+    own, seeds = database.engine.connect(), database.engine.connect()
+    with own.begin():
+        crawls.save_sources(own, [b])
+        crawls.save_sources(own, [a])  # later in the table
+        run = crawls.begin(own, "news", [b, a], {}, saved=True)
+        listings.announce(own, "b", [Found(url="https://b.example/rss", kind="feed")])
+        assert listings.due(own, "b", ["feed"], crawl_id=run)
+
+    def end() -> None:
+        with own.begin():
+            crawls.end(own, run, "finished", "finished", {})
+
+    with ThreadPoolExecutor(1) as thread:
+        with seeds.begin():
+            crawls.save_sources(seeds, [a])
+            ending = thread.submit(end)
+            until(lambda: ask(database, WAITS) > 0)
+            crawls.save_sources(seeds, [b.model_copy(update={"name": "B"})])  # changed: its lists are written, too
+        ending.result()
+    assert ask(database, "SELECT count(*) FROM listings WHERE lease_crawl IS NOT NULL") == 0
+    for one in (own, seeds):
+        one.invalidate()
+        one.close()
 
 
 def test_a_burial_asks_once_however_many_run(database: Database) -> None:
