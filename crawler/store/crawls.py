@@ -22,10 +22,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from crawler import __version__
 from crawler.sources import Source
 from crawler.store import facts, listings, models
+from crawler.store.queue import LOST_GRACE
 
 KILLED = "its process is gone"
 CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
-LOST_GRACE = 15.0  # seconds in which a run that lives takes its lock anew
 SILENT = 3_600.0  # seconds after which one that is elsewhere and has told nothing is not waited for
 
 # What a changed seed wants may stand in lists that have not changed. A source's row is locked before its lists.
@@ -200,9 +200,17 @@ def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnEleme
     return connection.execute(statement).rowcount
 
 
+_RUNS = text("SELECT id FROM crawls WHERE id = :id AND outcome = 'running' FOR UPDATE")
+
+
 def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats: dict[str, Any]) -> None:
-    """Close the row of a run. What JSON cannot hold of `stats` is written as text."""
+    """Close the row of a run, if it is open: who got no answer to that does it again, and it counts once.
+
+    What JSON cannot hold of `stats` is written as text.
+    """
     facts.alone(connection)  # before any row: so does a burial
+    if connection.execute(_RUNS, {"id": crawl_id}).one_or_none() is None:
+        return
     give_back(connection, [crawl_id])
     facts.account(connection, crawl_id, stats)
     facts.ended(connection, crawl_id, reason if outcome == "failed" else None)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event, text
 
 from crawler.sources import Source
-from crawler.store import crawls, facts, frontier, intake, listings
+from crawler.store import crawls, facts, frontier, intake, listings, queue
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from crawler.store.listings import Found
@@ -64,7 +64,7 @@ def test_only_a_dead_run_is_buried(database: Database, database_url: str) -> Non
     assert ask(database, LEASED) == 3
     run.kill()
     until(lambda: not held(database, crawls.CRAWL_LOCK))
-    assert bury(database, crawls.LOST_GRACE) == [run.crawl_id]  # at once: it was a process of this machine
+    assert bury(database, queue.LOST_GRACE) == [run.crawl_id]  # at once: it was a process of this machine
     assert bury(database) == []
     assert ask(database, LEASED) == 0
     assert column(database, "SELECT DISTINCT attempts FROM urls") == [0]  # an interrupted fetch is none
@@ -156,7 +156,7 @@ def test_a_guard_that_was_buried_meanwhile_lives_again(database: Database, datab
     terminate(database_url)
     database.engine.dispose()
     until(lambda: not held(database, crawls.CRAWL_LOCK))
-    assert bury(database, crawls.LOST_GRACE) == []  # its process lives, and may be back
+    assert bury(database, queue.LOST_GRACE) == []  # its process lives, and may be back
     assert ask(database, "SELECT lost_at IS NOT NULL FROM crawls")
     assert bury(database) == [guard.crawl_id]
     assert column(database, "SELECT crawls_failed FROM source_days") == [1, 1]
@@ -191,11 +191,11 @@ def test_a_run_of_another_machine_is_given_time_and_one_that_was_silent_for_long
     with database.engine.begin() as connection:
         connection.exec_driver_sql(added)
     near, old = column(database, "SELECT id FROM crawls ORDER BY id")
-    assert bury(database, crawls.LOST_GRACE) == [old]
-    assert bury(database, crawls.LOST_GRACE) == []
+    assert bury(database, queue.LOST_GRACE) == [old]
+    assert bury(database, queue.LOST_GRACE) == []
     with database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE crawls SET lost_at = lost_at - interval '16 seconds'")
-    assert bury(database, crawls.LOST_GRACE) == [near]
+    assert bury(database, queue.LOST_GRACE) == [near]
 
 
 def test_a_burial_and_the_end_of_a_run_do_not_wait_for_each_other(database: Database) -> None:
