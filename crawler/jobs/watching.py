@@ -62,6 +62,7 @@ class Watch:
             now = health.now(connection)
             if self.pruned is None or now - self.pruned > timedelta(days=1):
                 facts.prune(connection)
+                incidents.prune(connection)
                 self.pruned = now
 
 

@@ -163,3 +163,24 @@ def test_a_round_of_the_watch(database: Database, tmp_path: Path, monkeypatch: p
     assert watch(database, {**settings, "ALERT_COMMAND": ""}) is None
     assert watch.after == ""
     assert receivers() == list[Receiver]()
+
+
+def test_what_was_over_for_long_is_forgotten(database: Database) -> None:
+    note(database, {"herald": [SILENT, SLOW]})
+    with database.engine.begin() as connection:
+        over = "UPDATE incidents SET closed_at = now() - CASE kind WHEN 'slow' THEN 401 ELSE 399 END * interval '1 day'"
+        connection.execute(text(over))
+    Watch()(database, dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD", "ALERT_COMMAND"), ""))
+    assert column(database, "SELECT kind FROM incidents") == ["silent"]
+
+
+def test_what_there_is_to_tell_is_found_without_reading_all_that_ever_was(database: Database) -> None:
+    old = """INSERT INTO incidents (kind, severity, detail, opened_at, closed_at) SELECT 'slow', 'warn', '',
+             now() - interval '50 days', now() - n % 40 * interval '1 day' FROM generate_series(1, 20000) AS n"""
+    with database.engine.begin() as connection:
+        connection.execute(text(old))
+        connection.execute(text("ANALYZE incidents"))
+        for statement in (incidents._PAUSED, incidents._CLAIM):
+            given = {"pause": NO_PAUSE, "claim": incidents.CLAIM, "fresh": incidents.FRESH}
+            plan = connection.execute(text(f"EXPLAIN {statement.text}"), given).scalars().all()
+            assert not [line for line in plan if "Seq Scan" in line], plan
