@@ -68,6 +68,13 @@ UPDATE incidents SET try_at = now() + least(:longest, power(2, least(tries, 10) 
         THEN ARRAY(SELECT DISTINCT unnest(told_via || CAST(:via AS text[])) ORDER BY 1) ELSE told_via END
 WHERE id = ANY(:ids) AND try_at = :claim
 """)
+_TROUBLED = text("""
+SELECT source FROM incidents WHERE closed_at IS NULL AND source IS NOT NULL
+GROUP BY source ORDER BY min(last_seen_at), source LIMIT :most
+""")
+_COUNTS = text("""
+SELECT (SELECT count(*) FROM sources) AS watched, (SELECT count(*) FROM incidents WHERE closed_at IS NULL) AS open
+""")
 _PRUNE = text("DELETE FROM incidents WHERE closed_at < now() - :kept")
 
 
@@ -148,6 +155,12 @@ def prune(connection: Connection) -> int:
     return connection.execute(_PRUNE, {"kept": KEPT}).rowcount
 
 
-def open_now(connection: Connection) -> int:
-    """How many incidents are open."""
-    return int(connection.execute(text("SELECT count(*) FROM incidents WHERE closed_at IS NULL")).scalar_one())
+def troubled(connection: Connection, most: int) -> list[str]:
+    """The sources of what is open, first those that were looked at least of late."""
+    return list(connection.execute(_TROUBLED, {"most": most}).scalars())
+
+
+def counts(connection: Connection) -> tuple[int, int]:
+    """How many sources are watched, and how many incidents are open."""
+    watched, open_now = connection.execute(_COUNTS).one()
+    return watched, open_now
