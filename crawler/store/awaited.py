@@ -83,8 +83,9 @@ def hurry(connection: Connection, jobs: Iterable[Job]) -> list[int]:
 
     Returns their ids.
     """
-    given = ({"lock": job.queueing_lock, "priority": job.priority} for job in jobs)
-    return [one for row in given for one in connection.execute(_HURRY, row).scalars()]
+    given = sorted((job.queueing_lock, job.priority) for job in jobs if job.queueing_lock)
+    rows = ({"lock": lock, "priority": priority} for lock, priority in given)
+    return [one for row in rows for one in connection.execute(_HURRY, row).scalars()]
 
 
 def of_run(connection: Connection, run_id: int, *, over: bool = True) -> list[int]:

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row, text
 from crawler.schedule import HOURS, WINDOW, Due, Past, Rhythm, next_due, parse_schedule, quiet_for
 from crawler.sources import Source
 from crawler.store import crawls
+from crawler.store.queue import SCHEDULED
 
 BATCH = 1_000  # sources that are queued in one transaction
-SCHEDULED = 0  # the priority of a scheduled crawl (queue.py)
 RETHINK = timedelta(hours=1)  # for a schedule in the database that this program cannot read
 
 # Of `sources`: due for :late seconds, by the database's clock, and nobody sees to it: no job of it runs, and it has not
@@ -40,17 +40,20 @@ r.counts, r.undated, now() AS now,
 CASE WHEN r.since IS NOT NULL THEN extract(epoch FROM least(r.learned_at - r.since, :window)) / 3600 END AS hours
 """
 
+# Ids in the order of lateness; who puts several into the queue goes by their locks, as queue.py does.
 _QUEUE = text(f"""
 WITH due AS (
     SELECT id, due_at FROM sources
     WHERE due_at <= now() AND disabled_at IS NULL AND seeded_at IS NOT NULL AND NOT EXISTS (
         SELECT FROM procrastinate.procrastinate_jobs AS j WHERE j.lock = sources.id AND j.status = 'doing')
     ORDER BY due_at LIMIT :most FOR UPDATE OF sources SKIP LOCKED
+), given AS MATERIALIZED (
+    SELECT nextval('procrastinate.procrastinate_jobs_id_seq') AS job, id FROM due ORDER BY due_at
 ), queued AS (
-    INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
-    SELECT 'news', 'crawl', {SCHEDULED}, id, id,
+    INSERT INTO procrastinate.procrastinate_jobs (id, queue_name, task_name, priority, lock, queueing_lock, args)
+    SELECT job, 'news', 'crawl', {SCHEDULED}, id, id,
         jsonb_build_object('source', id, 'asked', 'schedule', 'arguments', jsonb_build_object())
-    FROM due ORDER BY due_at
+    FROM given ORDER BY id COLLATE "C"
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
     RETURNING lock
 )

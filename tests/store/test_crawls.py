@@ -19,7 +19,7 @@ from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from crawler.store.listings import Found
 from tests.runs import until
-from tests.store.rows import OTHER, SOURCE, ask, begun, candidates, column, held
+from tests.store.rows import OTHER, SOURCE, WAITS, ask, begun, candidates, column, held
 
 ROOT = Path(__file__).parents[2]
 RUN = """
@@ -35,7 +35,6 @@ connection.commit()
 print(crawl_id, flush=True)
 sys.stdin.read()
 """
-WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 LEASED = "SELECT count(*) FROM urls WHERE state = 'leased'"
 
 
