@@ -108,7 +108,7 @@ class Command(ScrapyCommand):
             self.followed = [*queued, *(awaited.hurry(connection, known) if at is None else ())]
             if request.run is not None:
                 self.followed = awaited.of_run(connection, request.run, over=False)
-            hosts = awaited.alive(connection)
+            hosts = awaited.hosts(connection)
         for line in report(request, ids, at):
             self.say(line)
         self.say(alive(len(hosts)))
