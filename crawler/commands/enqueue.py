@@ -105,7 +105,7 @@ class Command(AnsweringCommand):
             self.followed = [*queued, *(awaited.hurry(connection, known) if at is None else ())]
             if request.run is not None:
                 self.followed = awaited.of_run(connection, request.run, over=False)
-            hosts, jobs_now = awaited.alive(connection), awaited.tickets(connection, self.followed)
+            hosts, jobs_now = awaited.hosts(connection), awaited.tickets(connection, self.followed)
         if not self.opts.json and not sys.stdout.isatty():
             print(*self.followed, sep="\n", end="\n" if self.followed else "", flush=True)
         for line in report(request, ids, at):

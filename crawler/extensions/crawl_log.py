@@ -47,11 +47,13 @@ class CrawlLog:
         patience: float,
         retry_after_max: float,
         keep_months: int,
+        lost_grace: float,
         stats: StatsCollector,
         shared: tuple[Database, Patience] | None = None,
     ) -> None:
         self.database_url, self.data_dir, self.patience, self.stats = database_url, data_dir, patience, stats
-        self.retry_after_max, self.keep_months, self.shared = retry_after_max, keep_months, shared
+        self.retry_after_max, self.keep_months, self.lost_grace = retry_after_max, keep_months, lost_grace
+        self.shared = shared
         self.database: Database | None = None
         self.accounting: asyncio.Task[None] | None = None
 
@@ -65,6 +67,7 @@ class CrawlLog:
             settings.getfloat("DATABASE_PATIENCE"),
             settings.getfloat("RETRY_AFTER_MAX"),
             settings.getint("PAGES_KEEP_MONTHS"),
+            settings.getfloat("LOST_GRACE"),
             crawler.stats,
             getattr(crawler, "shared_store", None),
         )
@@ -96,10 +99,10 @@ class CrawlLog:
     def _open(self, spider: Spider) -> tuple[CrawlStore, list[int]]:
         if self.shared:
             database, patience = self.shared
-            store = CrawlStore(database, patience, self.keep_months)
+            store = CrawlStore(database, patience, self.keep_months, self.lost_grace)
         else:
             database = self.database = open_database(self.database_url, self.data_dir)
-            store = CrawlStore(database, self.patience, self.keep_months)
+            store = CrawlStore(database, self.patience, self.keep_months, self.lost_grace)
         chosen = list(spider.chosen.values())  # type: ignore[attr-defined]
         alone = getattr(spider, "queued", None)
         return store, store.open(spider.name, chosen, spider.arguments, alone=alone)  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ def follow(
             database.engine,
             lambda connection, ids=ids: (  # type: ignore[misc]
                 awaited.tickets(connection, awaited.of_run(connection, run) if run else ids),
-                awaited.alive(connection),
+                awaited.hosts(connection),
                 slices.extent(connection, run) if run else None,
             ),
         )

@@ -1,7 +1,8 @@
 """Watches over the sources and the whole: judges, opens and closes incidents, and tells of them.
 
 A round looks at so many sources and the next goes on from there, so that a hundred thousand cost no round more than a
-few thousand do. What is to be told is sent by a thread: no receiver holds the scheduler up.
+few thousand do. Sources with open incidents are looked at in every round: what is seen or gone is not news of an hour
+ago. What is to be told is sent by a thread: no receiver holds the scheduler up.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from crawler import alerts
@@ -18,10 +20,12 @@ from crawler.health import Finding, Present, judge, judge_system, known, so_far
 from crawler.store import facts, health, incidents
 from crawler.store.engine import Database
 from crawler.store.incidents import Told
+from crawler.store.patience import Patience
 
 logger = logging.getLogger(__name__)
-AT_ONCE = 2_000  # sources of one round
+AT_ONCE = 2_000  # sources of one round, and as many of those with open incidents
 BATCH = 500  # that are read at once
+NOTING = (incidents.CLAIM - timedelta(minutes=1)).total_seconds()  # after it, what was sent may be another's to tell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +50,8 @@ class Watch:
         """Returns what there is to say, if there is anything. Raises SQLAlchemyError, ConfigurationError."""
         with database.engine.connect() as connection:
             sources = health.names(connection, self.after, AT_ONCE)
-        judged = judge_sources(database, sources)
+            again = incidents.troubled(connection, AT_ONCE)
+        judged = judge_sources(database, sorted({*sources, *again}))
         self.after = sources[-1] if len(sources) == AT_ONCE else ""
         opened, closed = note(database, judged)
         self._prune(database)
@@ -63,10 +68,8 @@ class Watch:
             now = health.now(connection)
             if self.pruned is None or now - self.pruned > timedelta(days=1):
                 facts.prune(connection)
+                incidents.prune(connection)
                 self.pruned = now
-
-
-watch = Watch()
 
 
 def judge_sources(database: Database, sources: Sequence[str]) -> dict[str, Judged]:
@@ -114,7 +117,8 @@ def tell(
     """Tell what there is to tell, as one message; returns by receiver what went wrong, or None. {}: nothing to tell."""
     with database.engine.begin() as connection:
         claimed = incidents.claim(connection, pause)
-        watched, still = len(health.names(connection)) if claimed else 0, incidents.open_now(connection)
+        watched, still = incidents.counts(connection) if claimed else (0, 0)
+    patience = Patience(NOTING, database.place, database.mend)
     said: dict[str, str | None] = {}
     # Those who have been told all of it already are left out: as a rule there is one group, that nobody has been told.
     for via in sorted({one.via for one in claimed}):
@@ -122,8 +126,8 @@ def tell(
         message = alerts.message([notice(one) for one in group], watched=watched, still=still)
         sent = alerts.send(message, to, but=via, seconds=seconds)
         reached = [name for name, wrong in sent.items() if wrong is None]
-        with database.engine.begin() as connection:
-            incidents.settle(connection, group, reached, done=len(reached) == len(sent))
+        settle = partial(incidents.settle, told=group, via=reached, done=len(reached) == len(sent))
+        patience.transaction(database.engine, settle)  # else what has been sent would be sent again
         said |= sent
     return said
 

@@ -37,7 +37,7 @@ SELECT id FROM procrastinate.procrastinate_jobs
 WHERE task_name = 'reextract' AND CAST(args ->> 'run' AS bigint) = :run AND (:over OR status IN ('todo', 'doing'))
 ORDER BY id
 """)
-_ALIVE = text(f"SELECT host FROM workers WHERE stopped_at IS NULL AND id IN ({LIVING}) ORDER BY host, id")  # noqa: S608
+_HOSTS = text(f"SELECT host FROM workers WHERE stopped_at IS NULL AND id IN ({LIVING}) ORDER BY host, id")  # noqa: S608
 _REFUSED = text("""
 UPDATE procrastinate.procrastinate_jobs
 SET args = jsonb_set(args, '{refused}',
@@ -83,8 +83,9 @@ def hurry(connection: Connection, jobs: Iterable[Job]) -> list[int]:
 
     Returns their ids.
     """
-    given = ({"lock": job.queueing_lock, "priority": job.priority} for job in jobs)
-    return [one for row in given for one in connection.execute(_HURRY, row).scalars()]
+    given = sorted((job.queueing_lock, job.priority) for job in jobs if job.queueing_lock)
+    rows = ({"lock": lock, "priority": priority} for lock, priority in given)
+    return [one for row in rows for one in connection.execute(_HURRY, row).scalars()]
 
 
 def of_run(connection: Connection, run_id: int, *, over: bool = True) -> list[int]:
@@ -92,12 +93,12 @@ def of_run(connection: Connection, run_id: int, *, over: bool = True) -> list[in
     return list(connection.execute(_OF_RUN, {"run": run_id, "over": over}).scalars())
 
 
-def alive(connection: Connection) -> list[str]:
+def hosts(connection: Connection) -> list[str]:
     """The hosts of the workers that live, of each."""
-    return list(connection.execute(_ALIVE).scalars())
+    return list(connection.execute(_HOSTS).scalars())
 
 
 def refuse(connection: Connection, job_id: int, host: str, why: str) -> dict[str, str] | None:
     """Note that a job cannot be done on this host. Returns all that said so, by host, if no other is left to try."""
     refused: dict[str, str] | None = connection.execute(_REFUSED, {"id": job_id, "host": host, "why": why}).scalar()
-    return refused if refused and refused.keys() >= set(alive(connection)) else None
+    return refused if refused and refused.keys() >= set(hosts(connection)) else None

@@ -22,16 +22,16 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from crawler import __version__
 from crawler.sources import Source
 from crawler.store import facts, listings, models
+from crawler.store.queue import LOST_GRACE
 
 KILLED = "its process is gone"
 CRAWL_LOCK = 7_305_113  # the first key of pg_advisory_lock(int, int)
-LOST_GRACE = 15.0  # seconds in which a run that lives takes its lock anew
 SILENT = 3_600.0  # seconds after which one that is elsewhere and has told nothing is not waited for
 
-# What a changed seed wants may stand in lists that have not changed.
+# What a changed seed wants may stand in lists that have not changed. A source's row is locked before its lists.
 _READ_ANEW = text("""
-UPDATE listings SET etag = NULL, last_modified = NULL FROM sources
-WHERE listings.source = :id AND sources.id = :id AND sources.seed <> :seed
+WITH changed AS MATERIALIZED (SELECT id FROM sources WHERE id = :id AND seed <> :seed FOR NO KEY UPDATE)
+UPDATE listings SET etag = NULL, last_modified = NULL FROM changed WHERE listings.source = changed.id
 """).bindparams(bindparam("seed", type_=JSONB))
 
 
@@ -90,7 +90,7 @@ def revive(connection: Connection, crawl_id: int) -> None:
 
 
 def save_sources(connection: Connection, sources: Iterable[Source]) -> None:
-    """Insert or refresh them, always in the same order, or runs that start together would deadlock."""
+    """Insert or refresh them, always in the same order (_LOCK_SOURCES), or who does so together would deadlock."""
     for source in sorted(sources, key=lambda source: source.id):
         values = {
             "name": source.name,
@@ -147,8 +147,8 @@ def bury_dead(connection: Connection, grace: float = LOST_GRACE, taken: str | No
             .where(models.Crawl.id.in_(running))
             .values(outcome="killed", reason=KILLED, finished_at=func.now())
         )
-        _count_failure(connection, running)
         give_back(connection, dead)
+        _count_failure(connection, running)
         for crawl_id in sorted(running):
             facts.ended(connection, crawl_id, KILLED)
     return dead
@@ -169,13 +169,23 @@ def _is_gone(host: str, pid: int) -> bool:
     return False
 
 
+# Sources before their lists, and these in the order of save_sources, whatever the server's collation.
+_LOCK_SOURCES = text("""
+SELECT id FROM sources WHERE id IN (
+    SELECT unnest(sources) FROM crawls WHERE id = ANY(:crawl_ids)
+    UNION SELECT source FROM listings WHERE lease_crawl = ANY(:crawl_ids))
+ORDER BY id COLLATE "C" FOR NO KEY UPDATE
+""")
+
+
 def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnElement[bool]) -> int:
     """Put back what these runs leased and did not finish; an interrupted fetch is no attempt.
 
-    `of`: only such pages, and no lists.
+    The rows of their sources are locked. `of`: only such pages, and no lists, nor locks.
     """
     given = list(crawl_ids)
     if not of:
+        connection.execute(_LOCK_SOURCES, {"crawl_ids": given})
         listings.give_back(connection, given)
     statement = (
         update(models.Url)
@@ -190,9 +200,17 @@ def give_back(connection: Connection, crawl_ids: Iterable[int], *of: ColumnEleme
     return connection.execute(statement).rowcount
 
 
+_RUNS = text("SELECT id FROM crawls WHERE id = :id AND outcome = 'running' FOR UPDATE")
+
+
 def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats: dict[str, Any]) -> None:
-    """Close the row of a run. What JSON cannot hold of `stats` is written as text."""
+    """Close the row of a run, if it is open: who got no answer to that does it again, and it counts once.
+
+    What JSON cannot hold of `stats` is written as text.
+    """
     facts.alone(connection)  # before any row: so does a burial
+    if connection.execute(_RUNS, {"id": crawl_id}).one_or_none() is None:
+        return
     give_back(connection, [crawl_id])
     facts.account(connection, crawl_id, stats)
     facts.ended(connection, crawl_id, reason if outcome == "failed" else None)

@@ -34,7 +34,7 @@ LAG = """CASE WHEN published_at IS NOT NULL AND published_raw LIKE '%:%'
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _CRAWL = text("""
-SELECT spider, arguments, stats, (coalesce(moved_at, started_at) AT TIME ZONE 'UTC')::date AS since,
+SELECT spider, arguments, sources, stats, (coalesce(moved_at, started_at) AT TIME ZONE 'UTC')::date AS since,
     (now() AT TIME ZONE 'UTC')::date AS today
 FROM crawls WHERE id = :id FOR UPDATE
 """)
@@ -130,7 +130,6 @@ INSERT INTO source_days AS d (source, day, leaked) VALUES (:source, (now() AT TI
 ON CONFLICT (source, day) DO UPDATE SET leaked = d.leaked + excluded.leaked
 """)
 _PRUNE = text("DELETE FROM source_days WHERE day < now() - :kept")
-_SOURCES = text("SELECT spider, arguments, sources FROM crawls WHERE id = :id")
 
 
 def account(connection: Connection, crawl_id: int, stats: Mapping[str, Any]) -> None:
@@ -157,12 +156,11 @@ def ended(connection: Connection, crawl_id: int, failed: str | None = None) -> N
     """A run is over; `failed`: why, if it failed or was killed. What it stored last is counted."""
     alone(connection)
     row = connection.execute(_CRAWL, {"id": crawl_id}).mappings().one()
-    sources = connection.execute(_SOURCES, {"id": crawl_id}).mappings().one()["sources"]
     if not looks_back(row["spider"], row["arguments"]):
-        given = {"sources": sorted(sources), "failed": int(failed is not None), "why": failed}
+        given = {"sources": sorted(row["sources"]), "failed": int(failed is not None), "why": failed}
         connection.execute(_ENDED, given)
     first = max(row["since"], row["today"] - timedelta(days=1))
-    recount(connection, sources, {first, min(first + timedelta(days=1), row["today"])})
+    recount(connection, row["sources"], {first, min(first + timedelta(days=1), row["today"])})
 
 
 def not_ended(connection: Connection, crawl_id: int) -> None:

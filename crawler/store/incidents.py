@@ -20,6 +20,7 @@ CALM = timedelta(minutes=30)  # without being seen, and an incident is over
 FRESH = timedelta(minutes=10)  # since it was last seen; what is older may be over, and nobody is told of it any more
 CLAIM = timedelta(minutes=5)
 REST_LONGEST = 60  # minutes between two tries
+KEPT = timedelta(days=400)  # since it was over: as long as the days of its source (facts.py)
 
 _OPEN = text("""
 INSERT INTO incidents AS i (source, kind, severity, detail, since)
@@ -37,9 +38,10 @@ WHERE closed_at IS NULL AND last_seen_at < now() - CAST(:calm AS interval)
     AND (source = ANY(:judged) OR :whole AND source IS NULL)
 RETURNING id
 """)
+# What was over for longer than a week was not told of after that (_CLAIM).
 _PAUSED = text("""
 SELECT coalesce(greatest(max(told_at), max(recovery_told_at)) > now() - CAST(:pause AS interval), false) FROM incidents
-WHERE opened_at > now() - interval '30 days'
+WHERE closed_at IS NULL OR closed_at > now() - interval '8 days' - CAST(:pause AS interval)
 """)
 # That it is over, is for those to know who were told of it, or would have been if they could have been reached.
 _CLAIM = text("""
@@ -66,6 +68,14 @@ UPDATE incidents SET try_at = now() + least(:longest, power(2, least(tries, 10) 
         THEN ARRAY(SELECT DISTINCT unnest(told_via || CAST(:via AS text[])) ORDER BY 1) ELSE told_via END
 WHERE id = ANY(:ids) AND try_at = :claim
 """)
+_TROUBLED = text("""
+SELECT source FROM incidents WHERE closed_at IS NULL AND source IS NOT NULL
+GROUP BY source ORDER BY min(last_seen_at), source LIMIT :most
+""")
+_COUNTS = text("""
+SELECT (SELECT count(*) FROM sources) AS watched, (SELECT count(*) FROM incidents WHERE closed_at IS NULL) AS open
+""")
+_PRUNE = text("DELETE FROM incidents WHERE closed_at < now() - :kept")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +150,17 @@ def settle(connection: Connection, told: Sequence[Told], via: Collection[str], *
             connection.execute(_FAILED, {**given, "via": sorted(via), "longest": REST_LONGEST})
 
 
-def open_now(connection: Connection) -> int:
-    """How many incidents are open."""
-    return int(connection.execute(text("SELECT count(*) FROM incidents WHERE closed_at IS NULL")).scalar_one())
+def prune(connection: Connection) -> int:
+    """Forget what is over for long; returns how many."""
+    return connection.execute(_PRUNE, {"kept": KEPT}).rowcount
+
+
+def troubled(connection: Connection, most: int) -> list[str]:
+    """The sources of what is open, first those that were looked at least of late."""
+    return list(connection.execute(_TROUBLED, {"most": most}).scalars())
+
+
+def counts(connection: Connection) -> tuple[int, int]:
+    """How many sources are watched, and how many incidents are open."""
+    watched, open_now = connection.execute(_COUNTS).one()
+    return watched, open_now

@@ -116,7 +116,8 @@ class Failure:
     status: str | None
 
 
-# Ids are drawn first, so that each job that goes in is known by its place.
+# Ids are drawn first, so that each job that goes in is known by its place. They go in in the order of their locks: who
+# does so at the same time waits at one of them, and not in a circle.
 _ENQUEUE = text("""
 WITH given AS MATERIALIZED (
     SELECT nextval('procrastinate.procrastinate_jobs_id_seq') AS id, place, job
@@ -125,7 +126,7 @@ WITH given AS MATERIALIZED (
     INSERT INTO procrastinate.procrastinate_jobs (id, queue_name, task_name, args, lock, queueing_lock, priority)
     SELECT id, :queue, job ->> 'task', job -> 'arguments', job ->> 'lock', job ->> 'queueing_lock',
            CAST(job ->> 'priority' AS int)
-    FROM given ORDER BY place
+    FROM given ORDER BY job ->> 'queueing_lock' COLLATE "C"
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
 )
 SELECT made.id FROM given LEFT JOIN made USING (id) ORDER BY place

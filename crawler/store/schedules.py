@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row, text
 from crawler.schedule import HOURS, RESTING, WINDOW, Due, Past, Rhythm, next_due, parse_schedule, quiet_for, resting
 from crawler.sources import Source
 from crawler.store import crawls, disabling
+from crawler.store.queue import SCHEDULED
 
 BATCH = 1_000  # sources that are queued in one transaction
-SCHEDULED = 0  # the priority of a scheduled crawl (queue.py)
 RETHINK = timedelta(hours=1)  # for a schedule in the database that this program cannot read
 
 # Of `sources`: due for :late seconds, by the database's clock, and nobody sees to it: no job of it runs, and it has not
@@ -40,17 +40,20 @@ r.counts, r.undated, now() AS now,
 CASE WHEN r.since IS NOT NULL THEN extract(epoch FROM least(r.learned_at - r.since, :window)) / 3600 END AS hours
 """
 
+# Ids in the order of lateness; who puts several into the queue goes by their locks, as queue.py does.
 _QUEUE = text(f"""
 WITH due AS (
     SELECT id, due_at FROM sources
     WHERE due_at <= now() AND disabled_at IS NULL AND seeded_at IS NOT NULL AND NOT EXISTS (
         SELECT FROM procrastinate.procrastinate_jobs AS j WHERE j.lock = sources.id AND j.status = 'doing')
     ORDER BY due_at LIMIT :most FOR UPDATE OF sources SKIP LOCKED
+), given AS MATERIALIZED (
+    SELECT nextval('procrastinate.procrastinate_jobs_id_seq') AS job, id FROM due ORDER BY due_at
 ), queued AS (
-    INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
-    SELECT 'news', 'crawl', {SCHEDULED}, id, id,
+    INSERT INTO procrastinate.procrastinate_jobs (id, queue_name, task_name, priority, lock, queueing_lock, args)
+    SELECT job, 'news', 'crawl', {SCHEDULED}, id, id,
         jsonb_build_object('source', id, 'asked', 'schedule', 'arguments', jsonb_build_object())
-    FROM due ORDER BY due_at
+    FROM given ORDER BY id COLLATE "C"
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
     RETURNING lock
 )
@@ -85,17 +88,23 @@ ON CONFLICT (source) DO UPDATE SET learn_at = EXCLUDED.learn_at
 
 _AT_REST = text("SELECT id, homepage FROM sources WHERE seeded_at IS NOT NULL AND starts_with(due_why, :forgotten)")
 _SEEDED_OF = text("SELECT id FROM sources WHERE seeded_at IS NOT NULL AND id = ANY(:ids)")
+# Both lock their rows in the order of crawls.save_sources.
 _BROKEN = text("""
-UPDATE sources SET seed_error = broken.error
-FROM unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS broken(id, error)
-WHERE sources.id = broken.id AND seed_error IS DISTINCT FROM broken.error RETURNING sources.id
+WITH broken AS MATERIALIZED (
+    SELECT id, error FROM sources JOIN unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS b(id, error) USING (id)
+    WHERE seed_error IS DISTINCT FROM error ORDER BY id COLLATE "C" FOR NO KEY UPDATE OF sources
+)
+UPDATE sources SET seed_error = broken.error FROM broken WHERE sources.id = broken.id RETURNING sources.id
 """)
 
 _GONE = text("""
+WITH gone AS MATERIALIZED (
+    SELECT id FROM sources WHERE seeded_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM unnest(CAST(:ids AS text[])) AS there(id) WHERE there.id = sources.id)
+    ORDER BY id COLLATE "C" FOR NO KEY UPDATE
+)
 UPDATE sources SET seeded_at = NULL, due_at = NULL, due_why = 'its seed is gone', seed_error = NULL
-WHERE seeded_at IS NOT NULL
-    AND NOT EXISTS (SELECT FROM unnest(CAST(:ids AS text[])) AS there(id) WHERE there.id = sources.id)
-RETURNING id
+FROM gone WHERE sources.id = gone.id RETURNING sources.id
 """)
 
 

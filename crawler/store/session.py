@@ -36,6 +36,7 @@ from crawler.store import (
     listings,
     models,
     partitions,
+    queue,
     templates,
     tombstones,
 )
@@ -56,7 +57,6 @@ MOST_PROCESSING = 16  # pages; the extraction workers are busy with fewer
 CLEANING_TIME = 60.0  # seconds at a run's end
 TRAINING_TIME = 30.0  # so, for dictionaries of pages; one takes well below a second
 COMPARING_TIME = 60.0  # the same, for articles whose likes have not been looked for
-ENDING = (0.0, 0.0, 1.0, 2.0)  # seconds before a try to close the row: the connection, or its old session, may be gone
 WORKERS = 3  # threads, and so connections, for the frontier; the guard and the writer have one each
 T = TypeVar("T")
 
@@ -65,14 +65,21 @@ class CrawlStore:
     """Open it once per run. Its coroutines do their work in threads; the reactor never waits for the database.
 
     `patience`: seconds to wait for a database that is away, or that of all runs on it. `keep_months`: see
-    PAGES_KEEP_MONTHS. `in_flight`: leased URLs by id with their source, until their entry is committed.
+    PAGES_KEEP_MONTHS. `lost_grace`: see LOST_GRACE. `in_flight`: leased URLs by id with their source, until their entry
+    is committed.
     """
 
-    def __init__(self, database: Database, patience: float | Patience, keep_months: int = 0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        patience: float | Patience,
+        keep_months: int = 0,
+        lost_grace: float = queue.LOST_GRACE,
+    ) -> None:
         self.database = database
         self._shared = isinstance(patience, Patience)
         self.patience = patience if isinstance(patience, Patience) else Patience(patience)
-        self.keep_months = keep_months
+        self.keep_months, self.lost_grace = keep_months, lost_grace
         self.crawl_id = 0
         self.sources: list[str] = []
         self.in_flight: dict[int, str] = {}
@@ -104,7 +111,9 @@ class CrawlStore:
                 keep_schema(connection)
                 if alone is not None:
                     fence(connection, alone)
-                buried = crawls.bury_dead(connection, taken=alone)
+                buried = crawls.bury_dead(connection, self.lost_grace, taken=alone)
+            with connection.begin():  # another one: a burial and a beginning each lock sources in their order
+                keep_schema(connection)
                 self.disabled = self.barred = disabling.barred(connection, sources)
                 enabled = [source for source in sources if source.id not in self.disabled]
                 self.sources = [source.id for source in enabled]
@@ -360,15 +369,19 @@ class CrawlStore:
         if self._pacer is not None:
             self._pacer.close()
         if self._guard is not None:
-            for pause in ENDING:
-                if pause and self.patience.given_up:
-                    break
-                time.sleep(pause)
-                with contextlib.suppress(SQLAlchemyError, Superseded):  # the next run finds the row and closes it
-                    self._guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
-                    break
+            self._end(self._guard, outcome, reason, stats)
             self._guard.close()
             self._guard = None
+
+    def _end(self, guard: Guard, outcome: str, reason: str, stats: dict[str, Any]) -> None:
+        """A database that is away is waited for; what is not closed by then is closed by the next run."""
+        if self.patience.given_up:  # there is one try: not for finding out that only the connection was lost
+            with contextlib.suppress(SQLAlchemyError, StoreError):
+                guard.hold()
+        with contextlib.suppress(SQLAlchemyError, StoreError):
+            self.patience.wait_for(
+                lambda: guard.transaction(lambda given: crawls.end(given, self.crawl_id, outcome, reason, stats))
+            )
 
     def _apply_templates(self) -> None:
         """What the run's sources have taught cleans what was stored before; what is not done now is done next time."""

@@ -21,7 +21,7 @@ Row = tuple[str, str, str, str, str, str]
 
 def show_queue(connection: Connection, console: Console) -> None:
     waiting, running = queue.waiting(connection), queue.running(connection)
-    counted, hosts = queue.counts(connection), awaited.alive(connection)
+    counted, hosts = queue.counts(connection), awaited.hosts(connection)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("job", "task", "what", "state", "tries", "where, why"):
         table.add_column(name, justify="right" if name in ("job", "tries") else "left", overflow="fold")

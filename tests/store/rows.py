@@ -21,6 +21,7 @@ from crawler.store.writer import Entry
 SITE = "https://herald.example"
 SOURCE = Source.model_validate({"id": "herald", "name": "Herald", "homepage": f"{SITE}/"})
 OTHER = Source.model_validate({"id": "courier", "name": "Courier", "homepage": "https://courier.example/"})
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 HTML = "<html><body>Grüße</body></html>".encode()
 

@@ -13,11 +13,13 @@ import psycopg
 import pytest
 from sqlalchemy import event, text
 
-from crawler.store import crawls, facts, frontier, intake
+from crawler.sources import Source
+from crawler.store import crawls, facts, frontier, intake, listings, queue
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
+from crawler.store.listings import Found
 from tests.runs import until
-from tests.store.rows import OTHER, SOURCE, ask, begun, candidates, column, held
+from tests.store.rows import OTHER, SOURCE, WAITS, ask, begun, candidates, column, held
 
 ROOT = Path(__file__).parents[2]
 RUN = """
@@ -61,7 +63,7 @@ def test_only_a_dead_run_is_buried(database: Database, database_url: str) -> Non
     assert ask(database, LEASED) == 3
     run.kill()
     until(lambda: not held(database, crawls.CRAWL_LOCK))
-    assert bury(database, crawls.LOST_GRACE) == [run.crawl_id]  # at once: it was a process of this machine
+    assert bury(database, queue.LOST_GRACE) == [run.crawl_id]  # at once: it was a process of this machine
     assert bury(database) == []
     assert ask(database, LEASED) == 0
     assert column(database, "SELECT DISTINCT attempts FROM urls") == [0]  # an interrupted fetch is none
@@ -154,7 +156,7 @@ def test_a_guard_that_was_buried_meanwhile_lives_again(database: Database, datab
     terminate(database_url)
     database.engine.dispose()
     until(lambda: not held(database, crawls.CRAWL_LOCK))
-    assert bury(database, crawls.LOST_GRACE) == []  # its process lives, and may be back
+    assert bury(database, queue.LOST_GRACE) == []  # its process lives, and may be back
     assert ask(database, "SELECT lost_at IS NOT NULL FROM crawls")
     assert bury(database) == [guard.crawl_id]
     assert column(database, "SELECT crawls_failed FROM source_days") == [1, 1]
@@ -189,11 +191,11 @@ def test_a_run_of_another_machine_is_given_time_and_one_that_was_silent_for_long
     with database.engine.begin() as connection:
         connection.exec_driver_sql(added)
     near, old = column(database, "SELECT id FROM crawls ORDER BY id")
-    assert bury(database, crawls.LOST_GRACE) == [old]
-    assert bury(database, crawls.LOST_GRACE) == []
+    assert bury(database, queue.LOST_GRACE) == [old]
+    assert bury(database, queue.LOST_GRACE) == []
     with database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE crawls SET lost_at = lost_at - interval '16 seconds'")
-    assert bury(database, crawls.LOST_GRACE) == [near]
+    assert bury(database, queue.LOST_GRACE) == [near]
 
 
 def test_a_burial_and_the_end_of_a_run_do_not_wait_for_each_other(database: Database) -> None:
@@ -208,13 +210,40 @@ def test_a_burial_and_the_end_of_a_run_do_not_wait_for_each_other(database: Data
         crawls.give_back(own, [living])
         facts.account(own, living, {})
         burial = thread.submit(bury, database)
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        until(lambda: ask(database, waits) > 0)
+        until(lambda: ask(database, WAITS) > 0)
         crawls.end(own, living, "finished", "finished", {})
         ending.commit()
         assert burial.result() == [dead]
     own.invalidate()
     own.close()
+
+
+def test_whoever_writes_many_sources_locks_them_in_one_order(database: Database) -> None:
+    """Seeds are taken up while a run of many sources ends."""
+    a, b = (Source.model_validate({"id": name, "name": name, "homepage": f"https://{name}.example/"}) for name in "ab")
+    own, seeds = database.engine.connect(), database.engine.connect()
+    with own.begin():
+        crawls.save_sources(own, [b])
+        crawls.save_sources(own, [a])  # later in the table
+        run = crawls.begin(own, "news", [b, a], {}, saved=True)
+        listings.announce(own, "b", [Found(url="https://b.example/rss", kind="feed")])
+        assert listings.due(own, "b", ["feed"], crawl_id=run)
+
+    def end() -> None:
+        with own.begin():
+            crawls.end(own, run, "finished", "finished", {})
+
+    with ThreadPoolExecutor(1) as thread:
+        with seeds.begin():
+            crawls.save_sources(seeds, [a])
+            ending = thread.submit(end)
+            until(lambda: ask(database, WAITS) > 0)
+            crawls.save_sources(seeds, [b.model_copy(update={"name": "B"})])  # changed: its lists are written, too
+        ending.result()
+    assert ask(database, "SELECT count(*) FROM listings WHERE lease_crawl IS NOT NULL") == 0
+    for one in (own, seeds):
+        one.invalidate()
+        one.close()
 
 
 def test_a_burial_asks_once_however_many_run(database: Database) -> None:

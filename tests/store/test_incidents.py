@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from crawler.alerts import Receiver, receivers
 from crawler.health import Finding
 from crawler.jobs import watching
 from crawler.jobs.watching import Watch, tell
-from crawler.store import crawls, incidents
+from crawler.store import crawls, incidents, patience
 from crawler.store.engine import Database
 from tests.runs import until
 from tests.store.rows import OTHER, SOURCE, ask, column
@@ -26,6 +26,7 @@ from tests.store.rows import OTHER, SOURCE, ask, column
 SILENT = Finding(kind="silent", severity="fail", sentence="0 articles in 26 h")
 SLOW = Finding(kind="slow", severity="warn", sentence="its answers take 9 s")
 NO_PAUSE = timedelta(0)
+SILENCE = dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD", "ALERT_COMMAND"), "")
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +128,23 @@ def test_a_teller_that_died_is_followed_by_another(database: Database) -> None:
     assert tell(database, [to], NO_PAUSE) == {"webhook": None}
 
 
+def test_what_was_sent_is_noted_when_the_database_is_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0)
+    raised, settle, to = iter(["57P01"]), incidents.settle, Noted()
+
+    def interrupted(connection: Connection, *given: Any, **named: Any) -> None:
+        for state in raised:
+            connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$"))
+        settle(connection, *given, **named)
+
+    monkeypatch.setattr(incidents, "settle", interrupted)
+    note(database, {"herald": [SILENT]})
+    assert tell(database, [to], NO_PAUSE) == {"webhook": None}
+    earlier(database, 6)
+    note(database, {"herald": [SILENT]})
+    assert tell(database, [to], NO_PAUSE) == {}
+
+
 def test_after_a_message_there_is_a_pause_and_then_one_message(database: Database) -> None:
     to, pause = Noted(), timedelta(minutes=10)
     note(database, {"herald": [SILENT]})
@@ -148,8 +166,7 @@ def test_a_round_of_the_watch(database: Database, tmp_path: Path, monkeypatch: p
     program.write_text(f"#!{sys.executable}\nimport sys\nopen({str(said)!r}, 'a').write(sys.stdin.read())\n")
     program.chmod(0o700)
     monkeypatch.setattr(watching, "AT_ONCE", 1)
-    settings = dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD"), "")
-    settings |= {"ALERT_COMMAND": str(program), "ALERT_PAUSE": "0"}
+    settings = {**SILENCE, "ALERT_COMMAND": str(program), "ALERT_PAUSE": "0"}
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE sources SET due_at = now() - interval '3 hours', seeded_at = now()"))
         led = "INSERT INTO schedulers (host, pid, version, ticked_at) VALUES ('', 1, '', now() - interval '1 hour')"
@@ -165,3 +182,36 @@ def test_a_round_of_the_watch(database: Database, tmp_path: Path, monkeypatch: p
     assert watch(database, {**settings, "ALERT_COMMAND": ""}) is None
     assert watch.after == ""
     assert receivers() == list[Receiver]()
+
+
+def test_what_is_open_is_looked_at_in_every_round(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "AT_ONCE", 1)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE sources SET due_at = now() - interval '3 hours', seeded_at = now()"))
+    watch = Watch()
+    watch(database, SILENCE)  # looks at the courier
+    earlier(database, 40)
+    watch(database, SILENCE)  # and at the herald
+    seen = "SELECT source FROM incidents WHERE last_seen_at > now() - interval '1 minute' AND closed_at IS NULL"
+    assert {"courier", "herald"} <= set(column(database, seen))
+
+
+def test_what_was_over_for_long_is_forgotten(database: Database) -> None:
+    note(database, {"herald": [SILENT, SLOW]})
+    with database.engine.begin() as connection:
+        over = "UPDATE incidents SET closed_at = now() - CASE kind WHEN 'slow' THEN 401 ELSE 399 END * interval '1 day'"
+        connection.execute(text(over))
+    Watch()(database, SILENCE)
+    assert column(database, "SELECT kind FROM incidents") == ["silent"]
+
+
+def test_what_there_is_to_tell_is_found_without_reading_all_that_ever_was(database: Database) -> None:
+    old = """INSERT INTO incidents (kind, severity, detail, opened_at, closed_at) SELECT 'slow', 'warn', '',
+             now() - interval '50 days', now() - n % 40 * interval '1 day' FROM generate_series(1, 20000) AS n"""
+    with database.engine.begin() as connection:
+        connection.execute(text(old))
+        connection.execute(text("ANALYZE incidents"))
+        for statement in (incidents._PAUSED, incidents._CLAIM):
+            given = {"pause": NO_PAUSE, "claim": incidents.CLAIM, "fresh": incidents.FRESH}
+            plan = connection.execute(text(f"EXPLAIN {statement.text}"), given).scalars().all()
+            assert not [line for line in plan if "Seq Scan" in line], plan

@@ -10,17 +10,20 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from crawler.errors import DatabaseFull, DatabaseUnreachable
 from crawler.store import connection, patience
 from crawler.store.engine import Database
+from crawler.store.guard import Guard
 from crawler.store.patience import Patience
 from crawler.store.session import CrawlStore
 from tests.conftest import administer
@@ -270,6 +273,38 @@ def test_a_lease_that_is_being_taken_while_the_run_is_closed(database: Database)
     asyncio.run(run())
     assert ask(database, "SELECT count(*) FROM urls WHERE state = 'queued'") == 3
     assert ask(database, "SELECT outcome FROM crawls") == "shutdown"
+
+
+def test_a_run_that_ends_while_the_database_is_away_waits_for_it(database: Database, database_url: str) -> None:
+    store = CrawlStore(database, 60)
+    store.open("herald", [SOURCE], {})
+    with ThreadPoolExecutor(1) as thread:
+        with away(database_url):
+            closing = thread.submit(store.close, "shutdown", "time_max", {})
+            until(lambda: closing.done() or (store.patience.waited or 0) > patience.FIRST_PAUSE)  # it has asked twice
+        closing.result()
+    assert ask(database, "SELECT outcome FROM crawls") == "shutdown"
+
+
+def test_an_end_that_was_not_answered_counts_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection dies between the server's commit and its word of it."""
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0)
+    store = CrawlStore(database, 60)
+    store.open("herald", [SOURCE], {})
+    answers = iter([OperationalError("COMMIT", None, psycopg.OperationalError("server closed the connection"))])
+    commit = Guard.transaction
+
+    def transaction(guard: Guard, work: Callable[[Connection], object]) -> object:
+        done = commit(guard, work)
+        for lost in answers:
+            raise lost
+        return done
+
+    monkeypatch.setattr(Guard, "transaction", transaction)
+    store.close("failed", "start_error", {})
+    assert next(answers, None) is None
+    assert ask(database, "SELECT crawls || ' ' || crawls_failed FROM source_days") == "1 1"
+    assert ask(database, "SELECT failures FROM sources") == 1
 
 
 def test_many_feeds_at_once_share_few_connections(store: CrawlStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from crawler.store import crawls, health, queue, rhythms, schedules
 from crawler.store.articles import save
 from crawler.store.engine import Database
 from crawler.store.schedules import Defaults, Queued
-from tests.store.rows import an_article, ask, column, leased
+from tests.runs import until
+from tests.store.rows import WAITS, an_article, ask, column, leased
 
 AUTO = Defaults()
 JOBS = "SELECT lock FROM procrastinate.procrastinate_jobs WHERE status = 'todo' ORDER BY id"
@@ -99,9 +101,9 @@ def test_what_is_due_is_queued_once_the_latest_first(database: Database) -> None
     assert column(database, JOBS) == ["e", "d", "c", "b", "a"]
     assert tick(database) == Queued(0, 0), "days of downtime are one crawl"
     assert ask(database, "SELECT min(due_at) > now() + interval '11 hours' FROM sources")
-    queued = "SELECT args, queue_name, task_name, priority, queueing_lock FROM procrastinate.procrastinate_jobs LIMIT 1"
+    queued = "SELECT args, queue_name, task_name, priority, queueing_lock FROM procrastinate.procrastinate_jobs"
     with database.engine.connect() as connection:
-        assert tuple(connection.execute(text(queued)).one()) == (
+        assert tuple(connection.execute(text(f"{queued} ORDER BY id LIMIT 1")).one()) == (
             {"source": "e", "asked": "schedule", "arguments": {}},
             *("news", "crawl", 0, "e"),
         )
@@ -234,3 +236,26 @@ def test_a_scheduled_job_is_the_one_that_is_queued_otherwise(database: Database)
     )
     scheduled, other = column(database, f"{made} ORDER BY id")
     assert scheduled == other and "SOURCE" in scheduled
+
+
+@pytest.mark.parametrize("ticks", [True, False], ids=["scheduler", "person"])
+def test_whoever_queues_many_does_so_in_one_order(database: Database, ticks: bool) -> None:
+    """One has the job of a, and then wants that of b; the other would have begun with b."""
+    sow(database, a_source("a"), a_source("b"))
+    do(database, "UPDATE sources SET due_at = now() - CASE id WHEN 'b' THEN 2 ELSE 1 END * interval '1 hour'")
+
+    def other() -> None:
+        with database.engine.begin() as connection:
+            if ticks:
+                schedules.queue_due(connection, AUTO)
+            else:
+                queue.enqueue(connection, [queue.crawl_of("b"), queue.crawl_of("a")])
+
+    with ThreadPoolExecutor(1) as thread:
+        with database.engine.begin() as connection:
+            queue.enqueue(connection, [queue.crawl_of("a")])
+            queueing = thread.submit(other)
+            until(lambda: ask(database, WAITS) > 0)
+            queue.enqueue(connection, [queue.crawl_of("b")])
+        queueing.result()
+    assert column(database, JOBS) == ["a", "b"]

@@ -131,4 +131,5 @@ class Incident(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index(None, "source", "opened_at"),
+        Index(None, "closed_at"),  # what is open, and what was over of late: all that there is to tell
     )

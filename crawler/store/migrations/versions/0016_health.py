@@ -108,5 +108,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_source_days_day", "source_days", ["day"])
     op.create_index("ix_incidents_source_opened_at", "incidents", ["source", "opened_at"])
+    op.create_index("ix_incidents_closed_at", "incidents", ["closed_at"])
     op.execute(CRAWLED)
     op.execute(STORED)

@@ -39,6 +39,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reextraction_slices")),
     )
     op.create_index(op.f("ix_reextraction_slices_run_id_id"), "reextraction_slices", ["run_id", "id"])
+    op.create_index(  # who waits for a run asks for its jobs every second
+        "procrastinate_jobs_run",
+        "procrastinate_jobs",
+        [sa.text("CAST(args ->> 'run' AS bigint)"), "id"],
+        schema="procrastinate",
+        postgresql_where=sa.text("task_name = 'reextract'"),
+    )
     op.drop_index(op.f("ix_reextracted_run_id_outcome_id"), "reextracted")
     name = op.f("ix_reextracted_run_id_source_outcome_id")  # what is found is applied source by source
     op.create_index(name, "reextracted", ["run_id", "source", "outcome", "id"])
