@@ -32,7 +32,7 @@ from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.jobs.app import app_of
 from crawler.jobs.board import Board, Running
 from crawler.jobs.fleet import FAREWELL, SHARED, Fleet, Limits, cores
-from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
+from crawler.jobs.tasks import BUSY_DELAY, Ended, Task, UnreadableJob, judged, read
 from crawler.store import crawls, queue
 from crawler.store.engine import Database, todays_schema
 from crawler.store.patience import Patience
@@ -245,8 +245,13 @@ class Worker:
         """The next job that can be read; those that cannot fail with the reason, and stay to be looked at."""
         await self._told.wait()  # whether there is anything to be taken at all
         async with self._handing:
+            in_hand = set(self._held)  # also of what ends in the meantime
             while not self._draining and not self._stop.is_set() and (job := await fetch()) is not None:
                 assert job.id is not None
+                if job.id in in_hand:  # we were taken for dead: it comes again when its crawl here has ended
+                    back = Ending(kind="back", reason="this worker is still at it", delay=BUSY_DELAY)
+                    await self.transaction(lambda given, one=job.id, how=back: self._settle(given, one, how))  # type: ignore[misc]
+                    continue
                 try:
                     self._held[job.id] = read(job.id, job.task_name, job.task_kwargs)
                 except UnreadableJob as error:

@@ -9,15 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from crawler.store import queue
 from crawler.store.embedded import EmbeddedServer
 from crawler.store.engine import Database, open_database
 from crawler.store.queue import crawl_of
+from crawler.store.workers import WORKER_LOCK
 from tests.jobs.at_work import HERALD, KURIER, SLOW, Shift, alive
 from tests.runs import Bench, until
 from tests.site import Newspaper
 
+CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 2 AND CAST(classid AS bigint) = :key
+"""
 GENERATED = 240  # more than any of these crawls gets through
 
 
@@ -65,6 +71,25 @@ def test_a_worker_that_is_stopped_gives_back_and_one_that_is_killed_takes_no_cra
         assert lives.stop(signal.SIGINT) == 0, lives.said()
     outcomes = [outcome for (outcome,) in shift.rows("SELECT outcome FROM crawls ORDER BY id")]
     assert outcomes == ["shutdown", "shutdown", "shutdown"]  # it had time to write what it had fetched
+    assert_nothing_is_twice(shift)
+
+
+def test_a_worker_that_was_taken_for_dead_does_not_begin_anew_what_it_is_still_at(shift: Shift) -> None:
+    def cut_and_buried() -> list[int]:
+        with shift.database.engine.begin() as connection:
+            connection.execute(text(CUT), {"key": WORKER_LOCK})
+        with shift.database.engine.begin() as connection:
+            return queue.requeue_lost(connection, 0.0)
+
+    (job,) = shift.put(crawl_of(HERALD))
+    with shift.worker(*SLOW) as worker:
+        shift.until_stored(1)
+        until(cut_and_buried)
+        until(lambda: shift.value("SELECT outcome FROM crawls") != "running")
+        assert shift.rows("SELECT outcome, reason FROM crawls") == [("failed", "superseded")]
+        assert shift.job(job) == ("todo", 0)
+        assert worker.stop() == 0, worker.said()
+    assert "Traceback" not in worker.said() and "taken" not in worker.said()
     assert_nothing_is_twice(shift)
 
 
