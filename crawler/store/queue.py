@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from crawler.store import workers
 from crawler.store.workers import LIVING, WORKER_LOCK
 
 QUEUE = "news"
@@ -345,13 +346,14 @@ WITH old AS MATERIALIZED (
 ), told AS (DELETE FROM job_failures USING old WHERE job_id = old.id)
 DELETE FROM procrastinate.procrastinate_jobs USING old WHERE procrastinate_jobs.id = old.id
 """)
-_FORGET_WORKERS = text("DELETE FROM workers WHERE stopped_at < now() - make_interval(days => :days)")
 
 
 def prune(connection: Connection, days: int = KEPT_DAYS, most: int = 10_000) -> int:
-    """Delete jobs that were over so long ago, at most so many, and the rows of workers; returns how many jobs."""
-    connection.execute(_FORGET_WORKERS, {"days": days})
-    return connection.execute(_PRUNE, {"queue": QUEUE, "days": days, "most": most}).rowcount
+    """Delete jobs that were over so long ago, at most so many, then the rows of workers; returns how many jobs."""
+    pruned = connection.execute(_PRUNE, {"queue": QUEUE, "days": days, "most": most}).rowcount
+    if pruned < most:
+        workers.forget(connection, days)
+    return pruned
 
 
 def cancel(connection: Connection, job_ids: Iterable[int]) -> int:
