@@ -120,7 +120,7 @@ class Worker:
             await asyncio.wait([fleet, taking, beats, stopped], return_when=asyncio.FIRST_COMPLETED)
             self._taker.stop()  # type: ignore[no-untyped-call]
             self._told.set()
-            await self.fleet.close_for_good("shutdown")
+            self.fleet.close_for_good("shutdown")
             await asyncio.wait([taking], timeout=self.plan.grace + FAREWELL)
         finally:
             self._closing.set()
