@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from crawler.store import workers
 from crawler.store.workers import LIVING, WORKER_LOCK
+from crawler.text import json_safe
 
 QUEUE = "news"
 PERSON, SCHEDULED, BULK = 10, 0, -10  # priorities
@@ -218,7 +219,7 @@ def _settled(
         "gives_way": ending.gives_way,
         "bulk": BULK,
         "delay": ending.delay,
-        "reason": ending.reason,
+        "reason": json_safe(ending.reason),  # it may quote anything
         "crawl": ending.crawl_id,
         "retries": list(retries),
         "told": told,

@@ -112,7 +112,7 @@ def test_a_job_that_fails_comes_again_after_1_5_and_30_minutes_and_then_stays(
         with database.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE procrastinate.procrastinate_jobs SET scheduled_at = now()")
     assert taken(database, worker.id) == wanted
-    assert settle(database, wanted, worker.id, Ending(kind="failed", reason="the last")) == "failed"
+    assert settle(database, wanted, worker.id, Ending(kind="failed", reason="the l\0ast")) == "failed"
     with database.engine.connect() as connection:
         newest, *others = queue.failures(connection)
     assert (newest.reason, newest.status, len(others)) == ("the last", "failed", 3)
