@@ -14,8 +14,8 @@ import pytest
 from scrapy.settings import Settings
 from sqlalchemy import text
 
-from crawler.errors import ConfigurationError
-from crawler.jobs import tasks
+from crawler.errors import ConfigurationError, DatabaseUnreachable
+from crawler.jobs import opening, tasks
 from crawler.jobs.worker import OWN, SCHEDULING, Worker, planned
 from crawler.store.engine import Database, open_database
 from crawler.store.queue import Job, crawl_of
@@ -132,3 +132,22 @@ def test_a_worker_waits_for_a_database_that_comes_later(tmp_path: Path) -> None:
         until(lambda: "waiting for the database: cannot reach" in log.read_text() or worker.poll() is not None)
         worker.terminate()
         assert worker.wait(60) == 0, log.read_text()
+
+
+def test_waiting_for_a_database_leaves_no_tasks_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    async def run() -> None:
+        def away(*_: Any, **__: Any) -> Any:
+            seen.append(len(asyncio.all_tasks(loop)))
+            if len(seen) == 20:
+                loop.call_soon_threadsafe(stop.set)
+            raise DatabaseUnreachable
+
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        monkeypatch.setattr(opening, "open_database", away)
+        monkeypatch.setattr(opening, "PAUSE", 0.001)
+        assert await opening.opened(Settings({"DATABASE_URL": "", "CRAWLER_DATA_DIR": "."}), stop) is None
+
+    asyncio.run(run())
+    assert len(set(seen)) == 1
