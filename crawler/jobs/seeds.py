@@ -115,7 +115,7 @@ class SeedsFolder:
         return changed
 
     def _sow_each(self, database: Database, names: Sequence[str]) -> list[str]:
-        """One that the database refuses must not keep the others out."""
+        """One that the database refuses must not keep the others out; it is tried again with the next comparison."""
         changed: list[str] = []
         for name in names:
             try:
@@ -123,13 +123,15 @@ class SeedsFolder:
             except SQLAlchemyError as error:
                 if will_pass(error):
                     raise
-                self.sources.pop(name)
                 self.broken[name] = f"{self.folder / name}.yaml: the database refuses it: {first_line(error)}"
         return changed
 
     def _sow_batch(self, database: Database, names: Sequence[str]) -> list[str]:
         with database.engine.begin() as connection:
-            return schedules.sow(connection, self.defaults, [self.sources[name] for name in names])
+            changed = schedules.sow(connection, self.defaults, [self.sources[name] for name in names])
+        for name in names:
+            self.broken.pop(name, None)
+        return changed
 
 
 def _told(broken: Mapping[str, str], good: Collection[str]) -> str:
