@@ -65,9 +65,6 @@ class Watch:
                 self.pruned = now
 
 
-watch = Watch()
-
-
 def judge_sources(database: Database, sources: Sequence[str]) -> dict[str, Judged]:
     """Of each of these that is there."""
     found: dict[str, Judged] = {}
