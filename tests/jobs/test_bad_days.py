@@ -45,6 +45,14 @@ def assert_nothing_is_twice(shift: Shift) -> None:
     assert shift.value("SELECT count(*) FROM urls WHERE state = 'leased'") == 0
 
 
+def cut_and_buried(shift: Shift) -> list[int]:
+    """End the session that holds the worker's lock, and take it for dead at once; returns the jobs that it had."""
+    with shift.database.engine.begin() as connection:
+        connection.execute(text(CUT), {"key": WORKER_LOCK})
+    with shift.database.engine.begin() as connection:
+        return queue.requeue_lost(connection, 0.0)
+
+
 def test_a_worker_that_is_stopped_gives_back_and_one_that_is_killed_takes_no_crawl_along(shift: Shift) -> None:
     (job,) = shift.put(crawl_of(HERALD))
     with shift.worker(*SLOW) as first:
@@ -74,25 +82,6 @@ def test_a_worker_that_is_stopped_gives_back_and_one_that_is_killed_takes_no_cra
     assert_nothing_is_twice(shift)
 
 
-def test_a_worker_that_was_taken_for_dead_does_not_begin_anew_what_it_is_still_at(shift: Shift) -> None:
-    def cut_and_buried() -> list[int]:
-        with shift.database.engine.begin() as connection:
-            connection.execute(text(CUT), {"key": WORKER_LOCK})
-        with shift.database.engine.begin() as connection:
-            return queue.requeue_lost(connection, 0.0)
-
-    (job,) = shift.put(crawl_of(HERALD))
-    with shift.worker(*SLOW) as worker:
-        shift.until_stored(1)
-        until(cut_and_buried)
-        until(lambda: shift.value("SELECT outcome FROM crawls") != "running")
-        assert shift.rows("SELECT outcome, reason FROM crawls") == [("failed", "superseded")]
-        assert shift.job(job) == ("todo", 0)
-        assert worker.stop() == 0, worker.said()
-    assert "Traceback" not in worker.said() and "taken" not in worker.said()
-    assert_nothing_is_twice(shift)
-
-
 def test_a_host_that_is_killed_or_hangs_is_replaced_and_its_job_comes_again(shift: Shift) -> None:
     (job,) = shift.put(crawl_of(HERALD))
     with shift.worker(*SLOW, "-s", "HOST_SILENCE=5") as worker:
@@ -107,6 +96,15 @@ def test_a_host_that_is_killed_or_hangs_is_replaced_and_its_job_comes_again(shif
         assert not alive(host)
         first, second = shift.failures()
         assert first == "host_died: signal 9" and re.fullmatch(r"host_died: it had said nothing for \d+ s", second)
+
+        # Taken for dead, it is handed the job that it is still at, and does not begin it a second time.
+        shift.until_stored(1)
+        until(lambda: cut_and_buried(shift))
+        newest = "SELECT outcome, reason FROM crawls ORDER BY id DESC LIMIT 1"
+        until(lambda: shift.rows(newest) == [("shutdown", "superseded")])  # which is no failure of the source's
+        until(lambda: shift.job(job) == ("todo", 2))
+        with shift.database.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE procrastinate.procrastinate_jobs SET scheduled_at = NULL")
 
         # Somebody wants it no more.
         shift.until_stored(1)
