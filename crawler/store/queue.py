@@ -2,7 +2,8 @@
 
 procrastinate hands out jobs, one at a time of each lock. What it does with them afterwards goes by the client's clock;
 here it goes by the database's: a job that failed comes back after 1, 5 and 30 minutes; then it is `failed`, and stays
-to be looked at. Why is in `job_failures`. A job whose worker is gone comes back at once, by whoever notices first.
+to be looked at. Why is in `job_failures`. A job whose worker is gone comes back after LOST_GRACE, by whoever looks
+first.
 """
 
 from __future__ import annotations
