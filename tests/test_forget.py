@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,13 @@ def test_an_article_and_a_source(bench: Bench, tmp_path: Path) -> None:
             ["forget", "--list"],
         )
         assert page.status == 1 and page.err.startswith("scrapy crawl: this page was forgotten")
+        assert page.err.endswith(f"scrapy forget --undo {article.url}\n")
         (gone,) = (json.loads(one) for one in Path(f"{out}.forgotten").read_text().splitlines())
         assert (gone["id"], gone["source"]) == (number, HERALD)
         assert "1 articles were forgotten" in exported.err and out.read_text() == ""
-        assert json.loads(listed.out)["why"] == "a court said so"
+        told = json.loads(listed.out)
+        assert (told["why"], datetime.fromisoformat(told["forgotten_at"]).tzinfo) == ("a court said so", UTC)
+        assert "T" in told["forgotten_at"]
 
         # The whole source: the others on its host are not touched.
         whole = bench.scrapy("forget", HERALD, "--yes")
