@@ -23,6 +23,7 @@ from crawler.alerts import Notice, message, receivers
 from crawler.errors import ConfigurationError
 from tests.downloader.authority import Authority
 from tests.post import Post, post, serving
+from tests.runs import until
 
 AT = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 
@@ -129,6 +130,26 @@ def test_receivers_that_are_slow_are_left(hook: str) -> None:
     slow = receivers(webhook=f"{hook}/drip", command="sh -c 'sleep 60 & sleep 60'")
     told = alerts.send(alerts.trial(), slow, seconds=0.5)
     assert told == {"webhook": "it takes longer than 0.5 s", "command": "it had not ended after 0.5 s"}
+
+
+def test_of_a_receiver_that_hangs_few_attempts_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would have a thread and a connection, for hours."""
+    tries, over = [], threading.Event()
+
+    class Hangs:
+        name = "pager"
+
+        def send(self, message: alerts.Message, seconds: float) -> None:
+            tries.append(message)
+            over.wait()
+
+    monkeypatch.setattr(alerts, "FAREWELL", 0.0)
+    for _ in range(alerts.HANGING + 2):
+        assert alerts.send(alerts.trial(), [Hangs()], seconds=0.01) == {"pager": "it takes longer than 0.01 s"}
+    over.set()
+    until(lambda: "alert by pager" not in [thread.name for thread in threading.enumerate()])
+    assert alerts.send(alerts.trial(), [Hangs()], seconds=10) == {"pager": None}
+    assert len(tries) == alerts.HANGING + 1
 
 
 def test_a_command_may_leave_something_behind(tmp_path: Path) -> None:

@@ -77,6 +77,26 @@ def test_the_folder_is_followed(database: Database, tmp_path: Path, monkeypatch:
     assert column(database, SEEDED) == ["a", "b", "d"]
 
 
+def test_a_seed_that_the_database_refused_is_tried_again(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was wrong may have been in the database: the file need not change."""
+    monkeypatch.setattr(seeds, "COMPARE_EVERY", 0.0)
+    folder = SeedsFolder(tmp_path, Defaults())
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(SEED.format(name))
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE sources ADD CONSTRAINT no_a CHECK (id <> 'a')")
+    for _ in range(2):
+        with pytest.raises(SeedError, match="a: the database refuses it"):
+            folder.follow(database)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE sources DROP CONSTRAINT no_a")
+    assert folder.follow(database) == "seed a taken up"
+    assert folder.follow(database) is None
+    assert column(database, SEEDED) == ["a", "b"]
+
+
 def test_a_duty_that_fails_or_hangs_stops_nothing(database: Database) -> None:
     done: list[str] = []
     never = threading.Event()

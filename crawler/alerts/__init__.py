@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from crawler.errors import CrawlerError
 __all__ = ["LONGEST", "Message", "Notice", "Receiver", "message", "receivers", "send", "trial"]
 
 LONGEST = 20.0  # seconds that a receiver may take
+FAREWELL = 1.0  # seconds in which one that keeps to that says so
+HANGING = 3  # attempts at a receiver that may go on behind our back, before there is another
 
 
 class Receiver(Protocol):
@@ -45,8 +48,10 @@ def send(
 ) -> dict[str, str | None]:
     """Tell all at the same time, but those; returns what went wrong with each, by name, or None.
 
-    A time limit on the whole: a server that sends a byte now and then keeps within every limit on a single wait.
+    A time limit on the whole: a server that sends a byte now and then keeps within every limit on a single wait. Such
+    an attempt is left to itself, and there are few of them at a time.
     """
+    hanging = Counter(thread.name for thread in threading.enumerate())
     told: dict[str, str | None] = {one.name: f"it takes longer than {seconds:g} s" for one in to if one.name not in but}
 
     def tell(receiver: Receiver) -> None:
@@ -59,9 +64,13 @@ def send(
         else:
             told[receiver.name] = None
 
-    threads = [threading.Thread(target=tell, args=[one], daemon=True) for one in to if one.name in told]
+    threads = [
+        threading.Thread(target=tell, args=[one], name=f"alert by {one.name}", daemon=True)
+        for one in to
+        if one.name in told and hanging[f"alert by {one.name}"] < HANGING
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(seconds + 1)
+        thread.join(seconds + FAREWELL)
     return dict(told)

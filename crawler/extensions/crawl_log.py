@@ -30,6 +30,7 @@ ENDINGS = {
     "source_disabled": "shutdown",
     "time_max": "shutdown",
     "aborted": "shutdown",
+    "superseded": "shutdown",
 }
 REFUSALS: dict[type[Exception], str] = {SourceTaken: "taken", NewerSchema: "newer"}  # else the database is away
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
@@ -89,14 +88,16 @@ class Display:
                 self.console.print(f"{self.headline()} in {span(time.monotonic() - self._started)}", soft_wrap=True)
 
     async def _look(self) -> None:
-        with contextlib.suppress(Exception):  # what ends the worker, tells so itself
-            while True:
+        while True:
+            try:
                 if self.live:
                     self._seen = await self._reading(overview.read)
                     self._waiting = self._seen.waiting
                 else:  # a line needs no more
                     self._waiting = (await self._reading(queue.counts))["due"]
-                await asyncio.sleep(LOOK_EVERY if self.live else LOG_EVERY)
+            except Exception:  # nothing is shown as if it were of now; what ends the worker, tells so itself
+                self._seen = self._waiting = None
+            await asyncio.sleep(LOOK_EVERY if self.live else LOG_EVERY)
 
     def headline(self) -> str:
         """One line: where the work stands."""

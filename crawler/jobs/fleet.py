@@ -88,7 +88,7 @@ class Fleet:
         self._settings = dict(settings)
         self._show = show or (lambda line: print(line, file=sys.stderr, flush=True))
         self._hosts: set[Host] = set()
-        self._changed = asyncio.Condition()
+        self._waiting: dict[int, tuple[Task, asyncio.Future[Ended]]] = {}  # jobs for which no host has room
         self._closing = ""  # why no job is begun any more
         self._leaving = False
         self.ready_at = time.monotonic()  # when a host was last there that takes jobs
@@ -106,18 +106,29 @@ class Fleet:
 
     async def do(self, task: Task) -> Ended:
         """Have a job done by the least busy host; waits until one is there."""
-        async with self._changed:
-            while (host := self._free()) is None or self._closing:
-                if self._closing:
-                    return Ended(outcome=self._closing)
-                await self._changed.wait()
-            future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-            host.jobs[task.job_id] = future
-            host.say({"do": task.job_id, "task": task.name, "arguments": task.arguments})
-        return await future
+        if self._closing:
+            return Ended(outcome=self._closing)
+        future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self._waiting[task.job_id] = task, future
+        self._hand_out()
+        try:
+            return await future
+        finally:
+            self._waiting.pop(task.job_id, None)
+
+    def _hand_out(self) -> None:
+        """Give what waits to the hosts that have room, the first that came first."""
+        while self._waiting and (host := self._free()):
+            job_id = next(iter(self._waiting))
+            task, host.jobs[job_id] = self._waiting.pop(job_id)
+            host.say({"do": job_id, "task": task.name, "arguments": task.arguments})
 
     def close(self, job_id: int, reason: str) -> None:
-        """Have a job end in order."""
+        """Have a job end in order; one that waits for a host ends now."""
+        if job_id in self._waiting:
+            _, future = self._waiting.pop(job_id)
+            if not future.done():
+                future.set_result(Ended(outcome=reason))
         for host in self._hosts:
             if job_id in host.jobs:
                 host.say({"close": job_id, "reason": reason})
@@ -129,15 +140,12 @@ class Fleet:
                 host.kill(why)
 
     def close_all(self, reason: str) -> None:
-        for host in self._hosts:
-            for job_id in host.jobs:
-                host.say({"close": job_id, "reason": reason})
+        for job_id in [*self._waiting, *(job_id for host in self._hosts for job_id in host.jobs)]:
+            self.close(job_id, reason)
 
-    async def close_for_good(self, reason: str) -> None:
-        """As `close_all`; what waits for a host ends, too."""
-        async with self._changed:
-            self._closing = reason
-            self._changed.notify_all()
+    def close_for_good(self, reason: str) -> None:
+        """As `close_all`; no other job is begun."""
+        self._closing = reason
         self.close_all(reason)
 
     async def end(self, seconds: float) -> None:
@@ -160,7 +168,7 @@ class Fleet:
     # -- hosts --------------------------------------------------------------------------------------------------------
 
     def _free(self) -> Host | None:
-        ready = [one for one in self._hosts if one.ready and not one.retiring.is_set()]
+        ready = [one for one in self._hosts if one.ready and not one.retiring.is_set() and not one.fate]
         host = min(ready, key=lambda one: len(one.jobs), default=None)
         return host if host and len(host.jobs) < self.limits.each else None
 
@@ -168,16 +176,24 @@ class Fleet:
         """One place in the fleet: whenever its host ends, or is to be replaced, another is started."""
         pause = FIRST_PAUSE
         while not self._leaving:
-            host = await self._start()
-            ended = group.create_task(self._serve(host))
-            retired = asyncio.ensure_future(host.retiring.wait())
-            await asyncio.wait([ended, retired], return_when=asyncio.FIRST_COMPLETED)
-            retired.cancel()
-            if host.ready:
+            try:
+                came_up = await self._kept(await self._start(), group)
+            except OSError as error:  # no memory, no process, no file is left, for a moment
+                logger.warning("no crawl host can be started: %s", error)
+                came_up = False
+            if came_up:
                 pause = FIRST_PAUSE
             else:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MAX_PAUSE)
+
+    async def _kept(self, host: Host, group: asyncio.TaskGroup) -> bool:
+        """Until it ends or is to be replaced; returns whether it came up."""
+        ended = group.create_task(self._serve(host))
+        retired = asyncio.ensure_future(host.retiring.wait())
+        await asyncio.wait([ended, retired], return_when=asyncio.FIRST_COMPLETED)
+        retired.cancel()
+        return host.ready
 
     async def _start(self) -> Host:
         process = await asyncio.create_subprocess_exec(
@@ -200,7 +216,7 @@ class Fleet:
         assert host.process.stdout
         try:
             async for line in host.process.stdout:
-                await self._heard(host, line)
+                self._heard(host, line)
         except ValueError:  # a line beyond all measure
             host.kill("it said what nobody understands")
         status = await host.process.wait()
@@ -215,7 +231,7 @@ class Fleet:
                 future.set_result(Ended(outcome="shutdown" if self._leaving else "host_died", detail=told))
         host.jobs.clear()
 
-    async def _heard(self, host: Host, line: bytes) -> None:
+    def _heard(self, host: Host, line: bytes) -> None:
         try:
             told = json.loads(line)
         except ValueError:  # half a line, of one that was killed
@@ -235,8 +251,7 @@ class Fleet:
         if host.retiring.is_set() and not host.jobs:
             host.dismiss()
         if "ready" in told or "ended" in told:
-            async with self._changed:
-                self._changed.notify_all()
+            self._hand_out()
 
     def _ended(self, host: Host, told: Mapping[str, Any]) -> None:
         job_id = told["ended"]

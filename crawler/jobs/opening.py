@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 
@@ -27,5 +28,6 @@ async def opened(settings: BaseSettings, stop: asyncio.Event, connections: int |
             if not told:
                 logger.warning("waiting for the database: %s", error)
             told = True
-        await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=PAUSE)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PAUSE)
     return None

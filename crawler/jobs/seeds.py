@@ -115,7 +115,7 @@ class SeedsFolder:
         return changed
 
     def _sow_each(self, database: Database, names: Sequence[str]) -> list[str]:
-        """One that the database refuses must not keep the others out."""
+        """One that the database refuses must not keep the others out; it is tried again with the next comparison."""
         changed: list[str] = []
         for name in names:
             try:
@@ -123,7 +123,6 @@ class SeedsFolder:
             except SQLAlchemyError as error:
                 if will_pass(error):
                     raise
-                self.sources.pop(name)
                 self.broken[name] = f"{self.folder / name}.yaml: the database refuses it: {first_line(error)}"
         return changed
 
@@ -132,6 +131,8 @@ class SeedsFolder:
         with database.engine.begin() as connection:
             forgotten = disabling.forgotten(connection, {one.id: str(one.homepage) for one in given})
             changed = schedules.sow(connection, self.defaults, given, forgotten)
+        for name in names:
+            self.broken.pop(name, None)
         for name in changed:
             if name in forgotten:
                 logger.warning("%s", disabling.said_of(name, forgotten[name]))

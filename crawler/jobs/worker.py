@@ -32,10 +32,10 @@ from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
 from crawler.jobs.app import app_of
 from crawler.jobs.board import Board, Running
 from crawler.jobs.fleet import FAREWELL, SHARED, Fleet, Limits, cores
-from crawler.jobs.tasks import Ended, Task, UnreadableJob, judged, read
+from crawler.jobs.tasks import BUSY_DELAY, Ended, Task, UnreadableJob, judged, read
 from crawler.store import crawls, queue
 from crawler.store.engine import Database, todays_schema
-from crawler.store.patience import Patience
+from crawler.store.patience import Patience, first_line
 from crawler.store.queue import Ending
 from crawler.store.workers import WAITS, Standing, State
 
@@ -120,7 +120,7 @@ class Worker:
             await asyncio.wait([fleet, taking, beats, stopped], return_when=asyncio.FIRST_COMPLETED)
             self._taker.stop()  # type: ignore[no-untyped-call]
             self._told.set()
-            await self.fleet.close_for_good("shutdown")
+            self.fleet.close_for_good("shutdown")
             await asyncio.wait([taking], timeout=self.plan.grace + FAREWELL)
         finally:
             self._closing.set()
@@ -148,9 +148,9 @@ class Worker:
         if not task.done():
             task.cancel()
         elif not task.cancelled() and (error := task.exception()):
-            logger.error(
-                "the worker ends: %s", str(error).splitlines()[0], exc_info=not isinstance(error, CrawlerError)
-            )
+            cause = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+            told = str(cause).partition("\n")[0] or type(cause).__name__
+            logger.error("the worker ends: %s", told, exc_info=None if isinstance(error, CrawlerError) else error)
             self.status = self.status or 1
 
     async def _say_goodbye(self) -> None:
@@ -202,9 +202,17 @@ class Worker:
                 self._seen = time.monotonic()
                 await self._heed(state)
             self._told.set()
-            if not number % LOST_EVERY and (lost := await self.transaction(self._requeue_lost)):
-                logger.warning("put back what dead workers had left: jobs %s", lost)
+            if not number % LOST_EVERY:
+                await self._bury()
             await asyncio.sleep(self.plan.beat)
+
+    async def _bury(self) -> None:
+        """What is wrong with it is no reason for all workers to end at once: a scheduler does it, too."""
+        try:
+            if lost := await self.transaction(self._requeue_lost):
+                logger.warning("put back what dead workers had left: jobs %s", lost)
+        except SQLAlchemyError as error:
+            logger.error("what dead workers have left stays with them: %s", first_line(error))
 
     async def _heed(self, state: State) -> None:
         """Do what the database says."""
@@ -245,8 +253,13 @@ class Worker:
         """The next job that can be read; those that cannot fail with the reason, and stay to be looked at."""
         await self._told.wait()  # whether there is anything to be taken at all
         async with self._handing:
+            in_hand = set(self._held)  # also of what ends in the meantime
             while not self._draining and not self._stop.is_set() and (job := await fetch()) is not None:
                 assert job.id is not None
+                if job.id in in_hand:  # we were taken for dead: it comes again when its crawl here has ended
+                    back = Ending(kind="back", reason="this worker is still at it", delay=BUSY_DELAY)
+                    await self.transaction(lambda given, one=job.id, how=back: self._settle(given, one, how))  # type: ignore[misc]
+                    continue
                 try:
                     self._held[job.id] = read(job.id, job.task_name, job.task_kwargs)
                 except UnreadableJob as error:
@@ -290,10 +303,11 @@ class Worker:
         ending = self._endings.get(job.id, fault)
         try:
             await self.transaction(lambda connection: self._settle(connection, job.id or 0, ending))
-        except DatabaseUnreachable:
-            logger.warning("job %d: how it ended could not be written; it will be done again", job.id)
-        self._held.pop(job.id, None)
-        self._endings.pop(job.id, None)
+        except (DatabaseUnreachable, SQLAlchemyError) as error:  # the next beat finds it, and puts it back
+            logger.warning("job %d: its end could not be written; it will be done again: %s", job.id, first_line(error))
+        finally:
+            self._held.pop(job.id, None)
+            self._endings.pop(job.id, None)
 
 
 def report(job: Running, ended: Ended, ending: Ending) -> None:

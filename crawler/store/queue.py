@@ -2,7 +2,8 @@
 
 procrastinate hands out jobs, one at a time of each lock. What it does with them afterwards goes by the client's clock;
 here it goes by the database's: a job that failed comes back after 1, 5 and 30 minutes; then it is `failed`, and stays
-to be looked at. Why is in `job_failures`. A job whose worker is gone comes back at once, by whoever notices first.
+to be looked at. Why is in `job_failures`. A job whose worker is gone comes back after LOST_GRACE, by whoever looks
+first.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from crawler.store import workers
 from crawler.store.workers import LIVING, WORKER_LOCK
+from crawler.text import json_safe
 
 QUEUE = "news"
 PERSON, SCHEDULED, BULK = 10, 0, -10  # priorities
@@ -218,7 +221,7 @@ def _settled(
         "gives_way": ending.gives_way,
         "bulk": BULK,
         "delay": ending.delay,
-        "reason": ending.reason,
+        "reason": json_safe(ending.reason),  # it may quote anything
         "crawl": ending.crawl_id,
         "retries": list(retries),
         "told": told,
@@ -346,13 +349,14 @@ WITH old AS MATERIALIZED (
 ), told AS (DELETE FROM job_failures USING old WHERE job_id = old.id)
 DELETE FROM procrastinate.procrastinate_jobs USING old WHERE procrastinate_jobs.id = old.id
 """)
-_FORGET_WORKERS = text("DELETE FROM workers WHERE stopped_at < now() - make_interval(days => :days)")
 
 
 def prune(connection: Connection, days: int = KEPT_DAYS, most: int = 10_000) -> int:
-    """Delete jobs that were over so long ago, at most so many, and the rows of workers; returns how many jobs."""
-    connection.execute(_FORGET_WORKERS, {"days": days})
-    return connection.execute(_PRUNE, {"queue": QUEUE, "days": days, "most": most}).rowcount
+    """Delete jobs that were over so long ago, at most so many, then the rows of workers; returns how many jobs."""
+    pruned = connection.execute(_PRUNE, {"queue": QUEUE, "days": days, "most": most}).rowcount
+    if pruned < most:
+        workers.forget(connection, days)
+    return pruned
 
 
 def cancel(connection: Connection, job_ids: Iterable[int]) -> int:

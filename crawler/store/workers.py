@@ -51,7 +51,6 @@ SELECT (SELECT version_num FROM alembic_version) AS schema,
 FROM pg_database AS d WHERE datname = current_database()
 """)
 _STOPPED = text("UPDATE workers SET stopped_at = now(), note = :note WHERE id = :id AND stopped_at IS NULL")
-_UNREGISTER = text("DELETE FROM procrastinate.procrastinate_workers WHERE id = :id")
 # Workers take theirs little by little: what those that live will take is not free either.
 _ROOM = text("""
 SELECT most - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS now,
@@ -133,11 +132,10 @@ class Standing:
         return State(schema=row.schema, draining=row.draining, jobs=frozenset(row.jobs))
 
     def end(self, note: str) -> None:
-        """Close the row, and the connection for good."""
+        """Close the row, and the connection for good. procrastinate's row stays: see `forget`."""
         connection = self._connected()
         with connection.begin():
             connection.execute(_STOPPED, {"id": self.id, "note": note})
-            connection.execute(_UNREGISTER, {"id": self.id})
         self.close()
 
     def close(self) -> None:
@@ -152,6 +150,26 @@ class Standing:
         if self._connection is None or self._connection.invalidated:
             self._connection, self._held = self._engine.connect(), False
         return self._connection
+
+
+_FORGET = text("""
+DELETE FROM workers WHERE id IN (
+    SELECT id FROM workers WHERE stopped_at < now() - make_interval(days => :days) ORDER BY id LIMIT :most)
+""")
+_UNREGISTER = text("""
+DELETE FROM procrastinate.procrastinate_workers WHERE id IN (
+    SELECT id FROM procrastinate.procrastinate_workers AS given
+    WHERE NOT EXISTS (SELECT FROM workers WHERE workers.id = given.id) ORDER BY id LIMIT :most)
+""")
+
+
+def forget(connection: Connection, days: int, most: int = 100) -> None:
+    """Delete the rows of workers that stopped so long ago, when their jobs have gone.
+
+    For each row of procrastinate's, all jobs are read, and rewritten those that it had: nothing for a goodbye.
+    """
+    connection.execute(_FORGET, {"days": days, "most": most})
+    connection.execute(_UNREGISTER, {"most": most})
 
 
 _ALIVE = text(LIVING)

@@ -9,16 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from crawler.store import queue
 from crawler.store.embedded import EmbeddedServer
 from crawler.store.engine import Database, open_database
 from crawler.store.queue import crawl_of
+from crawler.store.workers import WORKER_LOCK
 from tests.jobs.at_work import HERALD, KURIER, SLOW, Shift, alive
 from tests.runs import Bench, until
 from tests.site import Newspaper
 
 pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
+CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 2 AND CAST(classid AS bigint) = :key
+"""
 GENERATED = 240  # more than any of these crawls gets through
 
 
@@ -38,6 +44,14 @@ def assert_nothing_is_twice(shift: Shift) -> None:
     assert shift.value("SELECT count(*) FROM revisions") == 0
     assert shift.value("SELECT count(*) - count(DISTINCT url) FROM pages") == 0
     assert shift.value("SELECT count(*) FROM urls WHERE state = 'leased'") == 0
+
+
+def cut_and_buried(shift: Shift) -> list[int]:
+    """End the session that holds the worker's lock, and take it for dead at once; returns the jobs that it had."""
+    with shift.database.engine.begin() as connection:
+        connection.execute(text(CUT), {"key": WORKER_LOCK})
+    with shift.database.engine.begin() as connection:
+        return queue.requeue_lost(connection, 0.0)
 
 
 def test_a_worker_that_is_stopped_gives_back_and_one_that_is_killed_takes_no_crawl_along(shift: Shift) -> None:
@@ -83,6 +97,15 @@ def test_a_host_that_is_killed_or_hangs_is_replaced_and_its_job_comes_again(shif
         assert not alive(host)
         first, second = shift.failures()
         assert first == "host_died: signal 9" and re.fullmatch(r"host_died: it had said nothing for \d+ s", second)
+
+        # Taken for dead, it is handed the job that it is still at, and does not begin it a second time.
+        shift.until_stored(1)
+        until(lambda: cut_and_buried(shift))
+        newest = "SELECT outcome, reason FROM crawls ORDER BY id DESC LIMIT 1"
+        until(lambda: shift.rows(newest) == [("shutdown", "superseded")])  # which is no failure of the source's
+        until(lambda: shift.job(job) == ("todo", 2))
+        with shift.database.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE procrastinate.procrastinate_jobs SET scheduled_at = NULL")
 
         # Somebody wants it no more.
         shift.until_stored(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +68,31 @@ def test_what_runs_what_is_due_and_what_failed(width: int) -> None:
     ):
         assert wanted in text
     assert [line.split()[0] for line in lines if line.startswith(("herald", "reextract"))] == ["herald", "reextract"]
+
+
+def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crawler.jobs.display.LOG_EVERY", 0.0)
+    answers = [RuntimeError("no such column"), {"due": 5}, RuntimeError("no such table")]
+    waiting: list[int | None] = []
+
+    async def run() -> None:
+        async def reading(_: Any) -> Any:
+            waiting.append(display._waiting)
+            if not answers:
+                over.set_result(None)
+                await asyncio.sleep(3600)
+            if isinstance(answer := answers.pop(0), Exception):
+                raise answer
+            return answer
+
+        over = asyncio.get_running_loop().create_future()
+        display = Display(Board(), 8, Console(file=io.StringIO()), reading, lambda: None)
+        looking = asyncio.ensure_future(display._look())
+        await asyncio.wait([over, looking], return_when=asyncio.FIRST_COMPLETED)
+        looking.cancel()
+
+    asyncio.run(run())
+    assert waiting == [None, None, 5, None], "and what was seen before is not shown as if it were of now"
 
 
 def test_spans() -> None:

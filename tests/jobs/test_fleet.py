@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from crawler.jobs import fleet
 from crawler.jobs.board import Board
 from crawler.jobs.fleet import Fleet, Limits
 from crawler.jobs.fleet import Host as Child
@@ -14,6 +18,16 @@ from crawler.jobs.host import Host
 from crawler.jobs.tasks import Task
 
 LIMITS = Limits(processes=1, each=2, silence=60, memory_mb=1e6, crawls=1000, time_max=60)
+
+# A host that ends a job only when it is told to.
+CHILD = """
+import json, sys
+print(json.dumps({"ready": True}), flush=True)
+for line in map(json.loads, sys.stdin):
+    if "close" in line:
+        ended = {"ended": line["close"], "outcome": "told", "detail": "", "crawl_id": None, "stats": {}}
+        print(json.dumps(ended), flush=True)
+"""
 
 
 def test_a_log_goes_on_after_a_line_beyond_all_measure_and_when_nobody_reads_it() -> None:
@@ -58,6 +72,41 @@ def test_the_host_of_a_job_that_does_not_end_is_ended() -> None:
         assert killed and child.fate == "it did not end"
 
     asyncio.run(run())
+
+
+def test_a_host_that_cannot_be_started_is_tried_again_and_what_waits_for_it_can_be_ended(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, refused = asyncio.create_subprocess_exec, [BlockingIOError(11, "Resource temporarily unavailable")]
+
+    async def start(*words: Any, **options: Any) -> Any:
+        if refused:
+            raise refused.pop()
+        return await real(*words, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(fleet, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(fleet, "LAUNCHER", CHILD)
+
+    async def run() -> None:
+        hosts = Fleet(replace(LIMITS, each=1), {}, Board())
+        running = asyncio.ensure_future(hosts.run())
+        first, second, third = (
+            asyncio.ensure_future(hosts.do(Task(job_id=number, name="crawl", arguments={}))) for number in (1, 2, 3)
+        )
+        await asyncio.sleep(0)
+        hosts.close(2, "aborted")  # no host is there yet
+        assert (await asyncio.wait_for(second, 10)).outcome == "aborted"
+        while not any(host.jobs for host in hosts._hosts):
+            await asyncio.sleep(0.01)
+        hosts.close_all("shutdown")  # one has the first job, and no room for the third
+        assert [(await asyncio.wait_for(one, 10)).outcome for one in (first, third)] == ["told", "shutdown"]
+        assert not running.done() and not hosts._waiting
+        await hosts.end(10)
+        running.cancel()
+
+    asyncio.run(run())
+    assert "no crawl host can be started: [Errno 11] Resource temporarily unavailable" in caplog.text
 
 
 def test_figures_that_cannot_be_read_cost_no_other_jobs() -> None:

@@ -112,7 +112,7 @@ def test_a_job_that_fails_comes_again_after_1_5_and_30_minutes_and_then_stays(
         with database.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE procrastinate.procrastinate_jobs SET scheduled_at = now()")
     assert taken(database, worker.id) == wanted
-    assert settle(database, wanted, worker.id, Ending(kind="failed", reason="the last")) == "failed"
+    assert settle(database, wanted, worker.id, Ending(kind="failed", reason="the l\0ast")) == "failed"
     with database.engine.connect() as connection:
         newest, *others = queue.failures(connection)
     assert (newest.reason, newest.status, len(others)) == ("the last", "failed", 3)
@@ -205,6 +205,29 @@ def test_what_is_over_is_pruned_with_its_failures(database: Database, worker: St
         )
         assert queue.prune(connection) == 1
         assert [one.job_id for one in queue.failures(connection)] == [new]
+
+
+def test_a_worker_that_ends_rewrites_no_jobs_and_its_rows_go_when_those_have_gone(
+    database: Database, worker: Standing
+) -> None:
+    ended, killed = Standing(database.engine), Standing(database.engine)
+    for one in (ended, killed):
+        one.begin(sized(1))
+    (done,) = put(database, crawl_of("herald"))
+    assert taken(database, ended.id) == done
+    settle(database, done, ended.id, Ending(kind="done"))
+    ended.end("stopped")
+    assert job(database, done)[:3] == ("succeeded", 1, ended.id)
+    dies(database, killed)
+    with database.engine.begin() as connection:
+        queue.requeue_lost(connection, NO_GRACE)
+        for table, at in (("workers", "stopped_at"), ("procrastinate.procrastinate_events", "at")):
+            connection.exec_driver_sql(f"UPDATE {table} SET {at} = {at} - interval '8 days'")
+        assert queue.prune(connection, most=1) == 1
+        assert connection.exec_driver_sql("SELECT count(*) FROM workers").scalar() == 3, "there may be more of its jobs"
+        assert queue.prune(connection, most=1) == 0
+    for table in ("workers", "procrastinate.procrastinate_workers"):
+        assert column(database, f"SELECT id FROM {table}") == [worker.id]
 
 
 def test_a_job_is_cancelled_whether_it_waits_or_runs(database: Database, worker: Standing) -> None:

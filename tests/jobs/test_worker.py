@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from scrapy.settings import Settings
 from sqlalchemy import text
 
-from crawler.errors import ConfigurationError
-from crawler.jobs.worker import OWN, SCHEDULING, planned
-from crawler.store.engine import open_database
+from crawler.errors import ConfigurationError, DatabaseUnreachable
+from crawler.jobs import opening, tasks
+from crawler.jobs.worker import OWN, SCHEDULING, Worker, planned
+from crawler.store.engine import Database, open_database
 from crawler.store.queue import Job, crawl_of
+from crawler.store.workers import Standing
 from tests.jobs.at_work import COURRIER, HERALD, KURIER, Shift
+from tests.jobs.test_queue import dies, job, put, taken
 from tests.runs import Bench, until
 from tests.site import Newspaper
 
@@ -74,8 +82,6 @@ def test_up_crawls_what_is_due_and_what_else_is_in_the_queue_on_the_embedded_ser
 
 
 def test_a_worker_asks_for_no_more_connections_than_there_are() -> None:
-    from scrapy.settings import Settings
-
     settings = Settings()
     settings.setmodule("crawler.settings")
     plan = planned(settings, free=97, processes=2)
@@ -88,6 +94,39 @@ def test_a_worker_asks_for_no_more_connections_than_there_are() -> None:
         planned(settings, free=20, processes=16)
 
 
+def test_what_the_database_refuses_costs_no_more_than_its_own_job(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings()
+    settings.setmodule("crawler.settings")
+    dead, standing = Standing(database.engine), Standing(database.engine)
+    plan = replace(planned(settings, free=50, processes=1), beat=0.01, lost_grace=0.0)
+    for one in (dead, standing):
+        one.begin(lambda free: plan)
+    ended, lost = put(database, crawl_of(HERALD), crawl_of(KURIER))
+    assert (taken(database, standing.id), taken(database, dead.id)) == (ended, lost)
+    dies(database, dead)
+    with database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE job_failures ADD CONSTRAINT none CHECK (false)"))
+
+    async def run() -> None:
+        worker = Worker(database, standing, plan)
+        assert ended is not None
+        worker._held[ended] = tasks.read(ended, "crawl", {"source": HERALD})
+        await worker.settled(cast(Any, SimpleNamespace(id=ended)), aborted=False)
+        await worker.registered()
+        beats = asyncio.create_task(worker._beats())
+        while "what dead workers have left stays with them" not in caplog.text or job(database, ended)[0] == "doing":
+            assert not beats.done()
+            await asyncio.sleep(0.01)
+        beats.cancel()
+        await worker._say_goodbye()
+
+    asyncio.run(run())
+    assert job(database, ended)[:2] == ("todo", 0)
+    assert job(database, lost)[0] == "doing"
+
+
 def test_a_worker_waits_for_a_database_that_comes_later(tmp_path: Path) -> None:
     bench = Bench(seeds=tmp_path, data_dir=tmp_path, database_url="postgresql://nobody@127.0.0.1:9/news")
     log = tmp_path / "log"
@@ -95,3 +134,22 @@ def test_a_worker_waits_for_a_database_that_comes_later(tmp_path: Path) -> None:
         until(lambda: "waiting for the database: cannot reach" in log.read_text() or worker.poll() is not None)
         worker.terminate()
         assert worker.wait(60) == 0, log.read_text()
+
+
+def test_waiting_for_a_database_leaves_no_tasks_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    async def run() -> None:
+        def away(*_: Any, **__: Any) -> Any:
+            seen.append(len(asyncio.all_tasks(loop)))
+            if len(seen) == 20:
+                loop.call_soon_threadsafe(stop.set)
+            raise DatabaseUnreachable
+
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        monkeypatch.setattr(opening, "open_database", away)
+        monkeypatch.setattr(opening, "PAUSE", 0.001)
+        assert await opening.opened(Settings({"DATABASE_URL": "", "CRAWLER_DATA_DIR": "."}), stop) is None
+
+    asyncio.run(run())
+    assert len(set(seen)) == 1
