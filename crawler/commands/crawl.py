@@ -10,6 +10,7 @@ from pathlib import Path
 from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 
+from crawler import tally
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders import arguments
@@ -43,6 +44,9 @@ class Command(crawl.Command):
             "Crawl a source, all sources (news), some (news -a sources=a,b), one page (page -a url=...), "
             "or WARC files (archive -a warc=...)"
         )
+
+    def long_desc(self) -> str:
+        return f"{self.short_desc()}. Ends with 1 if it could not begin, ended early, or not one list could be read."
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
@@ -102,10 +106,7 @@ class Command(crawl.Command):
         crawler = self.crawler_process.create_crawler(name)
         self.crawler_process.crawl(crawler, **given)
         self.crawler_process.start()
-        finished = crawler.stats is not None and crawler.stats.get_value("finish_reason") == "finished"
-        if (
-            not finished
-            or crawler.stats is None
-            or any(crawler.stats.get_value(f"news/failed/{name}") for name in FATAL)
-        ):
+        stats = crawler.stats.get_stats() if crawler.stats else {}
+        failed = any(stats.get(f"news/failed/{name}") for name in FATAL)
+        if stats.get("finish_reason") != "finished" or failed or tally.blind(stats):
             self.exitcode = 1

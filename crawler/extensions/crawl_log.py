@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler import json_log
 from crawler.errors import CrawlerError, DatabaseUnreachable, NewerSchema, SourceTaken
+from crawler.extensions import ending
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
 from crawler.store.patience import Patience
@@ -23,14 +24,6 @@ from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
 ACCOUNT_EVERY = 60.0  # seconds
-# reason -> outcome; else failed
-ENDINGS = {
-    "finished": "finished",
-    "shutdown": "shutdown",
-    "source_disabled": "shutdown",
-    "time_max": "shutdown",
-    "aborted": "shutdown",
-}
 REFUSALS: dict[type[Exception], str] = {SourceTaken: "taken", NewerSchema: "newer"}  # else the database is away
 
 
@@ -127,7 +120,9 @@ class CrawlLog:
 
     def _close(self, store: CrawlStore | None, reason: str) -> None:
         if store is not None:
-            store.close(ENDINGS.get(reason, "failed"), reason, _plain(self.stats.get_stats()))
+            stats = _plain(self.stats.get_stats())
+            word, met = ending.ended(reason, stats)
+            store.close(ending.OUTCOMES.get(word, "failed"), ending.in_words(word, met), stats)
             for source, number in store.learned.items():
                 if number:  # for the closing table
                     self.stats.set_value(f"template/learned/{source}", number)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
+from crawler.extensions.ending import NO_LIST
 from crawler.store.queue import TASKS, Ending
 
 CRAWL_ARGUMENTS = frozenset(("archives", "recheck", "since", "until"))
@@ -109,6 +110,8 @@ def judged(task: Task, ended: Ended) -> Ending:
     }
     if ended.outcome == "finished":
         return Ending(kind="done", crawl_id=ended.crawl_id)
+    if ended.outcome == NO_LIST:  # not tried again for that: when its source is asked again, its schedule says
+        return Ending(kind="done", reason=said, crawl_id=ended.crawl_id)
     if ended.outcome == "time_max":  # what is left is in the frontier; only a walk through archives has to go on
         goes_on = bool(task.arguments.get("arguments"))
         return Ending(kind="back" if goes_on else "done", gives_way=True, crawl_id=ended.crawl_id)

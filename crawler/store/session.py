@@ -251,6 +251,10 @@ class CrawlStore:
             lambda connection: listings.due(connection, source, kinds, every=every, crawl_id=self.crawl_id)
         )
 
+    async def resting(self, source: str) -> dict[str, int]:
+        """See listings.resting."""
+        return await self._work(lambda connection: listings.resting(connection, source))
+
     async def was_read(self, reading: Reading) -> None:
         """See listings.finish."""
         await self._work(lambda connection: listings.finish(connection, reading))
