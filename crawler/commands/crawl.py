@@ -16,14 +16,14 @@ from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders import arguments
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources, source_of
-from crawler.store import disabling
+from crawler.store import disabling, guard
 from crawler.store.engine import Database, open_database
 
 FORGOTTEN = (
     "this page was forgotten, and is not fetched: its publisher does not want it here; "
     "if that has changed: scrapy forget --undo {}"
 )
-FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
+FATAL = ("database", "taken", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 NUMBERS = (  # settings of ours that are read while a crawl starts or ends: a word in them would be a traceback there
     "DATABASE_PATIENCE",
     "EXTRACTION_MEMORY_MB",
@@ -84,7 +84,10 @@ class Command(crawl.Command):
         arguments.check(name, given, Path(self.settings["SEEDS_DIR"]))
 
     def refuse(self, database: Database, name: str, given: dict[str, str]) -> None:
-        """Raises ConfigurationError when all that is asked for is disabled. Of several, a crawl leaves those out."""
+        """Raises ConfigurationError when all that is asked for is disabled: of several, a crawl leaves those out.
+
+        Raises SourceTaken when it is one, and is being crawled.
+        """
         assert self.settings is not None
         if name == "archive":
             return
@@ -100,6 +103,10 @@ class Command(crawl.Command):
                 raise ConfigurationError(FORGOTTEN.format(under))
         if len(found) == len(asked):
             raise ConfigurationError("; ".join(found.values()))
+        if name != "page" and len(asked) == 1:
+            with database.engine.connect() as connection:
+                if taken := guard.taken(connection, asked[0].id):
+                    raise taken
 
     def crawl(self, name: str, given: dict[str, str]) -> None:
         assert self.crawler_process is not None

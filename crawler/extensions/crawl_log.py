@@ -73,7 +73,8 @@ class CrawlLog:
             if self.shared and type(error) in REFUSALS:  # its worker knows what to do
                 logger.info("no crawl now: %s", error)
             else:
-                logger.error("no crawl without a database: %s", str(error).splitlines()[0])
+                why = "" if isinstance(error, SourceTaken) else "no crawl without a database: "
+                logger.error("%s%s", why, str(error).splitlines()[0])
             self.stats.set_value(f"news/failed/{REFUSALS.get(type(error), 'database')}", 1)
             return
         for why in store.disabled.values():
@@ -94,8 +95,9 @@ class CrawlLog:
             database = self.database = open_database(self.database_url, self.data_dir)
             store = CrawlStore(database, self.patience, self.keep_months)
         chosen = list(spider.chosen.values())  # type: ignore[attr-defined]
-        alone = getattr(spider, "queued", None)
-        return store, store.open(spider.name, chosen, spider.arguments, alone=alone)  # type: ignore[attr-defined]
+        alone = getattr(spider, "alone", None)
+        saved = alone is not None and getattr(spider, "given", None) is not None
+        return store, store.open(spider.name, chosen, spider.arguments, alone=alone, saved=saved)  # type: ignore[attr-defined]
 
     async def account(self, store: CrawlStore) -> None:
         """Keep the database told of what this run does: it may be killed, or hang."""
