@@ -30,6 +30,7 @@ BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 # outcome, listing: as in GROUPS; dropped: blocks, words; answers: number, seconds, longest (of those whose latency is
 # known); resting: how lists had ended where all rest for that, and none was asked for
 OWN = ("outcome", "listing", "dropped", "answers", "resting")
+PROGRESS = ("found", "fetched", "stored", "updated", "unchanged", "rejected")  # of WHAT
 GOOD_LISTS = frozenset(("read", "not_modified"))
 NOT_ASKED = frozenset(("crawl_closing", "source_disabled"))  # of a list: it was left to a later crawl
 
@@ -118,6 +119,35 @@ def blind(stats: Mapping[str, Any]) -> dict[str, int]:
     for counts in found.values():
         ends.update(counts)
     return dict(ends.most_common())
+
+
+def came(stats: Mapping[str, Any]) -> int:
+    """A number that grows with whatever comes: an answer but "later", an announcement, an article."""
+    answers = sum(number for status, number in _statuses(stats).items() if not _is_later(status))
+    return answers + sum(counts.get(what, 0) for counts in by_source(stats).values() for what in PROGRESS)
+
+
+def has_read(stats: Mapping[str, Any]) -> bool:
+    """Whether a page or a list has come at all."""
+    pages = any(counts.get("fetched") or counts.get("unchanged") for counts in by_source(stats).values())
+    return pages or bool(reasons(stats, "listing").keys() & GOOD_LISTS)
+
+
+def put_off(stats: Mapping[str, Any]) -> dict[str, int]:
+    """What came instead of answers: statuses that say "later", timeouts and other errors, the most frequent first."""
+    found = Counter({status: number for status, number in _statuses(stats).items() if _is_later(status)})
+    for name, number in _counted(stats, "downloader/exception_type_count/").items():
+        if not name.startswith("crawler."):  # those are requests that we let go
+            found["timeout" if "Timeout" in name else name.rpartition(".")[2]] += number
+    return dict(found.most_common())
+
+
+def _statuses(stats: Mapping[str, Any]) -> dict[str, int]:
+    return _counted(stats, "downloader/response_status_count/")
+
+
+def _is_later(status: str) -> bool:
+    return status in ("408", "420", "429") or status >= "500"
 
 
 def _lists(stats: Mapping[str, Any], kind: str) -> dict[str, dict[str, int]]:

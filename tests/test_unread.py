@@ -11,6 +11,7 @@ import pytest
 from crawler import tally
 from crawler.extensions.progress import NOTHING_NEW, NOTHING_NEW_IN_PART, closing
 from crawler.store.engine import Database
+from crawler.store.queue import crawl_of
 from tests.jobs.at_work import COURRIER, HERALD, KURIER, Shift
 from tests.runs import Bench
 from tests.site import Newspaper
@@ -79,3 +80,37 @@ def test_a_crawl_is_blind_that_asked_and_read_nothing() -> None:
     assert tally.blind(failed | rests) == {"timeout": 3, "forbidden": 2, "resting after timeout": 1}
     assert tally.blind(failed | rests | {"news/c/listing/not_modified": 1}) == {}
     assert tally.blind({"news/a/listing/crawl_closing": 2}) == {} == tally.blind({})
+
+
+def later(path: str, resource: Resource) -> Resource:
+    """The Herald wants to be asked later, always."""
+    headers = {"Retry-After": "30"}
+    return replace(resource, status=429, headers=headers) if path.startswith("/herald/") else resource
+
+
+def test_a_queued_crawl_that_only_waits_gives_its_place_back(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    with Newspaper() as paper:
+        paper.altered = later
+        bench = Bench(seeds=tmp_path / "seeds", data_dir=tmp_path / "data", database_url=database_url)
+        shift = Shift(paper, bench, database)
+        (job,) = shift.put(crawl_of(HERALD))
+        with shift.worker("-s", "CRAWL_WAIT_MAX=1.5") as worker:
+            shift.until_over(job, seconds=30)
+            assert shift.job(job) == ("succeeded", 1)
+            assert worker.stop() == 0, worker.said()
+        assert "nothing has come for 2 s (429 " in worker.said() and "Traceback" not in worker.said()
+        ((outcome, reason, failures),) = shift.rows(SCHEDULE, id=HERALD)
+        assert (outcome, reason.rpartition(" ")[0], failures) == ("failed", "no_answer: 429", 1)
+        assert shift.failures() == [reason]
+        assert shift.value("SELECT count(*) FROM listings WHERE lease_crawl IS NOT NULL") == 0
+
+
+def test_what_counts_as_coming() -> None:
+    status = "downloader/response_status_count/"
+    waits = {f"{status}429": 3, f"{status}503": 1, "downloader/exception_type_count/x.DownloadTimeoutError": 2}
+    waits["downloader/exception_type_count/crawler.downloader.slots.GivenUp"] = 9
+    assert tally.came(waits) == 0 and tally.put_off(waits) == {"429": 3, "timeout": 2, "503": 1}
+    assert tally.came(waits | {f"{status}404": 1}) == 1 == tally.came(waits | {"news/a/found": 1})
+    assert tally.has_read({"news/listing/not_modified": 1}) and not tally.has_read({"news/listing/timeout": 1})
