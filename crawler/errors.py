@@ -9,7 +9,7 @@
     │   │   ├── DatabaseFull    its disk is full; waiting does not help
     │   │   └── Superseded      another crawl has taken this one's source over: it has no business there any more
     │   ├── NewerSchema         the tables are of a newer program
-    │   ├── SourceTaken         another queued crawl of the source runs
+    │   ├── SourceTaken         another crawl of the source alone runs
     │   ├── EmbeddedServerError the embedded PostgreSQL did not start or stop
     │   └── DamagedPage         the bytes of a stored page cannot be had
     │       └── MissingDictionary   what it was compressed with is gone
@@ -73,7 +73,7 @@ class NewerSchema(StoreError):
 
 
 class SourceTaken(StoreError):
-    """Another queued crawl of this source runs."""
+    """Another crawl of this source runs."""
 
 
 class EmbeddedServerError(StoreError):

@@ -78,6 +78,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "")  # path or name; empty: chromium, chro
 CRAWLER_CONTACT = os.environ.get("CRAWLER_CONTACT", "")  # a URL or e-mail address, told to every publisher
 CRAWLER_DATA_DIR = os.environ.get("CRAWLER_DATA_DIR", str(PROJECT_DIR / ".data"))  # home of the embedded PostgreSQL
 CRAWL_TIME_MAX = 3600  # seconds that a queued crawl may take; what it leaves stays queued, for the source's next
+CRAWL_WAIT_MAX = 180  # seconds in which nothing comes, after which a queued crawl gives its place back; 0: never
 CRAWL_DELAY_MAX = 30  # seconds; a longer Crawl-delay of a robots.txt counts as this
 DATABASE_PATIENCE = 120  # seconds that a crawl waits for a database that went away
 DATABASE_URL = _database_url()  # postgresql://...; empty: the embedded server
@@ -160,6 +161,7 @@ EXTENSIONS = {
     "crawler.extensions.crawl_log.CrawlLog": 100,
     "crawler.extensions.progress.Progress": 200,
     "crawler.extensions.switch.SourceSwitch": 300,
+    "crawler.extensions.waiting.OnlyWaits": 400,
 }
 ITEM_PIPELINES = {
     "crawler.pipelines.extract.ExtractPipeline": 100,

@@ -19,6 +19,7 @@ archive/skipped/<reason>  records that are no pages, or none that was asked for
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -27,8 +28,11 @@ GROUPS = ("rejected", "failed", "dropped", "outcome", "listing")
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 
 # outcome, listing: as in GROUPS; dropped: blocks, words; answers: number, seconds, longest (of those whose latency is
-# known)
-OWN = ("outcome", "listing", "dropped", "answers")
+# known); resting: how lists had ended where all rest for that, and none was asked for
+OWN = ("outcome", "listing", "dropped", "answers", "resting")
+PROGRESS = ("found", "fetched", "stored", "updated", "unchanged", "rejected")  # of WHAT
+GOOD_LISTS = frozenset(("read", "not_modified"))
+NOT_ASKED = frozenset(("crawl_closing", "source_disabled"))  # of a list: it was left to a later crawl
 
 
 class Stats(Protocol):
@@ -92,6 +96,73 @@ def own(stats: Mapping[str, Any]) -> dict[str, dict[tuple[str, str], Any]]:
         elif len(parts) == 3 and parts[1] not in GROUPS:
             found.setdefault(parts[1], {})["", parts[2]] = value
     return found
+
+
+def unread(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Sources of which lists were asked for and not one could be read: how these ended, the most frequent first."""
+    return {source: ends for source, ends in _lists(stats, "listing").items() if not ends.keys() & GOOD_LISTS}
+
+
+def resting(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Sources of which no list was asked for, since all rest: how these had ended."""
+    asked = _lists(stats, "listing")
+    found = {source: ends for source, ends in _lists(stats, "resting").items() if source not in asked}
+    return {source: {f"resting after {word}": n for word, n in ends.items()} for source, ends in found.items()}
+
+
+def blind(stats: Mapping[str, Any]) -> dict[str, int]:
+    """If no list of any source could be read, how they ended; else, and if there was none to read, empty."""
+    found = unread(stats) | resting(stats)
+    if found.keys() < _lists(stats, "listing").keys() | found.keys():
+        return {}
+    ends: Counter[str] = Counter()
+    for counts in found.values():
+        ends.update(counts)
+    return dict(ends.most_common())
+
+
+def came(stats: Mapping[str, Any]) -> int:
+    """A number that grows with whatever comes: an answer but "later", an announcement, an article."""
+    answers = sum(number for status, number in _statuses(stats).items() if not _is_later(status))
+    return answers + sum(counts.get(what, 0) for counts in by_source(stats).values() for what in PROGRESS)
+
+
+def has_read(stats: Mapping[str, Any]) -> bool:
+    """Whether a page or a list has come at all."""
+    pages = any(counts.get("fetched") or counts.get("unchanged") for counts in by_source(stats).values())
+    return pages or bool(reasons(stats, "listing").keys() & GOOD_LISTS)
+
+
+def put_off(stats: Mapping[str, Any]) -> dict[str, int]:
+    """What came instead of answers: statuses that say "later", timeouts and other errors, the most frequent first."""
+    found = Counter({status: number for status, number in _statuses(stats).items() if _is_later(status)})
+    for name, number in _counted(stats, "downloader/exception_type_count/").items():
+        if not name.startswith("crawler."):  # those are requests that we let go
+            found["timeout" if "Timeout" in name else name.rpartition(".")[2]] += number
+    return dict(found.most_common())
+
+
+def _statuses(stats: Mapping[str, Any]) -> dict[str, int]:
+    return _counted(stats, "downloader/response_status_count/")
+
+
+def _is_later(status: str) -> bool:
+    return status in ("408", "420", "429") or status >= "500"
+
+
+def _lists(stats: Mapping[str, Any], kind: str) -> dict[str, dict[str, int]]:
+    """By source, how many of its lists ended how, those left out that were left to a later crawl."""
+    found = {}
+    for source, counts in own(stats).items():
+        ends = {word: number for (group, word), number in counts.items() if group == kind and word not in NOT_ASKED}
+        if ends:
+            found[source] = dict(sorted(ends.items(), key=lambda pair: (-pair[1], pair[0])))
+    return found
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """In words: server_error 7, timeout 2."""
+    return ", ".join(f"{word} {number}" for word, number in counts.items())
 
 
 def by_source(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -10,19 +10,20 @@ from pathlib import Path
 from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 
+from crawler import tally
 from crawler.errors import ConfigurationError, CrawlerError
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders import arguments
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources, source_of
-from crawler.store import disabling
+from crawler.store import disabling, guard
 from crawler.store.engine import Database, open_database
 
 FORGOTTEN = (
     "this page was forgotten, and is not fetched: its publisher does not want it here; "
     "if that has changed: scrapy forget --undo {}"
 )
-FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
+FATAL = ("database", "taken", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 NUMBERS = (  # settings of ours that are read while a crawl starts or ends: a word in them would be a traceback there
     "DATABASE_PATIENCE",
     "EXTRACTION_MEMORY_MB",
@@ -43,6 +44,9 @@ class Command(crawl.Command):
             "Crawl a source, all sources (news), some (news -a sources=a,b), one page (page -a url=...), "
             "or WARC files (archive -a warc=...)"
         )
+
+    def long_desc(self) -> str:
+        return f"{self.short_desc()}. Ends with 1 if it could not begin, ended early, or not one list could be read."
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
@@ -80,7 +84,10 @@ class Command(crawl.Command):
         arguments.check(name, given, Path(self.settings["SEEDS_DIR"]))
 
     def refuse(self, database: Database, name: str, given: dict[str, str]) -> None:
-        """Raises ConfigurationError when all that is asked for is disabled. Of several, a crawl leaves those out."""
+        """Raises ConfigurationError when all that is asked for is disabled: of several, a crawl leaves those out.
+
+        Raises SourceTaken when it is one, and is being crawled.
+        """
         assert self.settings is not None
         if name == "archive":
             return
@@ -96,16 +103,17 @@ class Command(crawl.Command):
                 raise ConfigurationError(FORGOTTEN.format(under))
         if len(found) == len(asked):
             raise ConfigurationError("; ".join(found.values()))
+        if name != "page" and len(asked) == 1:
+            with database.engine.connect() as connection:
+                if taken := guard.taken(connection, asked[0].id):
+                    raise taken
 
     def crawl(self, name: str, given: dict[str, str]) -> None:
         assert self.crawler_process is not None
         crawler = self.crawler_process.create_crawler(name)
         self.crawler_process.crawl(crawler, **given)
         self.crawler_process.start()
-        finished = crawler.stats is not None and crawler.stats.get_value("finish_reason") == "finished"
-        if (
-            not finished
-            or crawler.stats is None
-            or any(crawler.stats.get_value(f"news/failed/{name}") for name in FATAL)
-        ):
+        stats = crawler.stats.get_stats() if crawler.stats else {}
+        failed = any(stats.get(f"news/failed/{name}") for name in FATAL)
+        if stats.get("finish_reason") != "finished" or failed or tally.blind(stats):
             self.exitcode = 1

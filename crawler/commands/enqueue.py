@@ -68,7 +68,7 @@ class Command(AnsweringCommand):
         add("--apply", action="store_true", help="of reextract: apply what is found, without asking")
         add("--at", metavar="WHEN", help="not before: 2026-11-27T03:00Z, or +30m, +2h, +1d from now")
         add("--priority", metavar="N", type=int, help="higher goes first (crawls 10, scheduled ones 0, the rest -10)")
-        add("--wait", action="store_true", help="follow the jobs to their end, and end with 1 if one fails")
+        add("--wait", action="store_true", help="follow the jobs to their end, and end with 1 if one comes to nothing")
         add("--list", action="store_true", help="show what runs and what waits")
         add(
             "--json",
@@ -151,14 +151,15 @@ class Command(AnsweringCommand):
                     status.update(words)
 
             ended = follow(database, patience, self.followed, request.run, show)
-        lost = [one for one in ended if one.status != "succeeded"]
+        lost = [one for one in ended if one.status != "succeeded" or one.in_vain]
         for one in [one for one in ended if one.damage and one not in lost][:MOST_SHOWN]:
             self.say(f"done as far as it goes: job {one.id}, {about(one.task, one.arguments)}: {one.damage}")
         for one in lost[:MOST_SHOWN]:
+            ended_as = "in vain" if one.in_vain else one.status
             self.say(
-                f"{one.status}: job {one.id}, {about(one.task, one.arguments)}: {one.reason or 'no reason is known'}"
+                f"{ended_as}: job {one.id}, {about(one.task, one.arguments)}: {one.reason or 'no reason is known'}"
             )
-        self.say(f"{len(lost):,} of the jobs failed or were cancelled" if lost else "all done")
+        self.say(f"{len(lost):,} of {len(ended):,} jobs came to nothing" if lost else "all done")
         self.exitcode = 1 if lost else 0
         return ended
 
@@ -181,6 +182,7 @@ def plain(one: Ticket) -> dict[str, Any]:
         "task": one.task,
         "what": about(one.task, one.arguments),
         "status": one.status,
+        "in_vain": bool(one.in_vain),
         "reason": one.reason or one.damage,
     }
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from crawler.errors import UnknownSource
 from crawler.extensions.answering import AnsweringCommand
+from crawler.extensions.ending import IN_VAIN
 from crawler.extensions.quiet import end_with_the_reader
 from crawler.jobs.duties import defaults
 from crawler.printing import print_table, printer
@@ -82,7 +83,7 @@ class Command(AnsweringCommand):
         coming = [] if entry.disabled_at else timetable.coming(connection, entry, defaults(self.settings), NEXT)
         grid = Table.grid(padding=(0, 2, 0, 0))
         rows = [("source", entry.source), ("schedule", in_words(entry)), ("state", entry.state)]
-        rows += [("due", due(entry)), ("why", entry.due_why or "–"), ("last crawl", " ".join(last(entry)))]
+        rows += [("due", due(entry)), ("why", entry.due_why or "–"), ("last crawl", last_in_words(entry))]
         rows += [("seed", entry.seed_error)] if entry.seed_error else []
         rows += [("disabled", entry.disabled_why or "–")] if entry.disabled_at else []
         for name, value in rows:
@@ -137,8 +138,24 @@ def last(entry: Entry) -> tuple[str, str]:
     """When it was and how it ended, and the new articles."""
     if entry.last_ago is None:
         return "never", ""
-    ended = "" if entry.last_outcome == "finished" else f" {entry.last_outcome}"
-    return f"{lasting(entry.last_ago)} ago{ended}", "" if entry.last_articles is None else str(entry.last_articles)
+    ended = how(entry)
+    new = "" if entry.last_articles is None else str(entry.last_articles)
+    return f"{lasting(entry.last_ago)} ago{f' {ended}' if ended else ''}", new
+
+
+def how(entry: Entry) -> str:
+    """A word, where it is worth one."""
+    word = (entry.last_reason or "").partition(":")[0]
+    if word in IN_VAIN:
+        return word
+    runs = entry.last_outcome == entry.state == "running"  # the state says so
+    return "" if runs or entry.last_outcome == "finished" else entry.last_outcome or ""
+
+
+def last_in_words(entry: Entry) -> str:
+    ago, new = last(entry)
+    words = [entry.last_reason] if how(entry) and entry.last_reason else []
+    return ", ".join([ago, *words, *([f"new articles: {new}"] if new else [])])
 
 
 def warnings(lead: Leader | None, tick: float) -> list[str]:

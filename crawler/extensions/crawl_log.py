@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler import json_log
 from crawler.errors import CrawlerError, DatabaseUnreachable, NewerSchema, SourceTaken
+from crawler.extensions import ending
 from crawler.store.engine import Database, open_database
 from crawler.store.gate import HostGate
 from crawler.store.patience import Patience
@@ -23,15 +24,6 @@ from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
 ACCOUNT_EVERY = 60.0  # seconds
-# reason -> outcome; else failed
-ENDINGS = {
-    "finished": "finished",
-    "shutdown": "shutdown",
-    "source_disabled": "shutdown",
-    "time_max": "shutdown",
-    "aborted": "shutdown",
-    "superseded": "shutdown",
-}
 REFUSALS: dict[type[Exception], str] = {SourceTaken: "taken", NewerSchema: "newer"}  # else the database is away
 
 
@@ -84,7 +76,8 @@ class CrawlLog:
             if self.shared and type(error) in REFUSALS:  # its worker knows what to do
                 logger.info("no crawl now: %s", error)
             else:
-                logger.error("no crawl without a database: %s", str(error).splitlines()[0])
+                why = "" if isinstance(error, SourceTaken) else "no crawl without a database: "
+                logger.error("%s%s", why, str(error).splitlines()[0])
             self.stats.set_value(f"news/failed/{REFUSALS.get(type(error), 'database')}", 1)
             return
         for why in store.disabled.values():
@@ -105,8 +98,9 @@ class CrawlLog:
             database = self.database = open_database(self.database_url, self.data_dir)
             store = CrawlStore(database, self.patience, self.keep_months, self.lost_grace)
         chosen = list(spider.chosen.values())  # type: ignore[attr-defined]
-        alone = getattr(spider, "queued", None)
-        return store, store.open(spider.name, chosen, spider.arguments, alone=alone)  # type: ignore[attr-defined]
+        alone = getattr(spider, "alone", None)
+        saved = alone is not None and getattr(spider, "given", None) is not None
+        return store, store.open(spider.name, chosen, spider.arguments, alone=alone, saved=saved)  # type: ignore[attr-defined]
 
     async def account(self, store: CrawlStore) -> None:
         """Keep the database told of what this run does: it may be killed, or hang."""
@@ -131,7 +125,9 @@ class CrawlLog:
 
     def _close(self, store: CrawlStore | None, reason: str) -> None:
         if store is not None:
-            store.close(ENDINGS.get(reason, "failed"), reason, _plain(self.stats.get_stats()))
+            stats = _plain(self.stats.get_stats())
+            word, met = ending.ended(reason, stats)
+            store.close(ending.OUTCOMES.get(word, "failed"), ending.in_words(word, met), stats)
             for source, number in store.learned.items():
                 if number:  # for the closing table
                     self.stats.set_value(f"template/learned/{source}", number)

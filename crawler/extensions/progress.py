@@ -40,6 +40,8 @@ PASSED_OVER = {
     "files_known": "done already; -a again=1 reads what is done again",
     "files_taken": "left to another crawl that is reading them",
 }
+NOTHING_NEW = "Nothing new: everything that is announced is stored already, and nothing was stored twice."
+NOTHING_NEW_IN_PART = "Nothing new in the lists that could be read, and nothing was stored twice."
 LEARNED = "template/learned/"  # a source's: how many blocks
 MAX_ROWS = 100  # at the end: an archive may have thousands of hosts
 Counts = Mapping[str, int]
@@ -91,6 +93,8 @@ class Progress:
         if self.reason is None:
             return
         if self.crawler.settings.getbool("LOG_JSON"):  # a table is no line
+            for line in unread(self.stats()):
+                logger.warning("%s", line)
             logger.info("%s in %.1f s: %s", self.reason, self.elapsed(), self.headline())
             return
         for part in closing(self.stats(), self.elapsed(), self.reason):
@@ -155,6 +159,15 @@ def table(sources: Mapping[str, Counts], rows: int | None = None) -> Table:
     return made
 
 
+def unread(stats: Mapping[str, Any]) -> list[str]:
+    """What is said of sources of which not one list could be read."""
+    found = tally.unread(stats) | tally.resting(stats)
+    named = [f"{source} ({tally.listed(ends)})" for source, ends in sorted(found.items())]
+    more = f" and {len(named) - MAX_ROWS} more" if len(named) > MAX_ROWS else ""
+    said = f"No list of {', '.join(named[:MAX_ROWS])}{more} could be read: what is new there, nobody knows."
+    return [said] if found else []
+
+
 def closing(stats: Mapping[str, Any], seconds: float, reason: str) -> list[Any]:
     """What is printed when the crawl is over."""
     sources = tally.by_source(stats)
@@ -184,7 +197,9 @@ def closing(stats: Mapping[str, Any], seconds: float, reason: str) -> list[Any]:
         parts.append(
             Text(f"Ended early ({reason}). What is left stays queued: run the crawl again.", style="bold yellow")
         )
+    elif lines := unread(stats):
+        parts += [Text(line, style="bold yellow") for line in lines]
     elif not sums["stored"] and not sums["updated"] and (sums["known"] or sums["lists"]):
-        parts.append(Text("Nothing new: everything that is announced is stored already, and nothing was stored twice."))
+        parts.append(Text(NOTHING_NEW_IN_PART if sums["feed_errors"] else NOTHING_NEW))
     parts.append(Text(f"{sums['stored']} new and {sums['updated']} changed articles in {seconds:.1f} s.", style="bold"))
     return parts

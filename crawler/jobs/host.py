@@ -46,6 +46,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crawler import json_log
 from crawler.errors import ConfigurationError, CrawlerError, DatabaseUnreachable
+from crawler.extensions import ending
 from crawler.extensions.log_format import leave_out_inventory
 from crawler.extraction.pool import ExtractionPool
 from crawler.jobs import bulk
@@ -274,7 +275,8 @@ def outcome_of(crawler: QueuedCrawler) -> Ended:
     for failed in ("taken", "newer", "database"):
         if stats.get(f"news/failed/{failed}"):
             outcome = failed
-    return Ended(outcome=outcome, crawl_id=stats.get("crawl_id"), stats=stats)
+    word, met = ending.ended(outcome, stats)
+    return Ended(outcome=word, detail=met, crawl_id=stats.get("crawl_id"), stats=stats)
 
 
 async def stopped(crawler: Crawler) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
+from crawler.extensions.ending import IN_VAIN, NO_ANSWER, STALLED
 from crawler.store.queue import TASKS, Ending
 
 CRAWL_ARGUMENTS = frozenset(("archives", "recheck", "since", "until"))
 BUSY_DELAY = 15.0  # seconds until a source is tried again whose last crawl has not ended everywhere
 ELSEWHERE_DELAY = 5.0  # seconds until a job that one host cannot do is offered again
+REST_DELAY = 600.0  # seconds until a backfill is gone on with that only waited for its source
 AWAY_DELAY = 60.0  # seconds until a job is tried again that has lost the database
 AWAY = frozenset(("database", "database_unreachable", "database_full"))
 
@@ -109,6 +111,10 @@ def judged(task: Task, ended: Ended) -> Ending:
     }
     if ended.outcome == "finished":
         return Ending(kind="done", crawl_id=ended.crawl_id)
+    if ended.outcome in (NO_ANSWER, STALLED) and task.arguments.get("arguments"):  # a backfill goes on
+        return Ending(kind="back", reason=said, delay=REST_DELAY, gives_way=True, crawl_id=ended.crawl_id)
+    if ended.outcome in IN_VAIN:  # not tried again for that: when its source is asked again, its schedule says
+        return Ending(kind="done", reason=said, crawl_id=ended.crawl_id)
     if ended.outcome == "time_max":  # what is left is in the frontier; only a walk through archives has to go on
         goes_on = bool(task.arguments.get("arguments"))
         return Ending(kind="back" if goes_on else "done", gives_way=True, crawl_id=ended.crawl_id)

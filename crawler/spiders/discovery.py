@@ -88,6 +88,9 @@ class Discovery:
         if not self.pending[source.id]:
             for request in await self.sections(source):
                 yield request
+        if not self.pending[source.id]:
+            for outcome, number in (await self.store.resting(source.id)).items():
+                tally.count(self.spider.crawler.stats, source.id, f"resting/{outcome}", number)
 
     async def due(self, source: Source, kinds: Sequence[Kind], *, every: bool = False) -> list[Request]:
         every = every or bool(self.span) or self.since is not None

@@ -91,9 +91,9 @@ class NewsSpider(Spider):
         return spider
 
     @property
-    def queued(self) -> str | None:
-        """The source of a queued crawl, of which one runs at a time."""
-        return self.given.id if self.given else None
+    def alone(self) -> str | None:
+        """The source of a crawl of one, of which one runs at a time, whether it was queued or not."""
+        return next(iter(self.chosen)) if len(self.chosen) == 1 else None
 
     # -- the run ------------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ class PageSpider(NewsSpider):
         return cls.connected(crawler, spider)
 
     address: str = ""
+    alone = None  # a page is fetched beside a crawl of its source
 
     async def first_requests(self) -> AsyncIterator[Request]:
         assert self.store is not None

@@ -27,9 +27,12 @@ WHERE queueing_lock = :lock AND status = 'todo' RETURNING id
 _TICKETS = text("""
 SELECT id, task_name AS task, args AS arguments, CAST(status AS text) AS status, attempts,
        last.reason, CASE status WHEN 'cancelled' THEN last.instead END AS instead,
-       (SELECT error FROM archives WHERE path = args ->> 'warc' ORDER BY archives.id DESC LIMIT 1) AS damage
+       (SELECT error FROM archives WHERE path = args ->> 'warc' ORDER BY archives.id DESC LIMIT 1) AS damage,
+       status = 'succeeded' AND last.reason IS NOT NULL AND last.at >= (
+           SELECT max(at) FROM procrastinate.procrastinate_events WHERE job_id = job.id AND type = 'started') AS in_vain
 FROM procrastinate.procrastinate_jobs AS job LEFT JOIN LATERAL (
-    SELECT reason, job_failures.instead FROM job_failures WHERE job_id = job.id ORDER BY job_failures.id DESC LIMIT 1
+    SELECT reason, at, job_failures.instead FROM job_failures WHERE job_id = job.id
+    ORDER BY job_failures.id DESC LIMIT 1
 ) AS last ON true WHERE id = ANY(:ids) ORDER BY id
 """)
 _OF_RUN = text("""
@@ -51,7 +54,7 @@ class Ticket:
     """A job, and how it stands.
 
     `reason`: why its last attempt came to nothing; `instead`: which one does it now. `damage`: what is wrong with the
-    archive that it reads.
+    archive that it reads. `in_vain`: it was done, and came to nothing, as `reason` says.
     """
 
     id: int
@@ -62,6 +65,7 @@ class Ticket:
     reason: str | None
     instead: int | None
     damage: str | None
+    in_vain: bool | None
 
     @property
     def is_over(self) -> bool:

@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from crawler import __version__
+from crawler import __version__, tally
 from crawler.sources import Source
 from crawler.store import facts, listings, models
 from crawler.store.queue import LOST_GRACE
@@ -220,9 +220,12 @@ def end(connection: Connection, crawl_id: int, outcome: str, reason: str, stats:
         .where(models.Crawl.id == crawl_id)
         .values(outcome=outcome, reason=reason, finished_at=func.now())
     )
-    if outcome == "finished":
+    if outcome == "finished":  # of a source of which it could read no list it knows no more than one that failed
+        unread, resting = (models.Source.id.in_(found(stats)) for found in (tally.unread, tally.resting))
+        failed = models.Source.failures
+        failures = case((unread, failed + 1), (resting, failed), else_=0)
         connection.execute(
-            update(models.Source).where(models.Source.id.in_(sources)).values(crawled_at=func.now(), failures=0)
+            update(models.Source).where(models.Source.id.in_(sources)).values(crawled_at=func.now(), failures=failures)
         )
     elif outcome == "failed" and not reason.startswith("database"):
         _count_failure(connection, [crawl_id])

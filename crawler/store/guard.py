@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any, TypeVar
 
 import psycopg
@@ -24,6 +25,15 @@ SELECT pid, backend_start FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND CAST(classid AS bigint) << 32 | CAST(objid AS bigint) = {_KEY}
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")  # noqa: S608 (a key of our own)
+# Who holds a source's lock holds that of its run on the same connection.
+_CRAWLED = text(f"""
+SELECT c.id, c.host, c.pid, c.started_at FROM crawls AS c JOIN pg_locks AS own ON own.objid::bigint = c.id
+JOIN pg_locks AS fence ON fence.pid = own.pid
+WHERE own.locktype = 'advisory' AND own.granted AND own.objsubid = 2 AND CAST(own.classid AS bigint) = :crawl_lock
+    AND own.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND fence.locktype = 'advisory' AND fence.granted AND fence.objsubid = 1 AND fence.database = own.database
+    AND CAST(fence.classid AS bigint) << 32 | CAST(fence.objid AS bigint) = {_KEY}
 """)  # noqa: S608 (a key of our own)
 _SESSION = text("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
 
@@ -88,14 +98,24 @@ class Guard:
 
 
 def take(connection: Connection, source: str) -> bool:
-    """Hold the source's lock for as long as the connection lives; False when a queued crawl of it does."""
+    """Hold the source's lock for as long as the connection lives; False when another crawl of it does."""
     return bool(connection.execute(_FENCE, {"source": source}).scalar_one())
 
 
 def fence(connection: Connection, source: str) -> None:
     """As `take`. Raises SourceTaken."""
     if not take(connection, source):
-        raise SourceTaken
+        raise taken(connection, source) or SourceTaken
+
+
+def taken(connection: Connection, source: str) -> SourceTaken | None:
+    """Who crawls that source alone at this moment; None: nobody."""
+    row = connection.execute(_CRAWLED, {"source": source, "crawl_lock": crawls.CRAWL_LOCK}).first()
+    if row is None:
+        return None
+    since = row.started_at.astimezone(UTC)
+    who = f"process {row.pid} on {row.host} (crawl {row.id}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
+    return SourceTaken(f"{source} is being crawled by {who}; `scrapy enqueue crawl {source}` crawls it after that")
 
 
 def _session(connection: Connection) -> tuple[Any, ...]:

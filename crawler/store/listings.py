@@ -132,6 +132,10 @@ UPDATE listings SET lease_crawl = :crawl_id FROM chosen WHERE listings.id = chos
 RETURNING listings.id, source, url, kind, parent, etag, last_modified, failures, body_sha256, found_at, checked_at,
     changed_at
 """)
+_RESTING = text(f"""
+SELECT CASE WHEN outcome NOT IN ('{READ}', '{NOT_MODIFIED}') AND not_before > now() THEN outcome END AS ended, count(*)
+FROM listings WHERE source = :source AND kind <> 'further' AND not_before IS NOT NULL GROUP BY ended
+""")  # noqa: S608 (our own words)
 _GIVE_BACK = text("UPDATE listings SET lease_crawl = NULL WHERE lease_crawl = ANY(:crawl_ids)")
 
 _SAVE = text("""
@@ -190,6 +194,12 @@ def due(
     given = {"source": source, "kinds": list(kinds), "all": every, "crawl_id": crawl_id}
     found = [DueListing(**row) for row in connection.execute(_DUE, given).mappings()]
     return sorted(found, key=lambda one: (one.parent is not None, one.id))
+
+
+def resting(connection: Connection, source: str) -> dict[str, int]:
+    """If all lists of a source are left alone because they failed, how many ended how."""
+    found: dict[str, int] = dict(connection.execute(_RESTING, {"source": source}).all())
+    return {} if None in found else found
 
 
 def give_back(connection: Connection, crawl_ids: Sequence[int]) -> None:

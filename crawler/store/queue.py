@@ -63,8 +63,8 @@ def crawl_of(source: str, *, asked: str = "schedule", arguments: Mapping[str, st
 class Ending:
     """How an attempt ended.
 
-    done; failed: it comes again, unless that is `final`; dropped: it is not to be done any more; back: in the queue
-    after `delay` seconds, which is no attempt. `gives_way`: others of its source first.
+    done (`reason`: and came to nothing); failed: it comes again, unless that is `final`; dropped: it is not to be done
+    any more; back: in the queue after `delay` seconds, which is no attempt. `gives_way`: others of its source first.
     """
 
     kind: Literal["done", "failed", "dropped", "back"]
@@ -150,6 +150,9 @@ _DONE = text("""
 UPDATE procrastinate.procrastinate_jobs SET status = 'succeeded', attempts = attempts + 1, abort_requested = false
 WHERE id = :id AND status = 'doing' AND worker_id = :worker
 """)
+_IN_VAIN = text("""
+INSERT INTO job_failures (job_id, worker_id, kind, reason, crawl_id) VALUES (:id, :worker, 'failed', :reason, :crawl)
+""")
 # A job goes back unless somebody has cancelled it, or another with its queueing_lock waits already, which will do what
 # it was to do, as soon as this one would have.
 # One that waits, were it for later, keeps those of its lock and of a lower priority waiting (procrastinate's fetch): a
@@ -199,8 +202,12 @@ def settle(
 ) -> str | None:
     """Write how an attempt ended; returns the job's state, None if it is not this worker's any more."""
     if ending.kind == "done":
-        done = connection.execute(_DONE, {"id": job_id, "worker": worker_id})
-        return "succeeded" if done.rowcount else None
+        given = {"id": job_id, "worker": worker_id, "reason": ending.reason, "crawl": ending.crawl_id}
+        if not connection.execute(_DONE, given).rowcount:
+            return None
+        if ending.reason:
+            connection.execute(_IN_VAIN, given)
+        return "succeeded"
     told = ending.kind if ending.kind != "back" else None
     return _settled(connection, job_id, worker_id, ending, told, retries)
 

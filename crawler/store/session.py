@@ -96,11 +96,18 @@ class CrawlStore:
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="store")
 
     def open(
-        self, spider: str, sources: Sequence[Source], arguments: dict[str, Any], *, alone: str | None = None
+        self,
+        spider: str,
+        sources: Sequence[Source],
+        arguments: dict[str, Any],
+        *,
+        alone: str | None = None,
+        saved: bool = False,
     ) -> list[int]:
         """Begin the run; returns the ids of earlier runs that had died and were buried.
 
-        `alone`: the source of a queued crawl, of which there is one at a time. Raises SourceTaken.
+        `alone`: the source of a crawl of one, of which there is one at a time; `saved`: see crawls.begin. Raises
+        SourceTaken.
         """
         if not self._shared:
             self.patience = Patience(self.patience.seconds, self.database.place, self.database.mend)
@@ -117,7 +124,7 @@ class CrawlStore:
                 self.disabled = self.barred = disabling.barred(connection, sources)
                 enabled = [source for source in sources if source.id not in self.disabled]
                 self.sources = [source.id for source in enabled]
-                self.crawl_id = crawls.begin(connection, spider, enabled, arguments, saved=alone is not None)
+                self.crawl_id = crawls.begin(connection, spider, enabled, arguments, saved=saved)
             self._guard = Guard(connection, self.crawl_id, alone)
         except BaseException:
             with contextlib.suppress(SQLAlchemyError):
@@ -259,6 +266,10 @@ class CrawlStore:
         return await self._work(
             lambda connection: listings.due(connection, source, kinds, every=every, crawl_id=self.crawl_id)
         )
+
+    async def resting(self, source: str) -> dict[str, int]:
+        """See listings.resting."""
+        return await self._work(lambda connection: listings.resting(connection, source))
 
     async def was_read(self, reading: Reading) -> None:
         """See listings.finish."""

@@ -46,6 +46,7 @@ class Entry:
     failures: int
     disabled_at: datetime | None
     disabled_why: str | None
+    last_reason: str | None
     due_in: timedelta | None
     last_ago: timedelta | None
 

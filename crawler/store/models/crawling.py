@@ -71,7 +71,9 @@ class Crawl(Base):
         server_default="running",
         comment="running, finished, shutdown (stopped before its end), failed, or killed (its process vanished)",
     )
-    reason: Mapped[str | None] = mapped_column(Text, comment="Why it ended")
+    reason: Mapped[str | None] = mapped_column(
+        Text, comment="How it ended, in a word, and what it met: finished, time_max, no_list_read: server_error 7, …"
+    )
     stats: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), comment="Scrapy's and our counters, as at the end or a minute ago"
     )

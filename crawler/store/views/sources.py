@@ -11,6 +11,7 @@ SCHEDULE_STATE = f"""CASE WHEN starts_with(s.due_why, '{RESTING}') THEN 'forgott
     WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
     WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
     WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
+LAST_REASON = "nullif(c.reason, 'finished')"
 
 SOURCES = View(
     name="sources",
@@ -44,6 +45,7 @@ SCHEDULE = View(
             "THEN coalesce(CAST(c.stats ->> format('news/%s/stored', s.id) AS bigint), 0) END",
         ),
         *own("s", Source, "failures disabled_at disabled_why"),
+        made("last_reason", "text", "What kept that run from its aim: news.crawls.reason; null: nothing", LAST_REASON),
     ),
     origin="FROM sources s LEFT JOIN crawls c ON c.id = s.last_crawl",
 )
