@@ -13,21 +13,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from rich.console import Console
 from rich.status import Status
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.asked import Asked, address, copies_of, named, returned, said
-from crawler.errors import ConfigurationError, CrawlerError
+from crawler.errors import ConfigurationError
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
 from crawler.jobs.duties import defaults
+from crawler.printing import printer
 from crawler.store import schedules
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database
 from crawler.store.forgetting import acts, removing, sources
 
 TABLES = "articles, revisions, pages, urls, url_aliases, bands, boilerplate_blocks, reextracted, page_dictionaries"
@@ -43,12 +42,10 @@ Not gone yet, and not ours to remove:
 - WARC files that were read or written; logs; raw pages of other articles that link to it by its headline."""
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Shows what there is, asks, removes."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    broken_off = "broken off; the same command goes on from here"
 
     def syntax(self) -> str:
         return "[options] <URL | ARTICLE ID | SOURCE> ..."
@@ -83,20 +80,9 @@ class Command(ScrapyCommand):
             raise UsageError("--undo takes no --dry-run")
         assert self.settings is not None
         self.opts, self.defaults = opts, defaults(self.settings)
-        self.console = Console(stderr=True)
-        url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
-        try:
-            with open_database(url, data_dir) as database:
-                self.exitcode = self.act(database, list(dict.fromkeys(args)))
-        except CrawlerError as error:
-            print(f"scrapy forget: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except SQLAlchemyError as error:
-            print(f"scrapy forget: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
-        except KeyboardInterrupt:
-            print("scrapy forget: broken off; the same command goes on from here", file=sys.stderr)
-            self.exitcode = 1
+        self.console = printer(stderr=True)
+        with self.refusals(), self.database() as database:
+            self.exitcode = self.act(database, list(dict.fromkeys(args)))
 
     def act(self, database: Database, names: Sequence[str]) -> int:
         if self.opts.list:
@@ -119,7 +105,7 @@ class Command(ScrapyCommand):
         if self.opts.dry_run:
             return 0
         if asked and not self.confirmed():
-            self.console.print("nothing was removed: --yes removes it; --dry-run only looks", highlight=False)
+            self.console.print("nothing was removed: --yes removes it; --dry-run only looks")
             return 1
         self.remove(database.engine, asked)
         return 0
