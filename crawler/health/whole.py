@@ -8,6 +8,7 @@ from crawler.health.model import Finding, Severity, System
 from crawler.health.wording import span
 
 SCHEDULER_LATE, NO_WORKER_LATE, QUEUE_LATE = timedelta(minutes=5), timedelta(minutes=5), timedelta(hours=1)
+NAMED = 5  # workers or crawls, of many
 CONNECTIONS = 0.9  # of those that the database allows
 
 
@@ -32,15 +33,25 @@ def judge_system(system: System, now: datetime) -> list[Finding]:
         sentence = f"{system.waiting} jobs wait, the first for {span(waited)}; {system.workers} workers are alive"
         add("queue_behind", "warn", sentence, system.waiting_since)
     if system.lost:
-        add("worker_lost", "warn", f"lost: {', '.join(system.lost[:5])}", system.lost_since)
+        add("worker_lost", "warn", _lost(system, now), system.lost_since)
     if system.trouble:
         add("trouble", "warn", "\n".join(system.trouble[:3]), None)
     if system.hanging:
-        add("hanging", "warn", f"crawls that do nothing: {', '.join(system.hanging[:5])}", system.hanging_since)
+        add("hanging", "warn", f"crawls that do nothing: {', '.join(system.hanging[:NAMED])}", system.hanging_since)
     if system.most_connections and system.connections >= CONNECTIONS * system.most_connections:
         sentence = f"{system.connections} of the database's {system.most_connections} connections are taken"
         add("connections", "fail", sentence, None)
     return found
+
+
+def _lost(system: System, now: datetime) -> str:
+    more = len(system.lost) - NAMED
+    names = ", ".join(system.lost[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    since = f" for {span(now - system.lost_since)}" if system.lost_since else ""
+    return (
+        f"nothing was heard of {names}{since}, and none was started there since: what it did went to others; start "
+        "`scrapy worker` again, and see its log and the machine's (out of memory?)"
+    )
 
 
 def _sources(number: int) -> str:
