@@ -178,7 +178,7 @@ class Due:
     why: str
 
 
-FORGOTTEN = "forgotten as "  # begins the reason of a source whose publisher does not want it here
+RESTING = "forgotten as "  # begins the reason of a source whose publisher does not want it here
 
 
 # -- what people write ------------------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def next_due(schedule: Schedule, quiet: Quiet | None, source: str, now: datetime
 
 def resting(name: str) -> Due:
     """Of a source that is not to be asked anything, until who allows it again has named this."""
-    return Due(None, f"{FORGOTTEN}{name}: scrapy forget --undo {name} allows it again")
+    return Due(None, f"{RESTING}{name}: scrapy forget --undo {name} allows it again")
 
 
 def moment(source: str) -> float:

@@ -97,7 +97,7 @@ def cloned(server_url: str, template: str) -> Iterator[str]:
         administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
+def until(condition: Callable[[], object], seconds: float = 90) -> None:
     """Wait for what another process is about to do. Raises TimeoutError."""
     end = time.monotonic() + seconds
     while not condition():

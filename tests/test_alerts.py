@@ -46,7 +46,7 @@ class Hook(BaseHTTPRequestHandler):
         self.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         status = int(self.path.rpartition("/")[2]) if "status" in self.path else 200
         if self.path == "/drip":
-            for letter in b"HTTP/1.0 200 OK":
+            for letter in b"HTTP/1.0 200 OK" + 100 * b"!":  # 23 s: longer than anybody waits
                 self.wfile.write(bytes([letter]))
                 self.wfile.flush()
                 time.sleep(0.2)

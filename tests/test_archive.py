@@ -170,7 +170,7 @@ def assert_all_stored_once(bench: Bench) -> None:
 
 
 def test_kill_9_again_and_again_loses_nothing_and_stores_nothing_twice(bench: Bench, large: str) -> None:
-    for least in (10, 50, 90):
+    for least in (10, 30, 50):  # of 120: however late the kill comes, some are left
         with bench.start("crawl", "archive", *SLOW, "-a", large) as process:
             until(lambda least=least: some_are_stored(bench, least))  # type: ignore[misc]
             process.kill()

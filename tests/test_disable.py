@@ -23,21 +23,25 @@ def asked(paper: Newspaper, path: str = "/herald/") -> int:
     return sum(visit.path.startswith(path) for visit in paper.requests)
 
 
-def test_a_crawl_of_a_source_that_is_disabled_ends(bench: Bench) -> None:
+def test_a_crawl_of_a_source_that_is_disabled_ends(bench: Bench, tmp_path: Path) -> None:
     with Newspaper(many=60) as paper:
         paper.write_seeds(bench.seeds)
-        crawl = bench.start("crawl", HERALD, *SLOW, "-s", "EXTRACTION_WORKERS=1")
+        path = tmp_path / "log"
+        with path.open("w") as log:
+            crawl = bench.start("crawl", HERALD, *SLOW, "-s", "EXTRACTION_WORKERS=1", stderr=log)
         try:
             until(lambda: bench.value(LEASED, HERALD) > 2)  # they wait for the host's turn, and in Scrapy's scheduler
             done = bench.scrapy("disable", HERALD, "--why", "they asked us to")
             assert (done.status, done.out.startswith(f"{HERALD} is disabled: ")) == (0, True), done.err
+            until(lambda: f"{HERALD} was disabled" in path.read_text())
             before = asked(paper)
-            _, log = crawl.communicate(timeout=60)
+            crawl.communicate(timeout=60)
         finally:
             crawl.kill()
             crawl.wait()
         assert asked(paper) - before <= 1  # what was on its way
-    assert f"{HERALD} was disabled" in log and "Ended early (source_disabled)" in log and "Traceback" not in log
+    said = path.read_text()
+    assert "Ended early (source_disabled)" in said and "Traceback" not in said
     (row,) = bench.rows("SELECT outcome, reason FROM crawls")
     assert row == {"outcome": "shutdown", "reason": "source_disabled"}
     assert bench.value(LEASED, HERALD) == 0

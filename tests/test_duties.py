@@ -138,5 +138,5 @@ def test_a_tick_that_always_fails_stops_no_duty_and_lets_another_lead(
         stop.set()
         await running
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(asyncio.wait_for(run(), 100))
     assert led

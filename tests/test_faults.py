@@ -142,9 +142,16 @@ async def reasons(pool: ExtractionPool, *pages: bytes) -> list[str]:
 
 def test_a_page_that_takes_too_long_is_given_up(pools: list[ExtractionPool]) -> None:
     pools.append(pool := ExtractionPool(1, 1.0, 2048))
-    assert asyncio.run(reasons(pool, PAGE)) in (["article"], ["extraction_timeout"])  # starts the worker
     slow = many_links("https://example.com") * 12
-    assert asyncio.run(reasons(pool, PAGE, slow, PAGE)) == ["article", "extraction_timeout", "article"]
+
+    def reads_pages() -> bool:
+        """The first page of a worker may take too long itself, on a busy machine."""
+        return asyncio.run(reasons(pool, PAGE)) == ["article"]
+
+    until(reads_pages)
+    first, second, third = asyncio.run(reasons(pool, PAGE, slow, PAGE))
+    assert (first, second) == ("article", "extraction_timeout") and third in ("article", "extraction_timeout")
+    until(reads_pages)
 
 
 def test_a_page_that_takes_too_much_memory_is_given_up(pools: list[ExtractionPool]) -> None:
@@ -166,7 +173,7 @@ def test_a_killed_worker_costs_its_page_only(pools: list[ExtractionPool]) -> Non
     async def story() -> list[str]:
         assert await reasons(pool, PAGE) == ["article"]
         (pid,) = workers()
-        work = asyncio.create_task(reasons(pool, many_links("https://example.com"), PAGE))
+        work = asyncio.create_task(reasons(pool, many_links("https://example.com") * 12, PAGE))
         before = cpu_ticks(pid)
         await asyncio.to_thread(until, lambda: cpu_ticks(pid) > before + 10)
         os.kill(pid, signal.SIGKILL)

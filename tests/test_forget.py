@@ -84,6 +84,16 @@ def test_an_article_and_a_source(bench: Bench, tmp_path: Path) -> None:
         assert bench.value("SELECT disabled_at IS NULL FROM sources WHERE id = %s", HERALD)
         assert bench.value("SELECT count(*) FROM tombstones WHERE digest IS NOT NULL AND kind <> 'page'") == 0
 
+        # An older backup has brought one back.
+        laid = """INSERT INTO tombstones (act, kind, digest, by_whom)
+            SELECT 99, 'page', sha256(convert_to(min(key), 'UTF8')), 'x' FROM articles RETURNING act"""
+        assert bench.value(laid) == 99
+        looked, odd = bench.each(["forget", "--again", "--dry-run"], ["forget", "--undo", HERALD, "--dry-run"])
+        again, nothing = bench.scrapy("forget", "--again", "--yes"), bench.scrapy("forget", "--again")
+        assert looked.out.endswith(": it has come back\n") and "Removed 1 articles" in again.out
+        assert (nothing.status, nothing.out) == (0, "nothing that was forgotten is stored\n")
+        assert (odd.status, "--undo takes no --dry-run" in odd.err) == (2, True)
+
 
 def test_wrong_names(bench: Bench) -> None:
     bench.seeds.mkdir()

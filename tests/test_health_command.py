@@ -17,6 +17,7 @@ from crawler.commands.health import Command
 from crawler.health import Finding
 from crawler.printing import printer
 from tests.runs import Bench
+from tests.store.rows import await_one_day
 
 NONE = dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD", "ALERT_COMMAND"), "")
 WEEKS = """
@@ -68,6 +69,7 @@ def test_health(
     database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Empty; well; a source that has been silent for two days, which one alert tells of, and it ends with 2."""
+    await_one_day()
     monkeypatch.setattr(health, "end_with_the_reader", lambda: None)
     said = tmp_path / "said.json"
     program = tmp_path / "program"

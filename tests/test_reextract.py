@@ -29,6 +29,7 @@ from crawler.text import count_words
 from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
 
+pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
 HERALD = "example_herald"
 STRAY = "A paragraph that an earlier version of the rules had taken for the article's."
 RULED, TAMPERED, LOST = "shipyard-order", "library-roof", "storm-names"
@@ -190,6 +191,7 @@ def test_applying_makes_it_so_and_the_revisions_are_ours(story: Story) -> None:
     with psycopg.connect(story.bench.database_url, autocommit=True) as listener:
         listener.execute("LISTEN news_articles")
         outcome = story.reextract("--source", HERALD, "--apply")
+        listener.execute("SELECT 1")  # what waits for us comes before the answer
         notices = [json.loads(one.payload) for one in listener.notifies(timeout=0)]
     assert (outcome.status, outcome.lines[-1]) == (0, "applied 3 changes, 2 with a revision")
     story.paper_is_stored()
@@ -240,7 +242,13 @@ def test_killed_while_it_looks_and_while_it_applies_it_goes_on(story: Story) -> 
     looking = "SELECT coalesce(sum(looked_at), 0) FROM reextraction_slices WHERE finished_at IS NULL"
     applying = "SELECT coalesce(sum(applied), 0) FROM reextractions WHERE applied_at IS NULL"
     revisions = bench.value("SELECT count(*) FROM revisions")
-    with bench.start("reextract", *options, "--dry-run", "-s", "EXTRACTION_WORKERS=1") as process:
+    begun = "SELECT id FROM reextractions WHERE id > %s FOR NO KEY UPDATE"
+    before = bench.value("SELECT max(id) FROM reextractions")
+    with (
+        psycopg.connect(bench.database_url) as held,  # however late the kill comes, the slice has not ended
+        bench.start("reextract", *options, "--dry-run", "-s", "EXTRACTION_WORKERS=1") as process,
+    ):
+        until(lambda: held.execute(begun, [before]).fetchone())
         until(lambda: bench.value(looking))
         process.kill()
     assert bench.value(looking)

@@ -39,7 +39,7 @@ def get(url: str, **headers: str) -> tuple[int, Message, bytes]:
     """Status, headers and body; header names with _ for -."""
     request = urllib.request.Request(url, headers={name.replace("_", "-"): text for name, text in headers.items()})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -185,7 +185,7 @@ def test_an_edit_changes_the_article_and_what_lists_it() -> None:
 
 def test_requests_are_recorded_and_connections_kept() -> None:
     with Newspaper() as paper:
-        client = http.client.HTTPConnection("127.0.0.1", int(paper.url.rpartition(":")[2]), timeout=10)
+        client = http.client.HTTPConnection("127.0.0.1", int(paper.url.rpartition(":")[2]), timeout=60)
         client.request("GET", "/herald/about", headers={"User-Agent": "tester"})
         length = len(client.getresponse().read())
         kept = client.sock
@@ -237,7 +237,7 @@ def test_it_runs_as_a_program_until_sigterm(tmp_path: Path) -> None:
         assert get(f"{url}/kurier/")[0] == 200
         assert url in (tmp_path / "beispiel_kurier.yaml").read_text(encoding="utf-8")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_a_taken_port_is_an_error(paper: Newspaper) -> None:
@@ -249,6 +249,6 @@ def test_a_taken_port_is_an_error(paper: Newspaper) -> None:
     "sent", [b"\r\n\r\n", b"nonsense\r\n\r\n", b"POST /herald/ HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi"]
 )
 def test_what_it_does_not_understand_is_refused(paper: Newspaper, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", int(paper.url.rpartition(":")[2])), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", int(paper.url.rpartition(":")[2])), timeout=60) as connection:
         connection.sendall(sent)
         assert connection.recv(1000).startswith(b"HTTP/1.1 405 ")

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from crawler.schedule import FORGOTTEN, HOURS, WINDOW, Due, Past, Rhythm, next_due, parse_schedule, quiet_for, resting
+from crawler.schedule import HOURS, RESTING, WINDOW, Due, Past, Rhythm, next_due, parse_schedule, quiet_for, resting
 from crawler.sources import Source
 from crawler.store import crawls, disabling
 
@@ -153,7 +153,7 @@ def sow(
 
 def wake(connection: Connection, defaults: Defaults) -> list[str]:
     """Plan those that were forgotten and are allowed again; returns their ids."""
-    homepages: dict[str, str] = dict(connection.execute(_AT_REST, {"forgotten": FORGOTTEN}).all())
+    homepages: dict[str, str] = dict(connection.execute(_AT_REST, {"forgotten": RESTING}).all())
     allowed = sorted(homepages.keys() - disabling.forgotten(connection, homepages).keys())
     _plan(connection, defaults, allowed, {})
     return allowed
@@ -229,7 +229,7 @@ def _timing(row: Row[Any] | None) -> tuple[str | None, str | None, bool, Due | N
 
 
 def _at_rest(row: Row[Any]) -> Due | None:
-    return Due(None, row.due_why) if (row.due_why or "").startswith(FORGOTTEN) else None
+    return Due(None, row.due_why) if (row.due_why or "").startswith(RESTING) else None
 
 
 def _on(seed: Mapping[str, Any]) -> bool:

@@ -79,7 +79,7 @@ def crawl(
         text=True,
         cwd=ROOT,
         env={**clean, **(environment or {})},
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     return Crawled(**json.loads(done.stdout), log=done.stderr)

@@ -297,22 +297,22 @@ def test_what_is_not_intercepted_goes_nowhere(program: str, monkeypatch: pytest.
 
     if not cut_off:
         monkeypatch.setattr(chromium, "NO_NETWORK", ())
-    with serve(site({})) as victim, packets() as (udp, received):
+    with serve(site({})) as victim, packets() as udp:
         targets = [f"http://{host}:{victim.port}/" for host in ("127.0.0.1", "localhost")]
 
         async def scenario() -> None:
             async with opened(program) as context:
                 page = await context.new_page()
-                body = attempts(ATTEMPTS, targets, udp)
+                body = attempts(ATTEMPTS, targets, udp.getsockname()[1])
                 await page.route("https://news.test/", lambda route: route.fulfill(body=body, content_type="text/html"))
                 await page.goto("https://news.test/", wait_until="commit")
-                await asyncio.sleep(3)  # nothing to wait for if all is well
+                if cut_off:
+                    await asyncio.sleep(3)  # nothing to wait for if all is well
+                else:  # so the attempts above are some
+                    await asyncio.to_thread(until, lambda: "/popup" in victim.paths("127.0.0.1") and received(udp))
 
         asyncio.run(scenario())
-    if cut_off:
-        assert victim.visits == [] and received == []
-    else:  # so the attempts above are some
-        assert "/popup" in victim.paths("127.0.0.1") and received
+        assert not cut_off or (victim.visits == [] and not received(udp))
 
 
 def test_what_a_page_may_not_fetch_is_not_fetched(program: str) -> None:
@@ -351,7 +351,7 @@ def test_parts_of_a_page_keep_to_the_hosts_limits(program: str) -> None:
     assert crawled.failures == {}
     came = [visit.came for visit in hosts.to("news.test", robots=True)]
     assert len(came) == 4
-    assert min(after - before for before, after in pairwise(came[1:])) > 0.7  # at once it would be 0
+    assert min(after - before for before, after in pairwise(came[1:])) > 0.4  # at once it would be 0
 
 
 ENDLESS = {
@@ -373,13 +373,21 @@ def test_endless_and_swelling_pages_are_bounded(program: str) -> None:
     huge = Answer(headers=SCRIPT, body=b"document.body.append('HUGE');" + b" " * 3_000_000)
     with serve(site({**ENDLESS, "/huge.js": huge, "/slow": Answer(pause=0.3)})) as hosts:
         settings = {"RENDER_TIMEOUT": 3, "DOWNLOAD_MAXSIZE": 2_000_000, "RENDER_MEMORY_MB": 500, "RENDER_PAGES": 1}
-        crawled = render(at(hosts, *ENDLESS), OPEN | settings, names=NAMES)
-    pages = {url.rpartition("/")[2]: html for url, html in crawled.pages.items()}
-    failures = {url.rpartition("/")[2]: error.partition(":")[0] for url, error in crawled.failures.items()}
+        paths, pages, told = list(ENDLESS), dict[str, str](), dict[str, str]()
+        for _ in range(3):
+            crawled = render(at(hosts, *paths), OPEN | settings, names=NAMES)
+            pages |= {url.rpartition("/")[2]: html for url, html in crawled.pages.items()}
+            told |= {url.rpartition("/")[2]: error for url, error in crawled.failures.items()}
+            # What a busy machine did not even open is asked for again.
+            paths = [f"/{name}" for name in told if "did not open it" in told[name] and name not in ("flood", "swells")]
+            told = {name: error for name, error in told.items() if f"/{name}" not in paths}
+            if not paths:
+                break
+    failures = {name: error.partition(":")[0] for name, error in told.items()}
     either = {failures.pop("flood"), failures.pop("swells")}  # whichever is first: its memory or its time
-    assert either <= {"render_failed", "timeout"}, crawled.failures
+    assert either <= {"render_failed", "timeout"}, told
     failed = {"leaves": "render_failed", "large": "too_large"}
-    assert failures == failed, crawled.failures
+    assert failures == failed, told
     assert set(pages) == {path[1:] for path in ENDLESS} - failed.keys() - {"flood", "swells"}
     assert all("<p>below</p>" in html for html in pages.values())
     assert "HUGE" not in pages["loads"]
@@ -417,8 +425,8 @@ def test_no_chromium_outlives_a_killed_crawl(program: str, tmp_path: Path) -> No
             assert command_lines_with(str(tmp_path))
             process.kill()
             process.communicate()
-        until(lambda: not command_lines_with(str(tmp_path)), 20)
-        until(lambda: not list(tmp_path.iterdir()), 20)
+        until(lambda: not command_lines_with(str(tmp_path)))
+        until(lambda: not list(tmp_path.iterdir()))
 
 
 def test_a_crawl_that_is_stopped_lets_go_of_its_pages(program: str) -> None:
@@ -444,7 +452,8 @@ def test_a_new_chromium_takes_over_and_the_old_one_goes(program: str, monkeypatc
             assert len(browser._all) == 2  # the first is still in use
         assert len(browser._all) == 1
         os.kill(only(browser).pid, 9)
-        await asyncio.sleep(0.5)
+        while only(browser).browser.is_connected():
+            await asyncio.sleep(0.02)
         async with browser.context():
             pids.append(only(browser).pid)
         await browser.close()
@@ -461,17 +470,17 @@ def test_a_new_chromium_takes_over_and_the_old_one_goes(program: str, monkeypatc
 def test_a_browser_that_hangs_is_killed_and_replaced(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from crawler.downloader.browser import chromium
 
-    monkeypatch.setattr(chromium, "PATIENCE", 0.5)
-
     async def scenario() -> None:
         browser = chromium.Chromium(program, user_agent="x", most_memory=1 << 30)
         async with browser.context():
             hung = browser._current
             assert hung is not None
             os.kill(hung.pid, 19)
+            monkeypatch.setattr(chromium, "PATIENCE", 0.5)
             with pytest.raises(NotRendered, match="opens no page"):
                 async with browser.context():
                     pass
+        monkeypatch.undo()
         async with browser.context() as context:
             await context.new_page()
         assert not Path(f"/proc/{hung.pid}").exists()
@@ -494,13 +503,16 @@ async def opened(program: str) -> AsyncIterator[Any]:
 
 
 @contextlib.contextmanager
-def packets() -> Iterator[tuple[int, list[bytes]]]:
-    """A port on loopback, and what UDP came there; to be looked at after the block."""
-    received: list[bytes] = []
+def packets() -> Iterator[socket.socket]:
+    """A UDP port on loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.setblocking(False)
-        yield listening.getsockname()[1], received
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                received.append(listening.recv(4096))
+        yield listening
+
+
+def received(listening: socket.socket) -> bool:
+    """Whether something has come there."""
+    with contextlib.suppress(BlockingIOError):
+        return bool(listening.recv(4096, socket.MSG_PEEK))
+    return False

@@ -55,7 +55,8 @@ def test_a_pause_that_a_host_asks_for_is_told() -> None:
 def test_who_waits_at_the_gate_stops_nobody_and_leaves_when_the_crawl_closes() -> None:
     with serve(script) as hosts:
         shut = [f"shut.test/{n}" for n in range(5)]
-        crawled = run(hosts, [*shut, *[f"news.test/{n}" for n in range(5)]], CLOSESPIDER_TIMEOUT=4)
+        free = remembered(hosts, hours=1, body="")  # no delay: there is time for all
+        crawled = run(hosts, [*shut, *[f"news.test/{n}" for n in range(5)]], free, CLOSESPIDER_TIMEOUT=4)
     assert len(hosts.to("news.test")) == 5
     assert hosts.to("shut.test", robots=True) == []
     assert [word for url, word in crawled.words.items() if "shut" in url] == ["crawl_closing"] * 5

@@ -22,7 +22,7 @@ def paper() -> Iterator[dict[str, tuple[Article, Extraction]]]:
 
 
 def read(url: str) -> Extraction:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return extract(answer.read(), url)
 
 

@@ -64,8 +64,8 @@ class Shift:
         ((status, attempts),) = self.rows(query, id=job_id)
         return status, attempts
 
-    def until_over(self, *job_ids: int, seconds: float = 60) -> None:
-        until(lambda: all(self.job(one)[0] not in ("todo", "doing") for one in job_ids), seconds)
+    def until_over(self, *job_ids: int) -> None:
+        until(lambda: all(self.job(one)[0] not in ("todo", "doing") for one in job_ids))
 
     def until_stored(self, more: int) -> None:
         """So many articles more than now."""

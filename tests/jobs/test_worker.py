@@ -17,6 +17,8 @@ from tests.jobs.at_work import COURRIER, HERALD, KURIER, Shift
 from tests.runs import Bench, until
 from tests.site import Newspaper
 
+pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
+
 
 @pytest.fixture
 def paper() -> Iterator[Newspaper]:

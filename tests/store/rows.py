@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -103,6 +104,13 @@ def column(database: Database, query: str, **values: Any) -> list[Any]:
     """The first value of every row."""
     with database.engine.connect() as connection:
         return list(connection.execute(text(query), values).scalars())
+
+
+def await_one_day(seconds: float = 30) -> None:
+    """So much of the UTC day is left, or another begins first: what looks at `today` twice finds the same."""
+    now = datetime.now(UTC)
+    if (now + timedelta(seconds=seconds)).date() != now.date():
+        time.sleep(seconds)
 
 
 def held(database: Database, key: int) -> int:

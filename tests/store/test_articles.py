@@ -18,6 +18,7 @@ from crawler.items import Article, Block
 from crawler.store import articles, crawls
 from crawler.store.articles import Saved
 from crawler.store.engine import Database
+from tests.runs import until
 from tests.store.rows import AT, OTHER, SITE, SOURCE, an_article, ask, column
 
 PLACE = "SELECT xmin::text || ctid::text FROM articles"
@@ -130,7 +131,7 @@ def test_an_insert_waits_for_one_that_is_not_committed(database: Database) -> No
     with database.engine.begin() as connection:
         [(article_id, _, _)] = articles.save(connection, [an_article()])
         second.start()
-        second.join(0.2)
+        until(lambda: ask(database, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
         assert waiting == []
     second.join()
     assert waiting[0][:2] == (article_id, "updated")

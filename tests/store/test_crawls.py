@@ -131,8 +131,9 @@ def a_guard(database: Database) -> Guard:
 
 def test_a_guard_is_idle_but_not_in_a_transaction(database: Database) -> None:
     guard = a_guard(database)
+    pid = guard.transaction(lambda connection: connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
     guard.hold()
-    assert column(database, "SELECT state FROM pg_stat_activity WHERE query = 'COMMIT'") == ["idle"]
+    assert ask(database, "SELECT state FROM pg_stat_activity WHERE pid = :pid", pid=pid) == "idle"
     guard.close()
 
 

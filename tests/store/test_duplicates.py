@@ -339,7 +339,7 @@ def test_writers_at_the_same_time_make_one_cluster_of_two_copies(database: Datab
     def work(who: int) -> None:
         try:
             for turn in range(rounds):
-                barrier.wait(30)
+                barrier.wait(100)
                 many = range(turn * 100, turn * 100 + 5)
                 order: Iterable[int] = many if who % 2 else reversed(many)
                 store(database, *(told_by(who * 10_000 + number, prose(number, 80)) for number in order))

@@ -14,7 +14,13 @@ from crawler.store import cleaning, crawls, facts, frontier, health, intake
 from crawler.store.engine import Database
 from crawler.store.guard import Guard
 from crawler.store.writer import commit
-from tests.store.rows import an_entry, ask, begun, candidates
+from tests.store.rows import an_entry, ask, await_one_day, begun, candidates
+
+
+@pytest.fixture(autouse=True)
+def one_day() -> None:
+    await_one_day()
+
 
 STATS = {
     "news/herald/lists": 2,

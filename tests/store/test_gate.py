@@ -95,8 +95,8 @@ def test_a_pause_is_kept_by_all_and_outlives_who_was_told(database_url: str) -> 
 
 def test_a_short_pause_is_waited_for(database_url: str) -> None:
     async def comes(store: CrawlStore) -> float:
-        await store.hold(HOST, 0.3)
         began = time.monotonic()
+        await store.hold(HOST, 0.3)
         await HostGate(store, 600).enter(HOST, slots=1, delay=0)
         return time.monotonic() - began
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +89,8 @@ def test_whoever_looks_at_the_same_time_opens_and_tells_once(database: Database)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(scheduler, range(8)))
     assert ask(database, "SELECT count(*) FROM incidents") == 3
-    assert sum(1 if "incidents" not in one else 3 for one in to.got) == 3
+    several = [re.search(r"(\d+) incidents", one) for one in to.got]  # two tellers may share them
+    assert sum(int(number[1]) if number else 1 for number in several) == 3
 
 
 def test_who_was_not_reached_is_tried_again_and_nobody_twice(database: Database) -> None:
@@ -155,8 +157,8 @@ def test_a_round_of_the_watch(database: Database, tmp_path: Path, monkeypatch: p
     watch = Watch()
     assert watch(database, settings) == "2 incidents opened"  # no_scheduler and a late courier
     assert watch.sender
-    watch.sender.join(20)
-    until(said.exists, 20)
+    watch.sender.join(60)
+    until(said.exists)
     assert {one["kind"] for one in json.loads(said.read_text())["opened"]} == {"no_scheduler", "late"}
     assert watch(database, {**settings, "ALERT_COMMAND": ""}) == "1 incidents opened"
     assert watch.after == "herald"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import subprocess
 import tempfile
@@ -116,9 +117,9 @@ def test_a_database_that_stays_away(database: Database, database_url: str) -> No
         assert [type(one) for one in stored] == [DatabaseUnreachable] * 3
 
     asyncio.run(run())
-    assert store.failure and str(store.failure).startswith("the database has been away for 0 s (")
+    assert re.match(r"the database has been away for \d+ s \(", str(store.failure))
     assert store.in_flight == {}
-    assert bury(database) == [store.crawl_id]  # its row could not be closed: the next run does it
+    until(lambda: bury(database) == [store.crawl_id])  # its row could not be closed: the next run does it
     assert ask(database, "SELECT count(*) FROM urls WHERE state = 'queued' AND attempts = 0") == 3
 
 
@@ -126,9 +127,11 @@ def test_a_database_that_stays_away(database: Database, database_url: str) -> No
 def frozen(url: str) -> Iterator[None]:
     """Every process of the server is stopped: connections stay open, and nobody answers."""
     first = server_pid(url)
-    processes = [first, *children(first)]
+    processes = [first]
     try:
-        for pid in processes:
+        os.kill(first, signal.SIGSTOP)  # before the others are counted: it begins no more
+        processes += children(first)
+        for pid in processes[1:]:
             os.kill(pid, signal.SIGSTOP)
         yield
     finally:
@@ -185,6 +188,7 @@ def test_a_server_that_stays_frozen_is_given_up(
             store.close("failed", "database_unreachable", {})
 
     asyncio.run(run())
+    monkeypatch.undo()  # for us, a slow machine is no outage
     until(lambda: bury(database) == [store.crawl_id])  # when the server has noticed
     assert ask(database, "SELECT count(*) FROM urls WHERE state = 'queued' AND attempts = 0") == 3
 
@@ -235,7 +239,7 @@ def test_a_full_disk_ends_the_run_with_one_line(
         assert "No space left on device; free some space" in str(store.failure)
         assert ask(database, "SELECT count(*) FROM articles") == ask(database, "SELECT count(*) FROM pages") == 0
         filler.unlink()
-        assert bury(database) == [store.crawl_id]
+        until(lambda: bury(database) == [store.crawl_id])
         again = CrawlStore(database, 30)
         again.open("news", [SOURCE], {})
         assert len(asyncio.run(again.take({"herald": 40}, 40))) == 40

@@ -270,7 +270,7 @@ def test_beside_running_crawls_nothing_waits_for_ever_and_nothing_newer_is_lost(
 
     def guarded(work: Any, *given: Any) -> None:
         try:
-            start.wait(30)
+            start.wait(100)
             work(*given)
         except BaseException as error:
             failures.append(error)
@@ -283,7 +283,7 @@ def test_beside_running_crawls_nothing_waits_for_ever_and_nothing_newer_is_lost(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(100)
     assert failures == []
     assert wins.total() == number
     bodies = column(database, BODIES)

@@ -86,7 +86,7 @@ def test_two_processes_share_them_and_the_sum_is_that_of_one(database: Database,
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(100)
     number = ask(database, "SELECT count(*) FROM reextraction_slices")
     assert (number, ends) == (-(-7 // size), [False])
     assert sorted(looked) == column(database, "SELECT id FROM articles ORDER BY id")

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from crawler.errors import ConfigurationError
-from crawler.schedule import FORGOTTEN
+from crawler.schedule import RESTING
 from crawler.store import tombstones
 from crawler.urls import url_key
 
@@ -70,7 +70,7 @@ _UNDO = (
 def undo(connection: Connection, numbers: Collection[int]) -> None:
     """Let it come again. What was removed stays so, and who keeps copies is told of it all the same."""
     given: dict[str, Any] = {"acts": list(numbers)}
-    connection.execute(_UNDO_SOURCE, {**given, "forgotten": FORGOTTEN})
+    connection.execute(_UNDO_SOURCE, {**given, "forgotten": RESTING})
     for statement in _UNDO:
         connection.execute(statement, given)
 

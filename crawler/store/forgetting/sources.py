@@ -6,7 +6,7 @@ So it may be broken off at any time: its tombstone comes first, and the same com
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, TextClause, text
@@ -70,10 +70,13 @@ def _strays(connection: Connection, what: TextClause, source: str, site: str | N
 _ARTICLES = text("SELECT id FROM articles WHERE source = :source ORDER BY id")
 _URLS = text("SELECT id FROM urls WHERE source = :source AND article_id IS NULL ORDER BY id")
 _URLS_OF = text("SELECT id, key FROM urls WHERE article_id = ANY(:ids)")
+_JOBS_OF = text("""
+DELETE FROM procrastinate.procrastinate_jobs WHERE status <> 'doing' AND args ->> 'source' = :source
+""")
 # Addresses that it had found, of articles that are another's.
-_GIVE_AWAY = text("""
-UPDATE urls SET source = articles.source FROM articles
-WHERE articles.id = urls.article_id AND urls.source = :source AND articles.source <> :source
+_OTHERS = text("""
+SELECT urls.id FROM urls JOIN articles ON articles.id = article_id
+WHERE urls.source = :source AND articles.source <> :source ORDER BY urls.id
 """)
 
 
@@ -85,26 +88,30 @@ def forget_source(engine: Engine, source: str, why: str | None, by_whom: str) ->
         done = Counter(dictionaries=dictionaries.condemn(connection, [source]))
         _clear(connection, source)
     yield done
-    with engine.connect() as connection:  # all that there will be: whoever stores finds the tombstone now
-        articles = list(connection.execute(_ARTICLES, {"source": source}).scalars())
+    with engine.begin() as connection:  # all that there will be: whoever stores finds the tombstone now
+        connection.execute(_JOBS_OF, {"source": source})
+        articles, urls, others = (
+            list(connection.execute(one, {"source": source}).scalars()) for one in (_ARTICLES, _URLS, _OTHERS)
+        )
         articles += _strays(connection, _STRAYS, source, site)
-        urls = list(connection.execute(_URLS, {"source": source}).scalars())
         urls += _strays(connection, _STRAY_URLS, source, site)
-    for at in range(0, len(articles), BATCH):
-        with engine.begin() as connection:
-            tombstones.be_alone(connection)
-            done = _removed(connection, act, articles[at : at + BATCH])
-        yield done
-    for at in range(0, len(urls), URLS):
-        with engine.begin() as connection:
-            tombstones.be_alone(connection)
-            done = removed(connection, [], urls[at : at + URLS])
-        yield done
+    yield from _batches(engine, lambda connection, ids: _removed(connection, act, ids), articles, BATCH)
+    yield from _batches(engine, lambda connection, ids: removed(connection, [], ids), urls, URLS)
+    yield from _batches(engine, _given_away, others, URLS)
     with engine.begin() as connection:
         tombstones.be_alone(connection)
-        connection.execute(_GIVE_AWAY, {"source": source})
         _clear(connection, source)
         hide_asked(connection)
+
+
+def _batches(
+    engine: Engine, work: Callable[[Connection, Sequence[int]], Counter[str]], ids: Sequence[int], most: int
+) -> Iterator[Counter[str]]:
+    for at in range(0, len(ids), most):
+        with engine.begin() as connection:
+            tombstones.be_alone(connection)
+            done = work(connection, ids[at : at + most])
+        yield done
 
 
 def _removed(connection: Connection, act: Act, articles: Sequence[int]) -> Counter[str]:
@@ -115,9 +122,19 @@ def _removed(connection: Connection, act: Act, articles: Sequence[int]) -> Count
     return removed(connection, articles, list(urls))
 
 
-_REST = ("boilerplate_blocks", "url_shapes", "edit_rates", "listings", "reextracted_sources", "reextracted")
-_JOBS_OF = text("""
-DELETE FROM procrastinate.procrastinate_jobs WHERE status <> 'doing' AND args ->> 'source' = :source
+_GIVE_AWAY = text("""
+UPDATE urls SET source = articles.source FROM articles WHERE urls.id = ANY(:ids) AND articles.id = urls.article_id
+""")
+
+
+def _given_away(connection: Connection, urls: Sequence[int]) -> Counter[str]:
+    connection.execute(_GIVE_AWAY, {"ids": urls})
+    return Counter()
+
+
+_REST = ("boilerplate_blocks", "url_shapes", "edit_rates", "listings", "reextracted_sources")
+_STAGED = text("""
+DELETE FROM reextracted WHERE run_id = ANY(ARRAY(SELECT id FROM reextractions)) AND source = :source
 """)
 
 
@@ -125,7 +142,7 @@ def _clear(connection: Connection, source: str) -> None:
     """What is not an article's, but has grown out of articles. A crawl that has not noticed yet may add to it."""
     for table in _REST:
         connection.execute(text(f"DELETE FROM {table} WHERE source = :source"), {"source": source})  # noqa: S608
-    connection.execute(_JOBS_OF, {"source": source})
+    connection.execute(_STAGED, {"source": source})
 
 
 _SOURCE_ACT = text("SELECT act FROM tombstones WHERE kind = 'source' AND digest = :digest")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from crawler.schedule import FORGOTTEN
+from crawler.schedule import RESTING
 from crawler.store.models import Source
 from crawler.store.views.view import View, made, own
 
 JOB_OF = "EXISTS (SELECT FROM procrastinate.procrastinate_jobs j WHERE j.lock = s.id AND j.status = "
-SCHEDULE_STATE = f"""CASE WHEN starts_with(s.due_why, '{FORGOTTEN}') THEN 'forgotten'
+SCHEDULE_STATE = f"""CASE WHEN starts_with(s.due_why, '{RESTING}') THEN 'forgotten'
     WHEN s.disabled_at IS NOT NULL THEN 'disabled' WHEN s.seeded_at IS NULL THEN 'gone'
     WHEN {JOB_OF} 'doing') THEN 'running' WHEN {JOB_OF} 'todo') THEN 'waiting'
     WHEN s.due_at IS NULL THEN 'on demand' WHEN s.due_at <= now() THEN 'due' ELSE 'scheduled' END"""
