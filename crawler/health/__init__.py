@@ -22,6 +22,7 @@ from crawler.health.volume import fewer
 from crawler.health.whole import judge_system
 
 __all__ = [
+    "EXACT",
     "HANGING",
     "KINDS",
     "NEEDED",
@@ -42,6 +43,7 @@ __all__ = [
 NEEDED = LEAST_DAYS  # days that have to be known
 
 EXPLAINS = frozenset(("template_changed", "blocked", "errors"))  # why there are no new articles
+EXACT = frozenset(("broken_seed",))  # no matter of chance: it is so, or it is not
 STOPS = frozenset(("late", "failing"))  # why little is found of what is published
 KINDS = {
     "never_worked": "nothing of it was ever stored, and that is no chance any more",
