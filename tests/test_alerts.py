@@ -197,7 +197,7 @@ def test_many_at_once_are_one_message_that_says_so() -> None:
     said = message(many, watched=210, still=201)
     assert said.subject == "news crawler: 201 incidents (errors 200, no worker 1)"
     lines = said.text.splitlines()
-    assert lines[1].startswith("200 of 210 sources are errors at once: look for one cause on this side first")
+    assert lines[1].startswith("200 of 210 sources at once: errors; look for one cause on this side first")
     assert lines[2].startswith("- the crawler: no worker: ")
     assert lines[-2:] == [
         "- and 193 more: errors 193",

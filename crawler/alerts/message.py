@@ -95,7 +95,7 @@ def _at_once(opened: Sequence[Notice], watched: int) -> list[str]:
         if number >= MANY and 3 * number >= watched:
             kind = kind.replace("_", " ")
             return [
-                f"{number} of {watched} sources are {kind} at once: "
+                f"{number} of {watched} sources at once: {kind}; "
                 "look for one cause on this side first (network, DNS, proxy, disk)."
             ]
     return []

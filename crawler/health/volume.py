@@ -1,7 +1,7 @@
 """Whether much less is published than usual: a feed of several that broke, a section that is gone.
 
 Whole weeks are held against such weeks of the past, so that no weekday weighs more. How weeks differ is measured. Of a
-week only the best days count, so that a long weekend is none of it; and a week off is a silence, if it is anything.
+week only the best days count, so that a long weekend is none of it; and one in which it was closed tells nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ WINDOWS = (WEEK, 2 * WEEK)  # the shortest that tells is told
 SHARE = 0.65  # of what is usual: more than that is no trouble
 AGAIN = 0.8  # of what is usual, and it is over
 NEXT_WORST = 0.75  # times the worst such time of the past
-DIFFER = 0.015  # spread of weeks, at least: seasons, holidays
+DIFFER = 0.015  # spread of weeks, at least: seasons, holidays; of two together, half of it
 BEST = 3 / 7  # of the days
+CLOSED = 3  # days in a row without an article
 KNOWN = 28  # days in such times of the past, at least
 SEEN = 0.7  # of the days, on which somebody looked
 CRAWLED = 0.25  # of the crawls of a usual day, and somebody looked
@@ -59,8 +60,8 @@ def fewer(past: Sequence[Day], present: Present) -> list[Finding]:
             continue
         best = sum(one.found for one in blocks) / sum(one.expected for one in blocks)  # the best days are better
         now, *blocks = (replace(one, expected=one.expected * best) for one in (_best(days, usual, length), *blocks))
-        of_days = _spread([_sum([day], usual) for day in observed(basis)]) / length
-        if now.share < AGAIN if opened else _is_fewer(now, blocks, of_days):
+        least = max(_spread([_sum([day], usual) for day in observed(basis)]), WEEK * DIFFER) / length
+        if now.share < AGAIN if opened else _is_fewer(now, blocks, least):
             return [_finding(_sum(days, usual), days, present)]
         if opened:
             break
@@ -77,20 +78,21 @@ def _finding(whole: Sum, days: Sequence[Day], present: Present) -> Finding:
 def _may_be_fewer(days: Sequence[Day], basis: Sequence[Day], length: int) -> bool:
     """A short look, for most sources need no other."""
     usual = sum(day.fresh for day in basis) / max(1, sum(day.observed for day in basis))
-    return usual * length * BEST >= LEAST and sum(day.fresh for day in days) < AGAIN * usual * len(days)
+    found = sum(day.fresh for day in days)
+    return usual * length * BEST >= LEAST and found < AGAIN * usual * len(days) and not _was_closed(days)
 
 
 def _is_fewer(now: Sum, past: Sequence[Sum], spread: float) -> bool:
     if now.share > min(SHARE, NEXT_WORST * min(one.share for one in past)):
         return False
-    return at_most_spread(now.found, now.expected, max(_spread(past), spread, DIFFER)) < LIMIT
+    return at_most_spread(now.found, now.expected, max(_spread(past), spread)) < LIMIT
 
 
 def _blocks(basis: Sequence[Day], usual: Rhythm, length: int) -> list[Sum]:
     """Such times of the past, one after the other."""
     known = observed(basis)
-    found = (_best(known[end - length : end], usual, length) for end in range(len(known), length - 1, -length))
-    return [one for one in found if one.expected]
+    blocks = [known[end - length : end] for end in range(len(known), length - 1, -length)]
+    return [_best(block, usual, length) for block in blocks if not _was_closed(block)]
 
 
 def _spread(sums: Sequence[Sum]) -> float:
@@ -104,16 +106,16 @@ def _sum(days: Sequence[Day], usual: Rhythm) -> Sum:
 
 
 def _best(days: Sequence[Day], usual: Rhythm, length: int) -> Sum:
-    """Of the best days, the longest stretch without any article apart."""
-    longest, start = range(0), 0
-    for index, day in enumerate(days):
-        if day.fresh:
-            start = index + 1
-        elif index + 1 - start > len(longest):
-            longest = range(start, index + 1)
-    kept = [day for index, day in enumerate(days) if index not in longest]
-    kept.sort(key=lambda day: _sum([day], usual).share, reverse=True)
-    return _sum(kept[: math.ceil(length * BEST)], usual)
+    best = sorted(days, key=lambda day: _sum([day], usual).share, reverse=True)
+    return _sum(best[: math.ceil(length * BEST)], usual)
+
+
+def _was_closed(days: Sequence[Day]) -> bool:
+    row = longest = 0
+    for day in days:
+        row = 0 if day.fresh else row + 1
+        longest = max(longest, row)
+    return longest >= CLOSED
 
 
 def _looked_at(basis: Sequence[Day], days: Sequence[Day]) -> list[Day]:
