@@ -222,6 +222,7 @@ def test_many_at_once_are_one_message_that_says_so() -> None:
     assert lines[2].startswith("- the crawler: no worker: ")
     assert lines[-2:] == [
         "- and 193 more: errors 193",
-        "201 incidents are open now; `scrapy health` shows how everything stands.",
+        "201 incidents are open (most are for half an hour after they were last seen); `scrapy health` shows "
+        "what is wrong now.",
     ]
     assert len(lines) < 15

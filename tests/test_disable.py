@@ -66,7 +66,14 @@ def test_the_other_sources_of_a_crawl_go_on(bench: Bench) -> None:
         assert asked(paper) == 0 and asked(paper, "/courrier/") > 0
         assert bench.value("SELECT sources FROM crawls") == ["beispiel_kurier", "courrier_exemple"]
         assert bench.value("SELECT disabled_at IS NOT NULL FROM sources WHERE id = %s", HERALD)
-        found, missing = bench.each(["enable", HERALD], ["disable", "no_such_source"])
+        off = "UPDATE sources SET seed = seed || '{\"enabled\": false}' WHERE id = 'courrier_exemple' RETURNING id"
+        assert bench.value(off)
+        found, missing, other = bench.each(
+            ["enable", HERALD], ["disable", "no_such_source"], ["enable", "courrier_exemple"]
+        )
+        assert other.out == (
+            "courrier_exemple was not disabled, but its seed says `enabled: false`, and is to be changed\n"
+        )
         assert (found.out, missing.status) == (f"{HERALD} is enabled\n", 1)
         assert missing.err.startswith("scrapy disable: There is no source 'no_such_source' in")
         assert bench.crawl(HERALD).status == 0

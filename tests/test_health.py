@@ -15,6 +15,7 @@ from benchmarks.health import MEANT, watched
 from benchmarks.health_lives import PROFILES, START, Life
 from crawler.health import NEEDED, Day, Finding, Listing, Present, Recent, System, judge, judge_system
 from crawler.health.chance import at_most
+from crawler.health.losses import WorkerLife, unreplaced
 from crawler.health.rhythm import rhythm
 
 NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)  # a Thursday
@@ -192,6 +193,35 @@ def test_the_whole() -> None:
     for ticked_at in (NOW, None):  # one that ticks is there; or none was ever meant to be
         assert judge_system(System(overdue=3, due_since=hour, ticked_at=ticked_at), NOW) == []
     assert kinds(judge_system(System(waiting=9, waiting_since=hour, workers=1), NOW)) == ["queue_behind"]
+
+
+@pytest.mark.parametrize(
+    ("lives", "missing"),
+    [
+        ("a+0 b+1 a!9", "a"),  # the other is nobody's successor
+        ("a+0 b+1 b!9", "b"),
+        ("a+0 b+1 a!9 c+10", ""),
+        ("a+0 b+1 a!9 b!10 c+11", "a"),
+        ("a+0 b+1 a!9 b-10 c+11", "a"),  # the other was started anew
+        ("a+0 b+1 a-9 b!10 c+11", ""),  # one of two was stopped for good
+        ("a+0 a!9 c+10 c-12", ""),  # replaced, and that one stopped
+        ("a+0 a!9 c+10 c!12", "c"),
+    ],
+)
+def test_a_worker_is_lost_until_one_is_started_in_its_place(lives: str, missing: str) -> None:
+    moments = {one[:2]: NOW + timedelta(minutes=int(one[2:])) for one in lives.split()}
+    found = [
+        WorkerLife(
+            host="vm",
+            pid=ord(name),
+            started_at=moments[f"{name}+"],
+            gone_at=moments.get(f"{name}!") or moments.get(f"{name}-"),
+            vanished=f"{name}!" in moments,
+        )
+        for name in sorted({one[0] for one in moments})
+    ]
+    elsewhere = WorkerLife(host="other", pid=1, started_at=NOW + timedelta(hours=1))
+    assert "".join(chr(one.pid) for one in unreplaced([*found, elsewhere])) == missing
 
 
 def test_less_than_usual_for_a_week() -> None:

@@ -22,7 +22,8 @@ from tests.store.rows import await_one_day
 NONE = dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD", "ALERT_COMMAND"), "")
 WEEKS = """
 INSERT INTO sources (id, name, homepage, seed, crawled_at) VALUES
-    ('herald', 'Herald', 'x', '{}', now()), ('courier', 'Courier', 'x', '{}', now());
+    ('herald', 'Herald', 'x', '{}', now()), ('courier', 'Courier', 'x', '{}', now()),
+    ('on_demand', 'On demand', 'x', '{"enabled": false}', now());
 INSERT INTO source_days (source, day, articles, by_hour, stored, fetched, lists, read_at, crawls)
 SELECT source, (now() AT TIME ZONE 'UTC')::date - n, 48, array_fill(2, ARRAY[24]), 48, 52, '{"read": 48}',
     now() - n * interval '1 day', 48
@@ -94,7 +95,7 @@ def test_health(
     assert told.status == 2
     line, summary = told.out.splitlines()
     assert line.startswith("fail  herald  silent  0 articles in ") and "; usually " in line
-    assert summary == "2 sources, 1 not as usual."
+    assert summary == "3 sources, 1 not as usual, 1 not to be crawled (no seed, or `enabled: false`)."
     (opened,) = json.loads(said.read_text())["opened"]
     assert opened["source"] == "herald"
     assert bench.value("SELECT count(*) FROM news.incidents WHERE told_at IS NOT NULL") == 1

@@ -29,7 +29,7 @@ class Notice:
     def line(self) -> str:
         """As a person reads it."""
         name = f"{self.source or 'the crawler'}: {self.kind.replace('_', ' ')}"
-        return f"{name} is over" if self.closed_at else f"{name}: {self.detail}"
+        return f"{name} is over" if self.closed_at else f"{name}: {'; '.join(self.detail.splitlines())}"
 
     @property
     def plain(self) -> dict[str, str | None]:
@@ -56,7 +56,10 @@ def message(notices: Sequence[Notice], *, watched: int, still: int) -> Message:
     lines = [subject, *_at_once(opened, watched)]
     lines += [f"- {one.line}" for one in opened[:NAMED]] + _rest(opened)
     lines += [f"- {one.line}" for one in over[:NAMED]] + _rest(over)
-    lines.append(f"{_number(still, 'incident')} open now; `scrapy health` shows how everything stands.")
+    lines.append(
+        f"{_number(still, 'incident')} open (most are for half an hour after they were last seen); "
+        "`scrapy health` shows what is wrong now."
+    )
     values = {
         "opened": [one.plain for one in opened[:LISTED]],
         "recovered": [one.plain for one in over[:LISTED]],

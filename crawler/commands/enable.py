@@ -26,4 +26,7 @@ class Command(disable.Command):
         """Raises UnknownSource, ConfigurationError."""
         known_to(connection, source, Path(self.settings["SEEDS_DIR"]))  # type: ignore[index]
         disabling.refuse_forgotten(connection, source)
-        return f"{source} is enabled" + ("" if disabling.enable(connection, source) else ", and was before")
+        was_disabled = disabling.enable(connection, source)
+        if why := disabling.not_crawled(connection, source):
+            return f"{source} {'is not disabled any more' if was_disabled else 'was not disabled'}, but {why}"
+        return f"{source} is enabled" + ("" if was_disabled else ", and was before")

@@ -146,7 +146,7 @@ def summary(judged: Mapping[str, Judged], found: Sequence[tuple[str, Finding]]) 
 
 
 def _counted(judged: Mapping[str, Judged], wrong: set[str]) -> Iterator[str]:
-    learning = sum(1 for one in judged.values() if one.known < NEEDED and not one.present.disabled)
+    learning = sum(1 for one in judged.values() if one.known < NEEDED and not one.present.idle)
     disabled = sum(1 for one in judged.values() if one.present.disabled)
     if wrong:
         yield f"{len(wrong)} not as usual"
@@ -154,6 +154,8 @@ def _counted(judged: Mapping[str, Judged], wrong: set[str]) -> Iterator[str]:
         yield f"{learning} learning (fewer than {NEEDED} days are known)"
     if disabled:
         yield f"{disabled} disabled"
+    if retired := sum(1 for one in judged.values() if one.present.retired and not one.present.disabled):
+        yield f"{retired} not to be crawled (no seed, or `enabled: false`)"
 
 
 def plain(judged: Mapping[str, Judged], whole: Sequence[Finding]) -> dict[str, Any]:

@@ -8,20 +8,21 @@ others is told, and they are not. What was found before is held to be over only 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from crawler.health.articles import leaks, poor_articles
 from crawler.health.beginning import never_worked, so_far
 from crawler.health.crawled import HANGING, crawling
-from crawler.health.model import Day, Finding, Listing, Present, Recent, Severity, System
+from crawler.health.model import Day, Finding, Listing, Present, Recent, System
 from crawler.health.past import PAST, RECENT
 from crawler.health.reach import slow_answers, unreached
 from crawler.health.rhythm import LEAST_DAYS, observed
 from crawler.health.silence import silences
 from crawler.health.volume import fewer
-from crawler.health.wording import span
+from crawler.health.whole import judge_system
 
 __all__ = [
+    "EXACT",
     "HANGING",
     "KINDS",
     "NEEDED",
@@ -40,10 +41,9 @@ __all__ = [
 ]
 
 NEEDED = LEAST_DAYS  # days that have to be known
-SCHEDULER_LATE, NO_WORKER_LATE, QUEUE_LATE = timedelta(minutes=5), timedelta(minutes=5), timedelta(hours=1)
-CONNECTIONS = 0.9  # of those that the database allows
 
 EXPLAINS = frozenset(("template_changed", "blocked", "errors"))  # why there are no new articles
+EXACT = frozenset(("broken_seed",))  # no matter of chance: it is so, or it is not
 STOPS = frozenset(("late", "failing"))  # why little is found of what is published
 KINDS = {
     "never_worked": "nothing of it was ever stored, and that is no chance any more",
@@ -100,39 +100,3 @@ def judge(past: Sequence[Day], present: Present, now: datetime) -> list[Finding]
     less = fewer(past, present) if "fewer" in present.open or not explained else []  # what is open is not over by that
     found = [*running, *reach, *made, *quiet, *less, *slow_answers(past, present), *leaks(past, present)]
     return list({one.kind: one for one in reversed(found)}.values())[::-1]  # one of a kind, the first
-
-
-def judge_system(system: System, now: datetime) -> list[Finding]:
-    """What is wrong with the whole."""
-    found = []
-
-    def add(kind: str, severity: Severity, sentence: str, since: datetime | None) -> None:
-        found.append(Finding(kind=kind, severity=severity, sentence=sentence, since=since))
-
-    # One that ticks and does not queue them has its reasons, which `late` and `trouble` tell.
-    if system.overdue and system.due_since and system.ticked_at and now - system.ticked_at > SCHEDULER_LATE:
-        sentence = (
-            f"no scheduler has acted for {span(now - system.ticked_at)}, and {_sources(system.overdue)} due and not "
-            f"queued for up to {span(now - system.due_since)}: does a `scrapy scheduler` run?"
-        )
-        add("no_scheduler", "fail", sentence, system.ticked_at)
-    waited = now - system.waiting_since if system.waiting and system.waiting_since else timedelta(0)
-    if system.waiting and not system.workers and waited > NO_WORKER_LATE:
-        add("no_worker", "fail", f"{system.waiting} jobs wait, and no worker is alive", system.waiting_since)
-    elif waited > QUEUE_LATE:
-        sentence = f"{system.waiting} jobs wait, the first for {span(waited)}; {system.workers} workers are alive"
-        add("queue_behind", "warn", sentence, system.waiting_since)
-    if system.lost:
-        add("worker_lost", "warn", f"lost: {', '.join(system.lost[:5])}", system.lost_since)
-    if system.trouble:
-        add("trouble", "warn", "\n".join(system.trouble[:3]), None)
-    if system.hanging:
-        add("hanging", "warn", f"crawls that do nothing: {', '.join(system.hanging[:5])}", system.hanging_since)
-    if system.most_connections and system.connections >= CONNECTIONS * system.most_connections:
-        sentence = f"{system.connections} of the database's {system.most_connections} connections are taken"
-        add("connections", "fail", sentence, None)
-    return found
-
-
-def _sources(number: int) -> str:
-    return f"{number} source is" if number == 1 else f"{number} sources are"

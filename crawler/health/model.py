@@ -108,6 +108,11 @@ class Present:
     moved_at: datetime | None = None  # when that crawl last did something
     open: Mapping[str, datetime] = field(default_factory=dict)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is to crawl it."""
+        return self.disabled or self.retired
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class System:

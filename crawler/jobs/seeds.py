@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,14 +33,16 @@ class SeedsFolder:
         self.folder, self.defaults = folder, defaults
         self.sources: dict[str, Source] = {}
         self.broken: dict[str, str] = {}
+        self._logged: dict[str, str] = {}  # broken seeds of sources that go on
         self._signatures: dict[str, Signature] = {}
         self._compare_at = 0.0  # monotonic
 
     def follow(self, database: Database) -> str | None:
         """Make the rows say what the seeds say; returns what was changed.
 
-        Raises SeedError for broken seeds, when all else is done, and ConfigurationError for a folder that is gone or
-        empty: then no source is touched.
+        Of a source that goes on as it was, health and news.schedule tell that its seed is broken; here the log does,
+        once. Raises SeedError for those that never were any good, when all else is done, and ConfigurationError for a
+        folder that is gone or empty: then no source is touched.
         """
         found = dict(self._scan())
         if not found:
@@ -64,8 +66,12 @@ class SeedsFolder:
             raise
         if everything:
             self._compare_at = time.monotonic() + COMPARE_EVERY
-        if self.broken:
-            raise SeedError(_told(self.broken, good))
+        rests = {name: error for name, error in self.broken.items() if name in good}
+        if news := {name: error for name, error in rests.items() if self._logged.get(name) != error}:
+            logger.error("seeds: %s", _told(news, "goes on as it last was"))
+        self._logged = rests
+        if never := {name: error for name, error in self.broken.items() if name not in good}:
+            raise SeedError(_told(never, "not crawled: never good"))
         said = [f"{_listed(changed)} taken up" if changed else "", f"{_listed(gone)} gone" if gone else ""]
         return "; ".join(filter(None, said)) or None
 
@@ -139,12 +145,13 @@ class SeedsFolder:
         return [name for name in changed if name not in forgotten]
 
 
-def _told(broken: Mapping[str, str], good: Collection[str]) -> str:
-    """A line for each seed. `good`: those that were so before."""
-    lines = [f"{_listed(sorted(broken))} broken"]
+def _told(broken: Mapping[str, str], so: str) -> str:
+    """A line for each seed. `so`: what becomes of their sources."""
+    names = f"{len(broken)} seeds" if len(broken) > SHOWN else ", ".join(sorted(broken))
+    lines = [f"{names} broken"]
     for name in sorted(broken)[:NAMED]:
         problem = short(broken[name].partition("\n")[0].rpartition(f"{name}.yaml: ")[2], PROBLEM)
-        lines.append(f"{name}: {problem} ({'goes on as it last was' if name in good else 'not crawled: never good'})")
+        lines.append(f"{name}: {problem} ({so})")
     if len(broken) > NAMED:
         lines.append(f"and {len(broken) - NAMED} more: `python -m crawler.sources` shows all")
     return "\n".join(lines)

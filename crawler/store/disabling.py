@@ -32,6 +32,13 @@ UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :w
 """)
 _ENABLE = text("UPDATE sources SET disabled_at = NULL, disabled_why = NULL WHERE id = :id AND disabled_at IS NOT NULL")
 
+# As schedules.py leaves them. Where no scheduler ever ran, nothing is known of whether there is a seed.
+_NOT_CRAWLED = text("""
+SELECT CASE WHEN seeded_at IS NULL AND due_why IS NOT NULL THEN 'its seed is gone: nothing crawls it without one'
+    WHEN seed -> 'enabled' = 'false' THEN 'its seed says `enabled: false`, and is to be changed' END
+FROM sources WHERE id = :id
+""")
+
 
 def disabled(connection: Connection, sources: Collection[str]) -> dict[str, str]:
     """Those of these that are, each with what is to be said to a person."""
@@ -70,6 +77,12 @@ def refuse_forgotten(connection: Connection, source: str) -> None:
 def enable(connection: Connection, source: str) -> bool:
     """False: it was not disabled."""
     return connection.execute(_ENABLE, {"id": source}).rowcount == 1
+
+
+def not_crawled(connection: Connection, source: str) -> str | None:
+    """Why it is crawled by no schedule, whether a person has disabled it or not."""
+    why: str | None = connection.execute(_NOT_CRAWLED, {"id": source}).scalar_one()
+    return why
 
 
 def said_of(source: str, under: str) -> str:

@@ -33,11 +33,12 @@ WHERE j.id = :job AND e.type IN ('deferred', 'deferred_for_retry')
 """)
 _SOURCES = text(f"""
 SELECT count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NOT NULL) AS scheduled,
-    count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NULL) AS on_demand,
+    count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NULL AND NOT gone) AS on_demand,
+    count(*) FILTER (WHERE disabled_at IS NULL AND due_at IS NULL AND gone) AS gone,
     count(*) FILTER (WHERE disabled_at IS NOT NULL) AS disabled,
     count(*) FILTER (WHERE disabled_at IS NULL AND due_at <= now()) AS due,
     count(*) FILTER (WHERE {OVERDUE}) AS overdue
-FROM sources
+FROM (SELECT *, seeded_at IS NULL AND due_why IS NOT NULL AS gone FROM sources) AS sources
 """)  # noqa: S608 (conditions of our own)
 # What was published days ago was not late but asked for (a backfill).
 _LAG = text(f"""
@@ -77,7 +78,7 @@ class Figures:
     tick: float | None
     incidents: Mapping[tuple[str, str], int]  # open ones, by kind and severity
     crawls: int  # runs whose process lives, also those by hand
-    sources: Mapping[str, int]  # by state: scheduled, on_demand, disabled
+    sources: Mapping[str, int]  # by state: scheduled, on_demand, disabled, gone (it has no seed)
     due: int
     overdue: int
     lag: tuple[int, ...]  # articles of the last hour up to each of LAG_BOUNDS, and all of them
@@ -111,7 +112,7 @@ def read(connection: Connection) -> Figures:
         tick=connection.execute(_TICK).scalar_one(),
         incidents={(row.kind, row.severity): row.n for row in connection.execute(_INCIDENTS)},
         crawls=len(alive(connection)),
-        sources={state: getattr(sources, state) for state in ("scheduled", "on_demand", "disabled")},
+        sources={state: getattr(sources, state) for state in ("scheduled", "on_demand", "disabled", "gone")},
         due=sources.due,
         overdue=sources.overdue,
         lag=tuple(lag),

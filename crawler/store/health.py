@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from crawler.health import HANGING, PAST, RECENT, Day, Listing, Present, Recent, System
+from crawler.health.losses import WorkerLife, unreplaced
 from crawler.store.checks import alive
 from crawler.store.listings import NOT_MODIFIED, READ, USUAL
 from crawler.store.queue import GONE
@@ -17,6 +18,7 @@ from crawler.store.schedules import LATE, OVERDUE
 from crawler.store.workers import LIVING
 
 LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were edited
+SILENT = timedelta(minutes=2)  # a worker that has said nothing for so long is taken for lost
 LISTINGS = 20  # of a source that are looked at, where they are
 
 _COLUMNS = ", ".join(f'd."{one.name}"' for one in fields(Day))
@@ -90,20 +92,18 @@ FROM ready
 _TROUBLE = text("""
 SELECT trouble, ticked_at FROM schedulers WHERE ended_at IS NULL AND trouble <> '{}' ORDER BY id DESC LIMIT 1
 """)
-# One whose machine has frozen holds its lock and says nothing. Lost: it did not say that it stops, and nobody has taken
-# its place on its machine. After a day it is history.
-_WORKERS = text(f"""
-SELECT count(*) FILTER (WHERE lives) AS alive, count(*) AS ever,
-    array_agg(name ORDER BY seen_at) FILTER (WHERE lost) AS lost, min(seen_at) FILTER (WHERE lost) AS lost_since
-FROM (
-    SELECT w.seen_at, w.host || ' (process ' || w.pid || ')' AS name,
-        w.stopped_at IS NULL AND w.seen_at > now() - interval '2 minutes' AND w.id IN ({LIVING}) AS lives,
-        (w.stopped_at IS NULL OR w.note = '{GONE}')
-            AND w.seen_at BETWEEN now() - interval '1 day' AND now() - interval '2 minutes'
-            AND NOT EXISTS (SELECT FROM workers n WHERE n.host = w.host AND n.started_at > w.started_at) AS lost
-    FROM workers w
-) AS w
+# One whose machine has frozen holds its lock and says nothing. After a day it is history.
+_ALIVE = text(f"""
+SELECT count(*) FROM workers WHERE stopped_at IS NULL AND seen_at > now() - :silent AND id IN ({LIVING})
 """)  # noqa: S608
+_LIVES = text("""
+SELECT host, pid, started_at, vanished,
+    CASE WHEN vanished THEN seen_at WHEN stopped_at IS NOT NULL THEN stopped_at END AS gone_at
+FROM (
+    SELECT *, coalesce(note = :gone, false) OR stopped_at IS NULL AND seen_at <= now() - :silent AS vanished
+    FROM workers WHERE greatest(seen_at, stopped_at) > now() - interval '1 day'
+) AS w WHERE NOT vanished OR seen_at > now() - interval '1 day'
+""")
 _CONNECTIONS = text("""
 SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS taken,
     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
@@ -211,7 +211,7 @@ def system(connection: Connection) -> System:
     overdue, due_since = connection.execute(_OVERDUE, {"late": LATE}).one()
     waiting, waiting_since = connection.execute(_WAITING).one()
     taken, most = connection.execute(_CONNECTIONS).one()
-    workers = connection.execute(_WORKERS).one()
+    lost = _lost(connection)
     trouble = connection.execute(_TROUBLE).one_or_none()
     still = list(_still(connection))
     return System(
@@ -220,15 +220,23 @@ def system(connection: Connection) -> System:
         ticked_at=connection.execute(_TICKED).scalar_one(),
         waiting=waiting,
         waiting_since=waiting_since,
-        workers=workers.alive,
-        lost=tuple(workers.lost or ()),
-        lost_since=workers.lost_since,
+        workers=connection.execute(_ALIVE, {"silent": SILENT}).scalar_one(),
+        lost=tuple(f"{one.host} (process {one.pid})" for one in lost),
+        lost_since=lost[0].gone_at if lost else None,
         connections=taken,
         most_connections=most,
         trouble=tuple(f"{name}: {what}" for name, what in trouble.trouble.items()) if trouble else (),
         hanging=tuple(name for name, _ in still),
         hanging_since=min((at for _, at in still), default=None),
     )
+
+
+def _lost(connection: Connection) -> list[WorkerLife]:
+    """Workers that have said nothing for a while, and whose place nobody has taken."""
+    silent_since = now(connection) - SILENT
+    rows = connection.execute(_LIVES, {"silent": SILENT, "gone": GONE}).mappings()
+    lost = unreplaced(WorkerLife(**row) for row in rows)
+    return [one for one in lost if one.gone_at and one.gone_at <= silent_since]
 
 
 def _still(connection: Connection) -> Iterable[tuple[str, datetime]]:

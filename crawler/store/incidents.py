@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from crawler.health import Finding
+from crawler.health import EXACT, Finding
 
-CALM = timedelta(minutes=30)  # without being seen, and an incident is over
+CALM = timedelta(minutes=30)  # without being seen, and an incident is over; what is EXACT is so at once
 FRESH = timedelta(minutes=10)  # since it was last seen; what is older may be over, and nobody is told of it any more
 CLAIM = timedelta(minutes=5)
 REST_LONGEST = 60  # minutes between two tries
@@ -34,7 +34,8 @@ RETURNING (xmax = 0)
 """)
 _CLOSE = text("""
 UPDATE incidents SET closed_at = now(), told_via = '{}'
-WHERE closed_at IS NULL AND last_seen_at < now() - CAST(:calm AS interval)
+WHERE closed_at IS NULL
+    AND last_seen_at < CASE WHEN kind = ANY(:exact) THEN now() ELSE now() - CAST(:calm AS interval) END
     AND (source = ANY(:judged) OR :whole AND source IS NULL)
 RETURNING id
 """)
@@ -116,7 +117,8 @@ def note(
             "since": [one.since for _, one in rows],
         }
         opened = sum(connection.execute(_OPEN, given).scalars())
-    closed = connection.execute(_CLOSE, {"judged": list(judged), "whole": whole, "calm": CALM}).rowcount
+    looked_at = {"judged": list(judged), "whole": whole, "calm": CALM, "exact": sorted(EXACT)}
+    closed = connection.execute(_CLOSE, looked_at).rowcount
     return opened, closed
 
 

@@ -41,12 +41,14 @@ DEPLOY = PROJECT / "deploy"
 METRIC = re.compile(r"\b(news_\w+)(\{[^}]*\})?")
 HOST = "127.0.0.1"
 SOURCES = """
-INSERT INTO sources (id, name, homepage, seed, seeded_at, due_at, disabled_at) VALUES
-    ('late', 'Late', 'http://a.example/', '{}', now(), now() - interval '1 hour', NULL),
-    ('now', 'Now', 'http://b.example/', '{}', now(), now() - interval '1 second', NULL),
-    ('soon', 'Soon', 'http://c.example/', '{}', now(), now() + interval '1 hour', NULL),
-    ('asked', 'Asked', 'http://d.example/', '{}', now(), NULL, NULL),
-    ('off', 'Off', 'http://e.example/', '{}', now(), now() - interval '1 hour', now())
+INSERT INTO sources (id, name, homepage, seed, seeded_at, due_at, due_why, disabled_at) VALUES
+    ('late', 'Late', 'http://a.example/', '{}', now(), now() - interval '1 hour', '', NULL),
+    ('now', 'Now', 'http://b.example/', '{}', now(), now() - interval '1 second', '', NULL),
+    ('soon', 'Soon', 'http://c.example/', '{}', now(), now() + interval '1 hour', '', NULL),
+    ('asked', 'Asked', 'http://d.example/', '{}', now(), NULL, 'never', NULL),
+    ('by_hand', 'By hand', 'http://d.example/', '{}', NULL, NULL, NULL, NULL),
+    ('gone', 'Gone', 'http://d.example/', '{}', NULL, NULL, 'its seed is gone', NULL),
+    ('off', 'Off', 'http://e.example/', '{}', now(), now() - interval '1 hour', '', now())
 """
 JOBS = """
 INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, status, scheduled_at) VALUES
@@ -248,7 +250,8 @@ def test_what_the_database_knows(stocked: Database) -> None:
     assert value(samples, "news_jobs", task="crawl", state="running") == 1
     assert 90 <= value(samples, "news_jobs_oldest_seconds", task="reextract") < 150
     assert value(samples, "news_sources", state="scheduled") == 3
-    assert value(samples, "news_sources", state="on_demand") == 1
+    assert value(samples, "news_sources", state="on_demand") == 2
+    assert value(samples, "news_sources", state="gone") == 1
     assert value(samples, "news_sources", state="disabled") == 1
     assert value(samples, "news_sources_due") == 2
     assert value(samples, "news_sources_overdue") == 1

@@ -167,10 +167,17 @@ def test_what_a_dead_worker_had_comes_back_and_what_a_living_one_has_does_not(
             assert taken(database, dead.id) == lost
     assert ask(database, "SELECT note FROM workers WHERE id = :id", id=dead.id) == "its process is gone"
     with database.engine.begin() as connection:
-        away = "UPDATE workers SET host = 'elsewhere', seen_at = now() - interval '5 minutes' WHERE id = :id"
-        connection.execute(text(away), {"id": dead.id})
+        silent = "UPDATE workers SET {} = now() - interval '{} minutes' WHERE id = {}"
+        for column, minutes, who in (
+            ("started_at", 9, worker.id),
+            ("started_at", 10, dead.id),
+            ("seen_at", 5, dead.id),
+        ):
+            connection.execute(text(silent.format(column, minutes, who)))
         stands = health.system(connection)
-    assert (stands.workers, len(stands.lost)) == (1, 1), "who buries it hides it from nobody"
+        assert (stands.workers, len(stands.lost)) == (1, 1), "nor who buries it hides it, nor who started beside it"
+        connection.execute(text(silent.format("started_at", 4, worker.id)))
+        assert health.system(connection).lost == (), "that one took its place"
     assert job(database, kept)[0] == "doing"
 
 

@@ -80,6 +80,14 @@ def test_opened_once_told_once_over_once(database: Database) -> None:
     )
 
 
+def test_a_seed_that_was_mended_is_over_at_once(database: Database) -> None:
+    broken = Finding(kind="broken_seed", severity="fail", sentence="line 2")
+    note(database, {"herald": [broken, SLOW]})
+    assert note(database, {"herald": [broken]}) == (0, 0)
+    assert note(database, {}) == (0, 1)
+    assert column(database, "SELECT kind FROM incidents WHERE closed_at IS NULL") == ["slow"]
+
+
 def test_whoever_looks_at_the_same_time_opens_and_tells_once(database: Database) -> None:
     to = Noted()
 
