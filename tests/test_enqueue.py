@@ -17,7 +17,6 @@ from tests.runs import Bench, cloned, until
 from tests.site import Newspaper
 from tests.test_reextract import COPIES, HERALD, TAMPERED, Story
 
-pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
 QUICK = ("-s", "WORKER_BEAT=0.5", "-s", "EXTRACTION_WORKERS=2", "-s", "LOG_LEVEL=INFO")
 STATES = "SELECT CAST(status AS text), count(*) FROM procrastinate.procrastinate_jobs WHERE task_name = %s GROUP BY 1"
 

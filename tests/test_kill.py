@@ -17,7 +17,6 @@ from crawler.store.engine import Database
 from tests.runs import QUICK, Bench, command_lines_with, until
 from tests.site import Newspaper
 
-pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
 GENERATED = 30
 SLOW = [*QUICK, "-s", "EXTRACTION_WORKERS=1"]
 SLOWER = [*SLOW, "-s", "DOWNLOAD_DELAY=0.1"]  # when some are stored, the others take some seconds yet

@@ -29,7 +29,6 @@ from crawler.text import count_words
 from tests.runs import Bench, Outcome, cloned, until
 from tests.site import Newspaper
 
-pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
 HERALD = "example_herald"
 STRAY = "A paragraph that an earlier version of the rules had taken for the article's."
 RULED, TAMPERED, LOST = "shipyard-order", "library-roof", "storm-names"

@@ -18,7 +18,6 @@ from crawler.errors import ConfigurationError
 from tests.conftest import administer, named
 from tests.runs import PROJECT, Bench, cloned, until
 
-pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
 QUICK = ["-s", "TICK=0.2"]
 SEED = "name: {0}\nhomepage: https://{0}.example/\n{1}"
 JOBS = "SELECT lock, count(*) FROM procrastinate.procrastinate_jobs GROUP BY lock HAVING count(*) > 1"

@@ -97,7 +97,7 @@ def test_a_queued_crawl_that_only_waits_gives_its_place_back(
         shift = Shift(paper, bench, database)
         (job,) = shift.put(crawl_of(HERALD))
         with shift.worker("-s", "CRAWL_WAIT_MAX=1.5") as worker:
-            shift.until_over(job, seconds=30)
+            shift.until_over(job)
             assert shift.job(job) == ("succeeded", 1)
             assert worker.stop() == 0, worker.said()
         assert "nothing has come for 2 s (429 " in worker.said() and "Traceback" not in worker.said()

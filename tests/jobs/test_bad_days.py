@@ -20,7 +20,6 @@ from tests.jobs.at_work import HERALD, KURIER, SLOW, Shift, alive
 from tests.runs import Bench, until
 from tests.site import Newspaper
 
-pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 2 AND CAST(classid AS bigint) = :key

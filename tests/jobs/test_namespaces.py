@@ -53,7 +53,6 @@ DONE = "SELECT worker_id FROM procrastinate.procrastinate_jobs WHERE id = ANY(%s
 reason = impossible()
 pytestmark = [
     pytest.mark.skipif(reason is not None, reason=reason or ""),
-    pytest.mark.timeout(300),  # a busy machine takes long
 ]
 
 

@@ -25,8 +25,6 @@ from tests.jobs.test_queue import dies, job, put, taken
 from tests.runs import Bench, until
 from tests.site import Newspaper
 
-pytestmark = pytest.mark.timeout(300)  # many processes, one after the other: a busy machine takes long
-
 
 @pytest.fixture
 def paper() -> Iterator[Newspaper]:

@@ -84,7 +84,6 @@ def test_what_somebody_changes_by_hand_counts_and_what_is_rolled_back_does_not(s
     assert increment(sourced, cursor)[0] == [one]
 
 
-@pytest.mark.timeout(300)
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from(["begin", "commit", "export"]), max_size=14), data=st.data())
 def test_each_row_is_in_exactly_one_increment(sourced: Database, steps: list[str], data: st.DataObject) -> None:
