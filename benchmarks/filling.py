@@ -34,14 +34,14 @@ _REST = (
 )
 
 
-def fill(database: Database, rows: int) -> None:
+def fill(database: Database, rows: int, sources: int = SOURCES) -> None:
     """So many articles; statistics as autovacuum would have them."""
     with database.engine.begin() as connection:
-        crawls.save_sources(connection, [source_of(number) for number in range(SOURCES)])
+        crawls.save_sources(connection, [source_of(number) for number in range(sources)])
         partitions.ensure(connection, partitions.month_of(datetime.now(UTC)))
         definition = connection.execute(_DEFINITION).scalar_one()
         connection.execute(text(f"DROP INDEX {SEARCH}"))
-    _copied(database.url, rows)
+    _copied(database.url, rows, sources)
     with database.engine.begin() as connection:
         connection.execute(text("SET LOCAL maintenance_work_mem = '1GB'"))
         for statement in (definition, *_REST):
@@ -71,10 +71,11 @@ def source_of(number: int) -> Source:
     return Source.model_validate(given)
 
 
-def _copied(url: str, rows: int) -> None:
+def _copied(url: str, rows: int, sources: int) -> None:
     step = -(-rows // FILLERS)
     context = multiprocessing.get_context("spawn")
-    fillers = [context.Process(target=_copy, args=(url, n, min(n + step, rows))) for n in range(0, rows, step)]
+    parts = [(n, min(n + step, rows)) for n in range(0, rows, step)]
+    fillers = [context.Process(target=_copy, args=(url, *part, sources)) for part in parts]
     for filler in fillers:
         filler.start()
     for filler in fillers:
@@ -83,9 +84,9 @@ def _copied(url: str, rows: int) -> None:
             raise SystemExit("a filler failed")
 
 
-def _copy(url: str, first: int, last: int) -> None:
+def _copy(url: str, first: int, last: int, sources: int) -> None:
     """Articles of these numbers."""
-    stock = _Stock(first)
+    stock = _Stock(first, sources)
     engine = create_engine(driver_url(url))
     for start in range(first, last, STEP):
         with engine.begin() as connection:
@@ -97,8 +98,8 @@ def _copy(url: str, first: int, last: int) -> None:
 class _Stock:
     """Rows without end, each of its own mixture of lines."""
 
-    def __init__(self, seed: int) -> None:
-        self.draw = random.Random(seed)  # noqa: S311
+    def __init__(self, seed: int, sources: int) -> None:
+        self.sources, self.draw = sources, random.Random(seed)  # noqa: S311
         maker, self.lines, self.headlines = Maker(), dict[bool, list[dict[str, Any]]](), dict[bool, list[str]]()
         for chinese in (False, True):
             rows = [articles.row_of(maker.article(9 if chinese else n * 10)) for n in range(STOCK)]
@@ -111,10 +112,10 @@ class _Stock:
         chinese = number % 10 == 9
         blocks = self.draw.sample(self.lines[chinese], 8)
         body, at = "\n".join(block["text"] for block in blocks), datetime.now(UTC) - SPAN * self.draw.random()
-        url = f"https://www.s{number % SOURCES}.example/{number}"
+        url = f"https://www.s{number % self.sources}.example/{number}"
         return {
             **self.model,
-            "source": f"s{number % SOURCES}",
+            "source": f"s{number % self.sources}",
             "url": url,
             "canonical_url": url,
             "key": url.removeprefix("https://www."),

@@ -178,6 +178,9 @@ class Due:
     why: str
 
 
+RESTING = "forgotten as "  # begins the reason of a source whose publisher does not want it here
+
+
 # -- what people write ------------------------------------------------------------------------------------------------
 
 
@@ -277,6 +280,11 @@ def next_due(schedule: Schedule, quiet: Quiet | None, source: str, now: datetime
         return due
     end = quiet.over(due.at) + timedelta(seconds=moment(source) * AFTER_QUIET)
     return Due(end if not quiet.holds(end) else quiet.over(due.at), f"{due.why}; after the quiet hours {quiet}")
+
+
+def resting(name: str) -> Due:
+    """Of a source that is not to be asked anything, until who allows it again has named this."""
+    return Due(None, f"{RESTING}{name}: scrapy forget --undo {name} allows it again")
 
 
 def moment(source: str) -> float:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socketserver
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
@@ -23,6 +21,8 @@ import pytest
 from crawler import alerts
 from crawler.alerts import Notice, message, receivers
 from crawler.errors import ConfigurationError
+from tests.downloader.authority import Authority
+from tests.post import Post, post, serving
 
 AT = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 
@@ -61,65 +61,19 @@ class Hook(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-class Smtp(socketserver.StreamRequestHandler):
-    """As much of SMTP as it takes to take a mail."""
-
-    mails: ClassVar[list[tuple[str, bytes]]] = []
-
-    def handle(self) -> None:
-        self.say("220 here")
-        to = ""
-        while line := self.rfile.readline().decode().strip():
-            verb = line.split()[0].upper()
-            if verb == "EHLO":
-                self.say("250-here\r\n250 AUTH PLAIN")
-            elif verb == "AUTH":
-                self.say("235 yes" if line.endswith("AHdhdGNoQHguZXhhbXBsZQBzZWNyZXQ=") else "535 no")
-            elif verb == "DATA":
-                self.say("354 go on")
-                lines = []
-                while (part := self.rfile.readline()) != b".\r\n":
-                    lines.append(part)
-                self.mails.append((to, b"".join(lines)))
-                self.say("250 taken")
-            elif verb == "QUIT":
-                self.say("221 bye")
-                return
-            else:
-                to += line if verb == "RCPT" else ""
-                self.say("250 fine")
-
-    def say(self, line: str) -> None:
-        self.wfile.write(f"{line}\r\n".encode())
-
-
-@contextmanager
-def serving(server: socketserver.TCPServer) -> Iterator[int]:
-    """Its port, while it serves."""
-    with server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def hook() -> Iterator[str]:
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Hook)) as port:
-        yield f"http://127.0.0.1:{port}"
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Hook)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.fixture(scope="module")
-def smtp() -> Iterator[int]:
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with serving(Server(("127.0.0.1", 0), Smtp)) as port:
-        yield port
+def office() -> Iterator[Post]:
+    with post() as server:
+        yield server
 
 
-def test_every_receiver_gets_it_and_none_holds_up_another(hook: str, smtp: int, tmp_path: Path) -> None:
+def test_every_receiver_gets_it_and_none_holds_up_another(hook: str, office: Post, tmp_path: Path) -> None:
     said = tmp_path / "said.json"
     program = tmp_path / "program"
     program.write_text(
@@ -130,7 +84,7 @@ def test_every_receiver_gets_it_and_none_holds_up_another(hook: str, smtp: int, 
     to = receivers(
         webhook=f"{hook}/key",
         email="a@x.example, b@x.example",
-        smtp_url=f"smtp://watch%40x.example@127.0.0.1:{smtp}",
+        smtp_url=f"smtp://watch%40x.example@127.0.0.1:{office.port}",
         smtp_password="secret",
         command=f"{program} 'two words'",
     )
@@ -148,7 +102,7 @@ def test_every_receiver_gets_it_and_none_holds_up_another(hook: str, smtp: int, 
     ]
     assert [one["source"] for one in body["opened"]] == ["herald"]
     assert [one["source"] for one in body["recovered"]] == ["courier"]
-    (envelope, mail) = Smtp.mails[-1]
+    envelope, mail, _ = office.mails[-1]
     parsed = message_from_bytes(mail, policy=default)
     assert "a@x.example" in envelope and "b@x.example" in envelope
     assert (parsed["Subject"], parsed["From"]) == ("news crawler: herald: silent, 1 over", "watch@x.example")
@@ -158,7 +112,7 @@ def test_every_receiver_gets_it_and_none_holds_up_another(hook: str, smtp: int, 
     assert environment.keys() <= {"PATH", "LC_ALL", "LC_CTYPE"}
 
 
-def test_receivers_that_fail_say_why_and_no_secret(hook: str, smtp: int) -> None:
+def test_receivers_that_fail_say_why_and_no_secret(hook: str, office: Post) -> None:
     news = alerts.trial()
     for path, wrong in (("/secret/status/500", "it answered 500"), ("/secret/status/302", "it answered 302")):
         assert alerts.send(news, receivers(webhook=hook + path)) == {"webhook": wrong}
@@ -166,7 +120,7 @@ def test_receivers_that_fail_say_why_and_no_secret(hook: str, smtp: int) -> None
     told = alerts.send(news, gone)
     assert told["command"] == "it ended with 1"
     assert (told["webhook"] or "").startswith("it does not answer: ") and "secret" not in str(told)
-    wrong_password = receivers(email="a@x.example", smtp_url=f"smtp://w:no@127.0.0.1:{smtp}")
+    wrong_password = receivers(email="a@x.example", smtp_url=f"smtp://w:no@127.0.0.1:{office.port}")
     assert alerts.send(news, wrong_password) == {"email": "it refused user and password"}
 
 
@@ -202,6 +156,17 @@ def test_an_address_of_this_machine_is_not_asked_of_a_proxy(hook: str, monkeypat
     assert alerts.send(alerts.trial(), receivers(webhook=f"http://hook.example:{port}/"))["webhook"] is not None
 
 
+def test_a_webhook_of_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path)
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Hook)) as server:
+        server.socket = authority.context(["localhost"]).wrap_socket(server.socket, server_side=True)
+        url = f"https://localhost:{server.server_port}/secret"
+        wrong = alerts.send(alerts.trial(), receivers(webhook=url))["webhook"] or ""
+        assert wrong.startswith("its certificate does not hold: ") and wrong.endswith(" own set SSL_CERT_FILE")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        assert alerts.send(alerts.trial(), receivers(webhook=url)) == {"webhook": None}
+
+
 @pytest.mark.parametrize(
     ("given", "wrong"),
     [
@@ -213,6 +178,11 @@ def test_an_address_of_this_machine_is_not_asked_of_a_proxy(hook: str, monkeypat
         ({"email": "a@x.example"}, "ALERT_EMAIL needs SMTP_URL"),
         ({"email": "nobody", "smtp_url": "smtp://x"}, "ALERT_EMAIL is no list"),
         ({"email": "a@x.example", "smtp_url": "smtp://x:port"}, "SMTP_URL is no URL"),
+        (
+            {"email": "a@x.example", "smtp_url": "smtp://x", "smtp_password": "SECRET"},
+            "names no user for the password: [^S]*$",
+        ),
+        ({"email": "a@x.example", "smtp_url": "smtp://w:SECR%C3%89T@x"}, "may have ASCII letters only$"),
         ({"command": "no-such-program -x"}, "there is no program 'no-such-program'"),
         ({"command": "'"}, "ALERT_COMMAND cannot be read"),
     ],

@@ -130,6 +130,19 @@ def test_all_of_ours_reach_the_postgres_service_with_its_password(service: str) 
     assert SERVICES[service]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
+def test_what_the_environment_sets_can_be_set_in_dot_env() -> None:
+    """Or has its place in the file; a variable that no service is given would be ignored without a word."""
+    source = (ROOT / "crawler/settings.py").read_text()
+    read = set(re.findall(r"""(?:_whole|_secret|_is_yes|environ\.get)\("([A-Z_]+)\"""", source))
+    fixed = {"CRAWLER_DATA_DIR", "DATABASE_PASSWORD_FILE", "DATABASE_URL", "LOG_JSON", "METRICS_HOST", "METRICS_PORT"}
+    fixed |= {"CHROMIUM", "SEEDS_DIR", "WORKER_GRACE"}
+    given = set(re.findall(r"\$\{([A-Z_]+):-", (ROOT / "docker-compose.yml").read_text()))
+
+    assert {name for name in read - fixed if name not in given and f"{name}_FILE" not in given} == set()
+    own = {"GRAFANA_PORT", "POSTGRES_MEMORY", "POSTGRES_PORT", "SSL_CERT_FILE", "WORKER_MEMORY"}
+    assert {name.removesuffix("_FILE") for name in given - own} <= read
+
+
 def test_a_database_that_answers_over_tcp_is_healthy() -> None:
     made = POSTGRES["environment"]
 

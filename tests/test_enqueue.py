@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,13 +76,17 @@ def test_what_waits_is_told_and_can_be_taken_back(story: Story) -> None:
     bench = story.bench
     first = bench.scrapy("enqueue", "crawl", HERALD, "beispiel_kurier")
     assert first.status == 0 and f"2 jobs, 1 to 2: {HERALD}, beispiel_kurier" in first.err
+    assert first.out == "1\n2\n"
     assert first.lines[-1] == "no worker is alive: start one with `scrapy worker`"
-    again, later = bench.each(
-        ["enqueue", "crawl", HERALD], ["enqueue", "crawl", HERALD, "-a", "archives=1", "--at", "+1d"]
-    )
+    later = bench.scrapy("enqueue", "crawl", HERALD, "-a", "archives=1", "--at", "+1d", "--json")
+    again = bench.scrapy("enqueue", "crawl", HERALD)  # only then: it draws a number, too
+    assert again.out == "1\n"  # whose job waited already
+    job = {"id": 3, "task": "crawl", "what": f"{HERALD} archives=1", "status": "todo", "reason": None}
+    assert json.loads(later.out) == {"jobs": [job], "run": None, "workers_alive": 0}
     assert f"waiting already, and goes first now: {HERALD}" in again.lines
     assert later.err.startswith("queued, not before ")
-    shown = bench.scrapy("enqueue", "--list")
+    shown, plain = bench.each(["enqueue", "--list"], ["enqueue", "--list", "--json"])
+    assert [one["id"] for one in json.loads(plain.out)["waiting"]] == [1, 2, 3]
     assert "0 running, 2 waiting, 1 for later" in shown.out and f"{HERALD} archives=1" in shown.out
     assert bench.value("SELECT count(*) FROM sources WHERE id = 'beispiel_kurier' AND seeded_at IS NOT NULL") == 1
     taken = bench.scrapy("enqueue", "--cancel", "1-9")
@@ -114,7 +119,8 @@ def test_workers_share_a_reextraction_and_apply_it(story: Story, tmp_path: Path)
         none.write_text("no archive")
         write(torn, stories(range(20, 25)))
         torn.write_bytes(torn.read_bytes()[:-50])
-        waited = bench.scrapy("enqueue", "archive", "-a", f"warc={tmp_path}/[nt]*.warc.gz", "--wait")
+        waited = bench.scrapy("enqueue", "archive", "-a", f"warc={tmp_path}/[nt]*.warc.gz", "--wait", "--json")
+        assert Counter(one["status"] for one in json.loads(waited.out)["jobs"]) == {"failed": 1, "succeeded": 1}
         assert waited.status == 1 and f"unreadable: no_warc: {none}" in waited.err, waited.err
         assert "done as far as it goes" in waited.err and str(torn) in waited.err
     told = json.loads(bench.scrapy("reextract", "--source", HERALD, "--dry-run", "--json").out)

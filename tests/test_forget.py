@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,13 @@ def test_an_article_and_a_source(bench: Bench, tmp_path: Path) -> None:
             ["forget", "--list"],
         )
         assert page.status == 1 and page.err.startswith("scrapy crawl: this page was forgotten")
+        assert page.err.endswith(f"scrapy forget --undo {article.url}\n")
         (gone,) = (json.loads(one) for one in Path(f"{out}.forgotten").read_text().splitlines())
         assert (gone["id"], gone["source"]) == (number, HERALD)
         assert "1 articles were forgotten" in exported.err and out.read_text() == ""
-        assert json.loads(listed.out)["why"] == "a court said so"
+        told = json.loads(listed.out)
+        assert (told["why"], datetime.fromisoformat(told["forgotten_at"]).tzinfo) == ("a court said so", UTC)
+        assert "T" in told["forgotten_at"]
 
         # The whole source: the others on its host are not touched.
         whole = bench.scrapy("forget", HERALD, "--yes")
@@ -79,6 +83,16 @@ def test_an_article_and_a_source(bench: Bench, tmp_path: Path) -> None:
         assert bench.scrapy("forget", "--undo", HERALD).status == 0
         assert bench.value("SELECT disabled_at IS NULL FROM sources WHERE id = %s", HERALD)
         assert bench.value("SELECT count(*) FROM tombstones WHERE digest IS NOT NULL AND kind <> 'page'") == 0
+
+        # An older backup has brought one back.
+        laid = """INSERT INTO tombstones (act, kind, digest, by_whom)
+            SELECT 99, 'page', sha256(convert_to(min(key), 'UTF8')), 'x' FROM articles RETURNING act"""
+        assert bench.value(laid) == 99
+        looked, odd = bench.each(["forget", "--again", "--dry-run"], ["forget", "--undo", HERALD, "--dry-run"])
+        again, nothing = bench.scrapy("forget", "--again", "--yes"), bench.scrapy("forget", "--again")
+        assert looked.out.endswith(": it has come back\n") and "Removed 1 articles" in again.out
+        assert (nothing.status, nothing.out) == (0, "nothing that was forgotten is stored\n")
+        assert (odd.status, "--undo takes no --dry-run" in odd.err) == (2, True)
 
 
 def test_wrong_names(bench: Bench) -> None:

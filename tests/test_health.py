@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.health import MEANT, PROFILES, START, Life, watched
-from crawler.health import NEEDED, Day, Finding, Present, Recent, System, judge, judge_system
+from benchmarks.health import MEANT, watched
+from benchmarks.health_lives import PROFILES, START, Life
+from crawler.health import NEEDED, Day, Finding, Listing, Present, Recent, System, judge, judge_system
 from crawler.health.chance import at_most
 from crawler.health.rhythm import rhythm
 
@@ -192,7 +194,111 @@ def test_the_whole() -> None:
     assert kinds(judge_system(System(waiting=9, waiting_since=hour, workers=1), NOW)) == ["queue_behind"]
 
 
-@pytest.mark.parametrize("name", ["1 a day, workdays", "small paper, 3 a day", "10 a day in bursts"])
+def test_less_than_usual_for_a_week() -> None:
+    """A feed of two broke: it is told after whole days, names what cannot be read, and is over when most is back."""
+    half = tuple(number // 2 for number in HOURS)
+    (listing,) = broken = (Listing("https://x/b", "feed", "not_found", 9, 0, NOW),)
+    for days, expected in ((3, []), (14, ["fewer"])):
+        weeks = [*past(56)[:-days], *(a_day(ago, by_hour=half) for ago in range(days, 0, -1))]
+        found = judge(weeks, present(listings=broken), NOW)
+        assert kinds(found) == expected
+    (one,) = found
+    assert (one.severity, one.since) == ("warn", datetime(2026, 11, 12, tzinfo=UTC))
+    assert one.sentence == f"224 articles in 14 days; usually 448 in as many; cannot be read: {listing.url} (not_found)"
+    opened = {"fewer": NOW - timedelta(days=1)}
+    assert kinds(judge(weeks, present(open=opened), NOW)) == ["fewer"]
+    back = [*weeks[4:], *(a_day(ago) for ago in range(4, 0, -1))]
+    back = [replace(day, day=(NOW - timedelta(days=len(back) - index)).date()) for index, day in enumerate(back)]
+    assert judge(back, present(open=opened), NOW) == []
+    hidden = present(open={}, job_failed="no host", job_failed_at=NOW, crawled_at=NOW - timedelta(hours=1))
+    assert kinds(judge(weeks, hidden, NOW)) == ["failing"], "explained by what is told already"
+
+
+@pytest.mark.parametrize(
+    ("off", "changes"),
+    [
+        (range(1, 5), {"by_hour": (0,) * 20 + (1,) * 4}),  # a long weekend
+        (range(1, 8), {"by_hour": (0,) * 24, "articles": 0}),  # a week off, which is a silence if it is anything
+        (range(1, 8), {"by_hour": (0,) * 20 + (1,) * 4, "crawls": 2}),  # the crawler hardly ran
+    ],
+)
+def test_what_is_not_less_than_usual(off: Sequence[int], changes: dict[str, Any]) -> None:
+    weeks = [a_day(ago, **changes) if ago in off else a_day(ago) for ago in range(56, 0, -1)]
+    assert "fewer" not in kinds(judge(weeks, present(), NOW))
+
+
+def never(age: timedelta, crawls: int, *listings: Listing, **today: Any) -> list[Finding]:
+    """What is found of a source without an article, that was first crawled so long ago."""
+    days = max(0, (NOW.date() - (NOW - age).date()).days)
+    blank: dict[str, Any] = dict.fromkeys(("articles", "stored", "rejected", "fetched", "unchanged", "failed"), 0)
+    blank |= {"by_hour": (0,) * 24, "outcomes": {}, "lists": {}, "read_at": None, "came_at": None, "crawls": 0}
+    before = [a_day(ago, **blank) for ago in range(days, 0, -1)]
+    now = present(
+        a_day(**{**blank, "crawls": crawls, **today}),
+        recent=(),
+        listings=listings,
+        has_articles=False,
+        begun_at=NOW - age,
+    )
+    return judge(before, now, NOW)
+
+
+MINUTES, DAYS = timedelta(minutes=1), timedelta(days=1)
+DEAD = Listing("https://x/rss", "feed", "timeout", 2)
+EMPTY = Listing("https://x/rss", "feed", "read")
+BARE = Listing("https://x/", "homepage", "read")
+FULL = Listing("https://x/rss", "feed", "read", 0, 20)
+BAD = {"rejected": 9, "outcomes": {"no_body": 9}}
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (never(5 * MINUTES, 1, DEAD), None),  # a minute ago
+        (never(49 * MINUTES, 9, DEAD), None),  # the host may be away
+        (never(50 * MINUTES, 2, DEAD), None),
+        (never(50 * MINUTES, 3, DEAD), "none of its lists can be read (feed https://x/rss: timeout)"),
+        (never(1 * DAYS, 1, DEAD), None),
+        (never(1 * DAYS, 2, DEAD), "none of its lists can be read (feed https://x/rss: timeout)"),
+        (never(60 * MINUTES, 5, FULL, **BAD), "no page of 9 became an article (no_body 9)"),
+        (never(60 * MINUTES, 5, FULL, rejected=3, outcomes={"no_body": 3}), None),  # of so few it may be chance
+        (
+            never(5 * DAYS, 5, FULL, rejected=3, outcomes={"no_body": 3}),
+            "no page of 3 became an article (no_body 3)",
+        ),
+        (never(60 * MINUTES, 5, BARE), "its lists name no article (homepage https://x/: read)"),
+        (never(60 * MINUTES, 5, EMPTY), None),  # a news sitemap on a long weekend
+        (never(5 * DAYS, 5, EMPTY), "its lists name no article (feed https://x/rss: read)"),
+        (never(60 * MINUTES, 5, FULL), None),
+        (never(5 * DAYS, 5, FULL, outcomes={"duplicate": 20}), "its pages ended as duplicate 20"),
+        (never(60 * MINUTES, 5, DEAD, articles=1), None),
+    ],
+)
+def test_a_source_that_never_worked(found: list[Finding], why: str | None) -> None:
+    if why is None:
+        assert found == []
+        return
+    (one,) = found
+    assert (one.kind, one.severity) == ("never_worked", "fail")
+    assert one.sentence.startswith("nothing was ever stored, in ") and one.sentence.endswith(f": {why}")
+
+
+def test_lists_that_fail_are_told_whatever_the_past_once_they_were_seen_to_for_a_while() -> None:
+    """The first day of a source, whose feeds rest after each failure: two requests in an hour and ten minutes."""
+    read_at = NOW - 70 * MINUTES
+    today = a_day(read_at=read_at, lists={"read": 9, "server_error": 6}, lists_row=6)
+    for checked_at, failures, expected in (
+        (NOW - 55 * MINUTES, 2, []),  # and not since
+        (NOW - 5 * MINUTES, 1, []),
+        (NOW - 5 * MINUTES, 3, ["feeds_failing"]),
+    ):
+        feeds = [Listing(f"https://x/{name}", "feed", "server_error", failures, 0, checked_at) for name in "ab"]
+        section = Listing("https://x/news", "section", "read", 0, 9, NOW - 3 * DAYS)
+        assert kinds(judge([], present(today, listings=(*feeds, section)), NOW)) == expected
+        assert judge([], present(today, listings=(feeds[0], replace(feeds[1], failures=0))), NOW) == []
+
+
+@pytest.mark.parametrize("name", ["1 a day, workdays", "3 a day, closed for a week", "10 a day, in bursts"])
 def test_sundays_holidays_and_a_week_off_raise_nothing(name: str) -> None:
     """90 days of an invented life; benchmarks/health.py does many more."""
     (profile,) = [one for one in PROFILES if one.name == name]
@@ -200,12 +306,25 @@ def test_sundays_holidays_and_a_week_off_raise_nothing(name: str) -> None:
 
 
 def test_a_fault_is_seen_as_what_it_is() -> None:
-    (profile,) = [one for one in PROFILES if one.name == "regional, 30 a day"]
+    (profile,) = [one for one in PROFILES if one.name == "30 a day, regional"]
     at = START + timedelta(days=58, hours=9)
     for fault in ("silent", "template", "wall", "dead feed"):
         (found,) = watched(Life(profile, 7, fault, at), MEANT[fault])
         assert found[1].kind == MEANT[fault]
         assert at < found[0] < at + timedelta(hours=36)
+
+
+def test_new_lives() -> None:
+    """Well from the first minute, and nothing is told; with a fault, and it is told within the hour or two."""
+    (profile,) = [one for one in PROFILES if one.name == "30 a day, regional"]
+    assert list(watched(Life(profile, 3, length=14), since=0)) == []
+    for fault in ("mistyped", "no articles"):
+        (found,) = watched(Life(profile, 3, fault, START, length=1), "never_worked", since=0)
+        assert found[0] - START < timedelta(hours=2)
+    at = START + timedelta(days=3)
+    for fault in ("short bodies", "no dates"):
+        (found,) = watched(Life(profile, 3, fault, at, length=7), MEANT[fault], since=0)
+        assert found[1].kind == MEANT[fault]
 
 
 @given(st.integers(1, 60), st.floats(0.01, 0.99))

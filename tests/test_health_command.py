@@ -15,6 +15,7 @@ from scrapy.settings import Settings
 from crawler.commands import health
 from crawler.commands.health import Command
 from crawler.health import Finding
+from crawler.printing import printer
 from tests.runs import Bench
 
 NONE = dict.fromkeys(("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD", "ALERT_COMMAND"), "")
@@ -50,12 +51,12 @@ def ended(database_url: str, capsys: pytest.CaptureFixture[str], *arguments: str
 def test_what_looks_like_markup_is_shown_as_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "Console", lambda: Console(force_terminal=True, width=100))
+    monkeypatch.setattr(health, "printer", lambda: Console(force_terminal=True, width=100, markup=False))
     sentence = "deny[0]: '[/a-z]+(' is not a regular expression [bold]"
     whole = [Finding(kind="trouble", severity="warn", sentence=sentence, since=None)]
     health.show({}, whole, datetime(2026, 11, 26, tzinfo=UTC))
     assert sentence in capsys.readouterr().out
-    monkeypatch.setattr(health, "Console", Console)
+    monkeypatch.setattr(health, "printer", printer)
     lines = [Finding(kind="trouble", severity="warn", sentence="seeds: two broken\na: x\nb: y", since=None)]
     health.show({}, lines, datetime(2026, 11, 26, tzinfo=UTC))
     told = capsys.readouterr().out.splitlines()[0]

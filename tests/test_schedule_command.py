@@ -39,11 +39,10 @@ def filled(database: Database) -> Database:
 
 
 @pytest.fixture
-def shown(filled: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What `scrapy schedule ARGUMENTS` prints, on so many columns."""
+def shown(filled: Database, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What `scrapy schedule ARGUMENTS` prints."""
 
-    def show(*arguments: str, columns: int = 200) -> str:
-        monkeypatch.setenv("COLUMNS", str(columns))
+    def show(*arguments: str) -> str:
         command = Command()
         command.settings = Settings({"TICK": 5.0, "SCHEDULE": "auto", "QUIET_HOURS": ""})
         parser = argparse.ArgumentParser(conflict_handler="resolve")
@@ -63,8 +62,6 @@ def test_the_list(shown: Callable[..., str]) -> None:
     assert "herald auto in 1 h" in rows["herald"] and "ago 7 scheduled broken herald.yaml: line 3" in rows["herald"]
     assert "daily at 06:30 Europe/Berlin –" in rows["courier"] and "never disabled A wish" in rows["courier"]
     assert "waiting" in rows["mail"]
-    for columns in (80, 120):
-        assert max(map(len, shown(columns=columns).splitlines()[1:])) <= columns
 
 
 def test_one_source_and_what_is_due(shown: Callable[..., str]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import ssl
 import urllib.error
 import urllib.request
-from ipaddress import ip_address
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from crawler.alerts.message import Message
+from crawler.alerts.trust import is_here, refusal, verifying
 from crawler.errors import ConfigurationError, StoreError
 
 _PLAIN = re.compile(r"[!-~]+")
@@ -37,8 +38,8 @@ class Webhook:
         if not is_good or not _PLAIN.fullmatch(url):
             raise ConfigurationError("ALERT_WEBHOOK is no http(s) address")
         self.url = url
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
-        if _is_here(parts.hostname or ""):  # it is not the proxy's, which would take itself for this machine
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect(), urllib.request.HTTPSHandler(context=verifying())]
+        if is_here(parts.hostname or ""):  # it is not the proxy's, which would take itself for this machine
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -57,13 +58,8 @@ class Webhook:
                 raise StoreError(f"it answered {error.code}") from None
         except OSError as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            if isinstance(reason, ssl.SSLCertVerificationError):
+                raise StoreError(refusal(reason)) from None
             raise StoreError(f"it does not answer: {reason}") from None
         except (http.client.HTTPException, ValueError) as error:  # their words may hold the address
             raise StoreError(f"it does not answer: {type(error).__name__}") from None
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
 from scrapy.exceptions import UsageError
 
 from crawler.discovery.proposal import USES, Proposal, propose
 from crawler.discovery.survey import Site
 from crawler.errors import CrawlerError, StoreError
 from crawler.extensions.quiet import QuietCommand
+from crawler.printing import printer
 from crawler.seed_writing import Taken, checked, free_id, same_host, seed_text, write_seed
 from crawler.sources import RESERVED_IDS
 from crawler.spiders.explore import ExploreSpider
@@ -104,7 +104,7 @@ class Command(QuietCommand):
                 )
             )
         else:
-            show_proposal(found, str(path), now, Console(highlight=False))
+            show_proposal(found, str(path), now, printer())
         if found.problem:
             raise CrawlerError(f"nothing is written: {found.problem[0]}: {found.problem[1]}")
         checked(name, text)
@@ -114,7 +114,7 @@ class Command(QuietCommand):
             return
         write_seed(self.seeds_dir, name, text)
         if not opts.json:
-            Console(highlight=False).print(
+            printer().print(
                 f"\nWrote {path} (score {found.score:.2f}). Next: scrapy crawl {name}", style="bold", soft_wrap=True
             )
 

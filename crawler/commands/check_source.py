@@ -19,6 +19,7 @@ from crawler.discovery.samples import Sample, leaks
 from crawler.discovery.survey import Finding, Site, judge
 from crawler.errors import CrawlerError
 from crawler.extensions.quiet import QuietCommand
+from crawler.printing import printer
 from crawler.sources import Source, find_source
 from crawler.spiders.checkup import CheckupSpider
 from crawler.spiders.survey import Survey, samples_of
@@ -77,7 +78,7 @@ class Command(QuietCommand):
             print(json.dumps([check.plain() for check in checks], ensure_ascii=False, indent=2))
         else:
             for check in checks:
-                check.show(Console(highlight=False))
+                check.show(printer())
         self.exitcode = 1 if any(check.reasons for check in checks) else 0
 
 

@@ -15,12 +15,12 @@ from crawler.extensions.log_format import leave_out_inventory
 from crawler.spiders import arguments
 from crawler.spiders.page import address
 from crawler.spiders.selection import chosen_sources, source_of
-from crawler.store import disabling, tombstones
+from crawler.store import disabling
 from crawler.store.engine import Database, open_database
 
 FORGOTTEN = (
     "this page was forgotten, and is not fetched: its publisher does not want it here; "
-    "if that has changed: scrapy forget --undo URL"
+    "if that has changed: scrapy forget --undo {}"
 )
 FATAL = ("database", "no_warc", "unreadable_archive")  # why a run has failed that has come to its end
 NUMBERS = (  # settings of ours that are read while a crawl starts or ends: a word in them would be a traceback there
@@ -91,8 +91,9 @@ class Command(crawl.Command):
             asked, _ = chosen_sources(seeds_dir, name, given.get("sources"))
         with database.engine.connect() as connection:
             found = disabling.barred(connection, asked)
-            if name == "page" and not found and tombstones.is_forgotten(connection, address(given.get("url"))):
-                raise ConfigurationError(FORGOTTEN)
+            url = address(given.get("url")) if name == "page" and not found else None
+            for under in disabling.forgotten(connection, {url: url} if url else {}).values():
+                raise ConfigurationError(FORGOTTEN.format(under))
         if len(found) == len(asked):
             raise ConfigurationError("; ".join(found.values()))
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
 
-from rich.console import Console
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from crawler.errors import CrawlerError
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
+from crawler.printing import printer
 from crawler.store import checks, dump, duplicates, keeper, workers
 from crawler.store.embedded import EmbeddedServer, binary
 from crawler.store.engine import driver_url, lay_surface, migrate, open_database
@@ -38,12 +35,8 @@ DRAIN_TIME = 180.0  # seconds that workers have to end their crawls in
 WITH_ARGUMENTS = ("psql", "describe", "backup", "restore")
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """One action a call."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
         return f"<{' | '.join(ACTIONS)}> [NAME | FILE | psql options]"
@@ -78,11 +71,8 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         self.database_url: str | None = self.settings["DATABASE_URL"] or None
         self.data_dir = Path(self.settings["CRAWLER_DATA_DIR"])
-        try:
+        with self.refusals(args[0]):
             self.exitcode = getattr(self, args[0])(list(args[1:])) or 0
-        except CrawlerError as error:
-            print(f"scrapy db {args[0]}: {error}", file=sys.stderr)
-            self.exitcode = 1
 
     def url(self, _: list[str]) -> None:
         if self.database_url:
@@ -107,7 +97,7 @@ class Command(ScrapyCommand):
         found = schema.named(names[0]) if len(names) == 1 else schema.relations() if not names else []
         if not found:
             raise UsageError(f"name one of {', '.join(one.bare for one in schema.relations())}")
-        schema.show(found, Console())
+        schema.show(found, printer())
 
     def psql(self, options: list[str]) -> int:
         with open_database(self.database_url, self.data_dir) as database:
@@ -140,7 +130,7 @@ class Command(ScrapyCommand):
         return 1 if found else 0
 
     def compare(self, _: list[str]) -> None:
-        console, done = Console(stderr=True), 0
+        console, done = printer(stderr=True), 0
         shown = console.status("comparing ...") if console.is_terminal else nullcontext()
         with open_database(self.database_url, self.data_dir) as database, shown as status:
             while some := duplicates.catch_up(database.engine, seconds=1):

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, ClassVar
 
-from rich.console import Console
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
-from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import CrawlerError, StoreError
+from crawler.errors import CrawlerError
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
+from crawler.printing import printer
 from crawler.store import reading
-from crawler.store.engine import open_database
 from crawler.store.reading import StoredArticle, StoredEdit
 from crawler.web.edits import plain, show
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Reads, and changes nothing."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
         return "[options] <ARTICLE ID | URL>"
@@ -51,27 +42,18 @@ class Command(ScrapyCommand):
         end_with_the_reader()
         if len(args) != 1:
             raise UsageError("give the id of one stored article, or its URL")
-        try:
+        with self.refusals():
             stored, edits = self.read(args[0], opts.revision)
-        except CrawlerError as error:
-            print(f"scrapy diff: {error}", file=sys.stderr)
-            self.exitcode = 1
-            return
-        if opts.json:
-            print(json.dumps(plain(stored, edits), ensure_ascii=False, indent=2))
-        else:
-            show(stored, edits, Console(highlight=False))
+            if opts.json:
+                print(json.dumps(plain(stored, edits), ensure_ascii=False, indent=2))
+            else:
+                show(stored, edits, printer())
 
     def read(self, target: str, revision: int | None) -> tuple[StoredArticle, list[StoredEdit]]:
         """Raises CrawlerError."""
-        assert self.settings is not None
-        with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as database:
-            try:
-                with database.engine.connect() as connection:
-                    stored = reading.find(connection, target)
-                    return stored, chosen(stored, reading.edits(connection, stored), revision)
-            except SQLAlchemyError as error:
-                raise StoreError(f"the article could not be read: {str(error).splitlines()[0]}") from None
+        with self.database() as database, database.engine.connect() as connection:
+            stored = reading.find(connection, target)
+            return stored, chosen(stored, reading.edits(connection, stored), revision)
 
 
 def chosen(stored: StoredArticle, edits: list[StoredEdit], revision: int | None) -> list[StoredEdit]:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
 
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection
 
 from crawler.errors import CrawlerError, UnknownSource
+from crawler.extensions.answering import AnsweringCommand
 from crawler.sources import find_source
 from crawler.store import crawls, disabling
-from crawler.store.engine import open_database
 from crawler.store.taught import is_known
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Switches sources off; enable.py switches them on."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
-    name = "disable"
 
     def syntax(self) -> str:
         return "[options] <source> ..."
@@ -40,15 +32,9 @@ class Command(ScrapyCommand):
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if not args:
             raise UsageError("name a source; `scrapy list` shows them")
-        assert self.settings is not None
-        url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
-        try:
-            with open_database(url, data_dir) as database, database.engine.begin() as connection:
+        with self.refusals():
+            with self.database() as database, database.engine.begin() as connection:
                 said = [self.switch(connection, source, opts) for source in args]
-        except CrawlerError as error:
-            print(f"scrapy {self.name}: {error}", file=sys.stderr)
-            self.exitcode = 1
-        else:
             print(*said, sep="\n")
 
     def switch(self, connection: Connection, source: str, opts: argparse.Namespace) -> str:

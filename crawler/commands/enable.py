@@ -16,8 +16,6 @@ from crawler.store import disabling
 class Command(disable.Command):
     """Switches sources on."""
 
-    name = "enable"
-
     def short_desc(self) -> str:
         return "Let a source be crawled again that was disabled"
 

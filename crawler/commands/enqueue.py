@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from rich.console import Console
 from rich.status import Status
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from scrapy.utils.conf import arglist_to_dict
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.choosing import add_question, asked_by, is_question
 from crawler.dates import parse_instant
-from crawler.errors import ConfigurationError, CrawlerError
+from crawler.errors import ConfigurationError
+from crawler.extensions.answering import AnsweringCommand
+from crawler.extensions.quiet import end_with_the_reader
 from crawler.jobs import requests
 from crawler.jobs.following import follow
 from crawler.jobs.requests import Request
+from crawler.printing import printer
 from crawler.store import awaited, queue
-from crawler.store.engine import Database, open_database
+from crawler.store.awaited import Ticket
+from crawler.store.engine import Database
 from crawler.store.patience import Patience
 from crawler.web.queue import about, alive, show_queue
 
@@ -42,12 +44,10 @@ AFTER = re.compile(r"\+(\d+)([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """One kind of work a call."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    broken_off = "not followed any more; the jobs go on"
 
     def syntax(self) -> str:
         return f"<{' | '.join(WHAT)}> [options] | --list | --cancel JOB,..."
@@ -56,7 +56,8 @@ class Command(ScrapyCommand):
         return "Queue crawls, archives or a re-extraction for the workers; show the queue; take jobs back"
 
     def long_desc(self) -> str:
-        return "\n".join([f"{self.short_desc()}.", "", *(f"  {name:<10}{said}" for name, said in WHAT.items())])
+        what = (f"  {name:<10}{said}" for name, said in WHAT.items())
+        return "\n".join([f"{self.short_desc()}. Piped, it prints the jobs' ids, a line each.", "", *what])
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
@@ -69,30 +70,26 @@ class Command(ScrapyCommand):
         add("--priority", metavar="N", type=int, help="higher goes first (crawls 10, scheduled ones 0, the rest -10)")
         add("--wait", action="store_true", help="follow the jobs to their end, and end with 1 if one fails")
         add("--list", action="store_true", help="show what runs and what waits")
+        add(
+            "--json",
+            action="store_true",
+            help="print one JSON object: the jobs (with --wait: as they ended), the queue",
+        )
         add("--cancel", metavar="JOB,...", help="take jobs back: 17,20-29 or run:3, of a re-extraction all")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None
         check(args, opts)
-        self.opts, self.console = opts, Console(stderr=True)
-        try:
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
-                if opts.list:
-                    with found.engine.connect() as connection:
-                        show_queue(connection, Console())
-                elif opts.cancel:
-                    self.cancel(found)
-                else:
-                    self.enqueue(found, args[0], args[1:])
-        except (SQLAlchemyError, OSError) as error:
-            print(f"scrapy enqueue: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
-        except CrawlerError as error:
-            print(f"scrapy enqueue: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except KeyboardInterrupt:
-            print("scrapy enqueue: not followed any more; the jobs go on", file=sys.stderr)
-            self.exitcode = 1
+        end_with_the_reader()
+        self.opts, self.console = opts, printer(stderr=True)
+        with self.refusals(), self.database() as found:
+            if opts.list:
+                with found.engine.connect() as connection:
+                    self.show(connection)
+            elif opts.cancel:
+                self.cancel(found)
+            else:
+                self.enqueue(found, args[0], args[1:])
 
     def enqueue(self, database: Database, what: str, names: Sequence[str]) -> None:
         with database.engine.begin() as connection:
@@ -108,12 +105,28 @@ class Command(ScrapyCommand):
             self.followed = [*queued, *(awaited.hurry(connection, known) if at is None else ())]
             if request.run is not None:
                 self.followed = awaited.of_run(connection, request.run, over=False)
-            hosts = awaited.hosts(connection)
+            hosts, jobs_now = awaited.hosts(connection), awaited.tickets(connection, self.followed)
+        if not self.opts.json and not sys.stdout.isatty():
+            print(*self.followed, sep="\n", end="\n" if self.followed else "", flush=True)
         for line in report(request, ids, at):
             self.say(line)
         self.say(alive(len(hosts)))
         if self.opts.wait and self.followed:
-            self.wait(database, request)
+            jobs_now = self.wait(database, request)
+        if self.opts.json:
+            told = {"jobs": [plain(one) for one in jobs_now], "run": request.run, "workers_alive": len(hosts)}
+            print(json.dumps(told, ensure_ascii=False, indent=2))
+
+    def show(self, connection: Connection) -> None:
+        """What runs and waits."""
+        if not self.opts.json:
+            show_queue(connection, printer())
+            return
+        told = {
+            "running": [asdict(one) for one in queue.running(connection)],
+            "waiting": [asdict(one) for one in queue.waiting(connection)],
+        }
+        print(json.dumps(told, ensure_ascii=False, indent=2, default=datetime.isoformat))
 
     def request(self, connection: Connection, what: str, names: Sequence[str]) -> Request:
         """Raises ConfigurationError, StoreError."""
@@ -126,8 +139,8 @@ class Command(ScrapyCommand):
         question = asked_by(self.opts, self.settings)
         return requests.reextraction_of(connection, question, apply=self.opts.apply)
 
-    def wait(self, database: Database, request: Request) -> None:
-        """For those that waited already, too."""
+    def wait(self, database: Database, request: Request) -> list[Ticket]:
+        """For those that waited already, too; returns how they ended."""
         assert self.settings is not None
         patience = Patience(self.settings.getfloat("DATABASE_PATIENCE"), database.place, database.mend)
         shown = self.console.status("waiting ...") if self.console.is_terminal else nullcontext()
@@ -147,6 +160,7 @@ class Command(ScrapyCommand):
             )
         self.say(f"{len(lost):,} of the jobs failed or were cancelled" if lost else "all done")
         self.exitcode = 1 if lost else 0
+        return ended
 
     def cancel(self, database: Database) -> None:
         """Raises ConfigurationError."""
@@ -157,7 +171,18 @@ class Command(ScrapyCommand):
         self.exitcode = 0 if done else 1
 
     def say(self, words: str) -> None:
-        self.console.print(words, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(words, soft_wrap=True)
+
+
+def plain(one: Ticket) -> dict[str, Any]:
+    """JSON's types. `status`: todo, doing, or how it ended."""
+    return {
+        "id": one.id,
+        "task": one.task,
+        "what": about(one.task, one.arguments),
+        "status": one.status,
+        "reason": one.reason or one.damage,
+    }
 
 
 def check(args: Sequence[str], opts: argparse.Namespace) -> None:
@@ -175,6 +200,8 @@ def check(args: Sequence[str], opts: argparse.Namespace) -> None:
         raise UsageError("--at says no time")
     if opts.priority is not None and abs(opts.priority) > MOST_PRIORITY:
         raise UsageError(f"--priority {opts.priority}: from -{MOST_PRIORITY} to {MOST_PRIORITY}")
+    if opts.json and opts.cancel:
+        raise UsageError("--json does not go with --cancel")
     if opts.spargs and what not in ("crawl", "archive"):
         raise UsageError("-a goes with crawl and archive")
     if (is_question(opts) or opts.apply) and what != "reextract":

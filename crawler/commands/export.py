@@ -10,22 +10,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import BinaryIO
 
-from rich.console import Console
 from rich.status import Status
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.choosing import add_choice
-from crawler.errors import ConfigurationError, CrawlerError, StoreError
+from crawler.errors import ConfigurationError, StoreError
 from crawler.export_formats import FORMATS, Sink, writer_for
+from crawler.extensions.answering import AnsweringCommand
 from crawler.period import period
+from crawler.printing import printer
 from crawler.spiders.selection import named
 from crawler.store import cursors
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database
 from crawler.store.exporting import Selection, articles, columns_of
 from crawler.store.taught import is_known
 
@@ -33,12 +33,10 @@ REFRESH = 0.5  # seconds
 PIPE = "-"
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Streams the rows of one snapshot of the database into one file."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    broken_off = "broken off; nothing was written"
 
     def syntax(self) -> str:
         return "[options] <OUT | ->"
@@ -62,17 +60,10 @@ class Command(ScrapyCommand):
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError("name the file to write, or - for standard output: scrapy export OUT.parquet")
-        assert self.settings is not None
-        try:
+        with self.refusals():
             export = Export(args[0], opts)
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
+            with self.database() as found:
                 export.run(found)
-        except CrawlerError as error:
-            print(f"scrapy export: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except KeyboardInterrupt:
-            print("scrapy export: broken off; nothing was written", file=sys.stderr)
-            self.exitcode = 1
 
 
 class Export:
@@ -88,7 +79,7 @@ class Export:
         self.cursor = Path(opts.cursor) if opts.cursor else None
         if self.cursor is not None and not self.cursor.absolute().parent.is_dir():
             raise ConfigurationError(f"--cursor {self.cursor}: {self.cursor.parent} is no folder")
-        self.console = Console(stderr=True)
+        self.console = printer(stderr=True)
         self.rows = 0
 
     def run(self, database: Database) -> None:
@@ -118,7 +109,7 @@ class Export:
                 discard_output()
             raise StoreError(f"the articles could not be written: {error}") from error
         said = f"{self.figures(sink, started)}: {'standard output' if self.out == PIPE else self.out}"
-        self.console.print(said, highlight=False, soft_wrap=True)
+        self.console.print(said, soft_wrap=True)
 
     def write(self, connection: Connection, before: cursors.Cursor | None, sink: Sink, started: float) -> None:
         """All rows, with how far it is on a terminal."""
@@ -145,7 +136,7 @@ class Export:
         new.write_text("".join(lines), encoding="utf-8")
         new.replace(path)
         said = f"{len(gone):,} articles were forgotten since the last export, remove them: {path}"
-        self.console.print(said, style="bold", highlight=False, soft_wrap=True)
+        self.console.print(said, style="bold", soft_wrap=True)
 
     def figures(self, sink: Sink, started: float) -> str:
         seconds = time.monotonic() - started

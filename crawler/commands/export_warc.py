@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
 
-from rich.console import Console
 from rich.status import Status
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.choosing import add_choice
-from crawler.errors import ConfigurationError, CrawlerError, StoreError
+from crawler.errors import ConfigurationError, StoreError
+from crawler.extensions.answering import AnsweringCommand
 from crawler.period import period
+from crawler.printing import printer
 from crawler.spiders.selection import named
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database
 from crawler.store.reading import Wanted, pages_in
 from crawler.store.taught import is_known
 from crawler.warc_files import WarcFiles
@@ -34,12 +32,10 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 REFRESH = 0.5  # seconds
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Streams the stored pages into files."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    broken_off = "broken off; the file that was not complete is removed"
 
     def syntax(self) -> str:
         return "[options] <OUT.warc.gz>"
@@ -58,22 +54,15 @@ class Command(ScrapyCommand):
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError("name the file to write: scrapy export-warc OUT.warc.gz")
-        assert self.settings is not None
-        try:
+        with self.refusals():
             wanted, about = asked(opts)
             files = WarcFiles(Path(args[0]), about, size(opts.max_size))
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
+            with self.database() as found:
                 self.export(found, wanted, files)
-        except CrawlerError as error:
-            print(f"scrapy export-warc: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except KeyboardInterrupt:
-            print("scrapy export-warc: broken off; the file that was not complete is removed", file=sys.stderr)
-            self.exitcode = 1
 
     def export(self, database: Database, wanted: Wanted, files: WarcFiles) -> None:
         """Raises StoreError, ConfigurationError."""
-        console, started = Console(stderr=True), time.monotonic()
+        console, started = printer(stderr=True), time.monotonic()
         shown = console.status("reading ...") if console.is_terminal else nullcontext()
         try:
             with database.engine.connect() as connection, shown as status, files:
@@ -93,7 +82,7 @@ class Command(ScrapyCommand):
         if not files.pages:
             raise ConfigurationError("no stored page is asked for; nothing was written")
         names = ", ".join(str(path) for path in files.done[:3]) + (", ..." if len(files.done) > 3 else "")
-        console.print(f"{figures(files, time.monotonic() - started)}: {names}", highlight=False, soft_wrap=True)
+        console.print(f"{figures(files, time.monotonic() - started)}: {names}", soft_wrap=True)
 
 
 def figures(files: WarcFiles, seconds: float) -> str:

@@ -9,26 +9,25 @@ import pwd
 import socket
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from rich.console import Console
 from rich.status import Status
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.commands.disable import known_to
-from crawler.errors import ConfigurationError, CrawlerError
-from crawler.store import dictionaries, duplicates, forgetting, reading
-from crawler.store.engine import Database, open_database
-from crawler.store.forgetting import Extent, Found
-from crawler.store.taught import is_known
-from crawler.urls import canonical_url
+from crawler.commands.asked import Asked, address, copies_of, named, returned, said
+from crawler.errors import ConfigurationError
+from crawler.extensions.answering import AnsweringCommand
+from crawler.extensions.quiet import end_with_the_reader
+from crawler.jobs.duties import defaults
+from crawler.printing import printer
+from crawler.store import schedules
+from crawler.store.engine import Database
+from crawler.store.forgetting import acts, removing, sources
 
 TABLES = "articles, revisions, pages, urls, url_aliases, bands, boilerplate_blocks, reextracted, page_dictionaries"
 ADVICE = f"""\
@@ -43,24 +42,10 @@ Not gone yet, and not ours to remove:
 - WARC files that were read or written; logs; raw pages of other articles that link to it by its headline."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """One argument, and what there is of it."""
-
-    name: str
-    url: str | None = None
-    article_id: int | None = None
-    source: str | None = None
-    found: Found | None = None
-    extent: Extent | None = None
-
-
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Shows what there is, asks, removes."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    broken_off = "broken off; the same command goes on from here"
 
     def syntax(self) -> str:
         return "[options] <URL | ARTICLE ID | SOURCE> ..."
@@ -91,26 +76,17 @@ class Command(ScrapyCommand):
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if bool(args) == (opts.list or opts.again):
             raise UsageError("name addresses, ids of articles or sources; --list and --again take none")
+        if opts.undo and opts.dry_run:
+            raise UsageError("--undo takes no --dry-run")
         assert self.settings is not None
-        self.opts = opts
-        self.seeds_dir = Path(self.settings["SEEDS_DIR"])
-        self.console = Console(stderr=True)
-        url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
-        try:
-            with open_database(url, data_dir) as database:
-                self.exitcode = self.act(database, list(dict.fromkeys(args)))
-        except CrawlerError as error:
-            print(f"scrapy forget: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except SQLAlchemyError as error:
-            print(f"scrapy forget: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
-        except KeyboardInterrupt:
-            print("scrapy forget: broken off; the same command goes on from here", file=sys.stderr)
-            self.exitcode = 1
+        self.opts, self.defaults = opts, defaults(self.settings)
+        self.console = printer(stderr=True)
+        with self.refusals(), self.database() as database:
+            self.exitcode = self.act(database, list(dict.fromkeys(args)))
 
     def act(self, database: Database, names: Sequence[str]) -> int:
         if self.opts.list:
+            end_with_the_reader()
             with database.engine.connect() as connection:
                 for told in listed(connection):
                     print(told)
@@ -118,31 +94,21 @@ class Command(ScrapyCommand):
         if self.opts.undo:
             return self.undo(database.engine, names)
         with database.engine.begin() as connection:
-            asked = returned(connection) if self.opts.again else [self.asked(connection, name) for name in names]
+            seeds_dir = Path(self.settings["SEEDS_DIR"])  # type: ignore[index]
+            asked = returned(connection) if self.opts.again else [named(connection, name, seeds_dir) for name in names]
             if self.opts.copies:
                 asked += copies_of(connection, asked)
             for one in asked:
-                print(*said(one, self.opts.copies), sep="\n")
+                print(*said(one, with_copies=self.opts.copies, everything=self.opts.dry_run), sep="\n")
+        if not asked:
+            print("nothing that was forgotten is stored")
         if self.opts.dry_run:
             return 0
-        if self.opts.again and not asked:
-            print("nothing that was forgotten is stored")
-        elif not self.confirmed():
-            self.console.print("nothing was removed: --yes removes it; --dry-run only looks", highlight=False)
+        if asked and not self.confirmed():
+            self.console.print("nothing was removed: --yes removes it; --dry-run only looks")
             return 1
         self.remove(database.engine, asked)
         return 0
-
-    def asked(self, connection: Connection, name: str) -> Asked:
-        """Raises ConfigurationError for what is neither."""
-        if url := address(name):
-            return Asked(name=name, url=url, found=forgetting.find(connection, url=url))
-        if name.isascii() and name.isdigit() and not is_known(connection, name):
-            if reading.article(connection, int(name)) is None:
-                raise ConfigurationError(f"there is no stored article with the id {name}")
-            return Asked(name=name, article_id=int(name), found=forgetting.find(connection, article_id=int(name)))
-        known_to(connection, name, self.seeds_dir)
-        return Asked(name=name, source=name, extent=forgetting.extent(connection, name))
 
     def confirmed(self) -> bool:
         if self.opts.yes:
@@ -159,125 +125,60 @@ class Command(ScrapyCommand):
         done: Counter[str] = Counter()
         shown = self.console.status("removing ...") if self.console.is_terminal else nullcontext()
         with shown as status:
-
-            def tell(words: str) -> None:
-                if isinstance(status, Status):
-                    status.update(words)
-
             for one in asked:
-                if one.source is not None and one.extent:
-                    for some in forgetting.forget_source(engine, one.source, self.opts.why, by_whom()):
-                        done += some
-                        tell(f"{one.source}: {done['articles']:,} of {one.extent.articles:,} articles removed")
-                elif found := one.found or self.found_again(engine, one):
-                    done += forgetting.forget_page(engine, found, self.opts.why, by_whom())
-                    tell(f"{done['articles']:,} articles removed")
-            repacked = 0
-            for number in dictionaries.retire(engine):
-                repacked += number
-                tell(f"{repacked:,} raw pages that were packed with a removed one are packed anew")
-            while duplicates.catch_up(engine, seconds=1):
-                tell("the clusters of its copies are settled anew")
+                for some in removing_of(engine, one, self.opts.why):
+                    done += some
+                    if isinstance(status, Status):
+                        status.update(f"{one.name}: {progress(one, done)}")
+            for some in removing.settle(engine):
+                done += some
+                if isinstance(status, Status):
+                    status.update(f"{done['repacked']:,} raw pages that were packed with a removed one are packed anew")
+        if not asked:
+            return
         print(
             f"Removed {done['articles']:,} articles with {done['revisions']:,} earlier versions, {done['pages']:,} raw "
-            f"pages, {done['addresses']:,} addresses; {repacked:,} raw pages packed anew. It will not be fetched or "
-            "stored again."
+            f"pages, {done['addresses']:,} addresses; {done['repacked']:,} raw pages packed anew. It will not be "
+            "fetched or stored again."
         )
         print(ADVICE)
-
-    def found_again(self, engine: Engine, one: Asked) -> Found | None:
-        """What has come back, looked at when its turn comes. None: it went with another of its addresses."""
-        with engine.connect() as connection:
-            found = forgetting.find(connection, url=one.url)
-        return found if found.articles or found.urls else None
 
     def undo(self, engine: Engine, names: Sequence[str]) -> int:
         with engine.begin() as connection:
             for name in names:
-                url = (
-                    canonical_url(name if "://" in name else f"https://{name}") if "/" in name or "." in name else None
-                )
+                url = address(name)
                 number = int(name) if url is None and name.isascii() and name.isdigit() else None
                 source = name if url is None else None
-                acts = forgetting.acts_of(connection, url=url, article_id=number, source=source)
-                if not acts:
+                numbers = acts.acts_of(connection, url=url, article_id=number, source=source)
+                if not numbers:
                     raise ConfigurationError(f"{name} was not forgotten; scrapy forget --list shows what was")
-                forgetting.undo(connection, acts)
+                acts.undo(connection, numbers)
+            schedules.wake(connection, self.defaults)
         print("It may be fetched and stored again. What was removed is gone.")
         return 0
 
 
-def address(name: str) -> str | None:
-    """An argument that is one; neither ids nor names of sources have a dot. Raises ConfigurationError."""
-    if "/" not in name and "." not in name:
-        return None
-    if (url := canonical_url(name if "://" in name else f"https://{name}")) is None:
-        raise ConfigurationError(f"{name} is no http(s) address")
-    return url
+def progress(one: Asked, done: Counter[str]) -> str:
+    if one.urls:
+        return f"{done['returned']:,} of {len(one.urls):,} addresses looked at, {done['articles']:,} articles removed"
+    return f"{done['articles']:,}" + (f" of {one.extent.articles:,}" if one.extent else "") + " articles removed"
 
 
-def said(one: Asked, with_copies: bool) -> list[str]:
-    """What there is of it."""
+def removing_of(engine: Engine, one: Asked, why: str | None) -> Iterator[Counter[str]]:
+    """Batch by batch."""
     if one.extent:
-        return said_of_source(one.name, one.extent)
-    found = one.found
-    if found is None:
-        return [f"{one.name}: it has come back"]
-    if not (found.articles or found.urls):
-        return [f"{one.name}: nothing is stored of it; it will not be"]
-    ids = ", ".join(map(str, sorted(found.articles))) or "none"
-    lines = [
-        f"{one.name} ({found.source}): article {ids}, {found.revisions:,} earlier versions, {found.pages:,} raw pages, "
-        f"{len(found.keys):,} addresses",
-        *(f"  {url}" for url in sorted(found.addresses)),
-    ]
-    own = [copy for copy in found.copies if copy["source"] == found.source]
-    lines += [f"  copy ({copy['kind']}) {copy['id']} of {copy['source']}: {copy['url']}" for copy in found.copies]
-    if own and not with_copies:
-        lines.append(f"  --copies takes the {len(own):,} of the same source as well")
-    if len(own) < len(found.copies):
-        lines.append("  other sources' copies stay, unless they are named")
-    return lines
-
-
-def returned(connection: Connection) -> list[Asked]:
-    """What has come back: sources as a whole, then single pages."""
-    sources = forgetting.returned_sources(connection)
-    asked = [Asked(name=name, source=name, extent=forgetting.extent(connection, name)) for name in sources]
-    return asked + [Asked(name=url, url=url) for url in forgetting.returned(connection, sources)]
-
-
-def said_of_source(name: str, extent: Extent) -> list[str]:
-    lines = [f"{name}: the source with its {extent.articles:,} articles, and all that was ever fetched of it"]
-    if extent.site is None:
-        return [*lines, "  its site is another source's as well: what is found there by others is let in"]
-    lines.append(f"  {extent.site}: nothing below it is let in again, whoever finds it (subdomains are other sites)")
-    if extent.strays:
-        lines.append(f"  {extent.strays:,} articles there that other sources have stored go with it")
-    return lines
-
-
-def copies_of(connection: Connection, asked: Sequence[Asked]) -> list[Asked]:
-    """Those of the same source, as if they had been named."""
-    named = {number for one in asked if one.found for number in one.found.articles}
-    ids = {
-        copy["id"]: None
-        for one in asked
-        if one.found
-        for copy in one.found.copies
-        if copy["source"] == one.found.source and copy["id"] not in named
-    }
-    return [
-        Asked(name=str(number), article_id=number, found=forgetting.find(connection, article_id=number))
-        for number in ids
-    ]
+        yield from sources.forget_source(engine, one.name, why, by_whom())
+    elif one.found:
+        yield removing.forget_page(engine, one.found, why, by_whom())
+    else:
+        yield from removing.forget_returned(engine, one.urls, why, by_whom())
 
 
 def listed(connection: Connection) -> list[str]:
     """A line for each act, JSON lines where nobody looks."""
-    rows = forgetting.acts(connection)
+    rows = acts.everything(connection)
     if not sys.stdout.isatty():
-        return [json.dumps(dict(row), default=str, ensure_ascii=False) for row in rows]
+        return [json.dumps(dict(row), default=datetime.isoformat, ensure_ascii=False) for row in rows]
     return [line(dict(row)) for row in rows] or ["nothing was forgotten"]
 
 

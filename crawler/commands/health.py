@@ -7,23 +7,21 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scrapy.commands import ScrapyCommand
-from sqlalchemy.exc import SQLAlchemyError
 
 from crawler import alerts
-from crawler.errors import ConfigurationError, CrawlerError, StoreError, UnknownSource
+from crawler.errors import ConfigurationError, UnknownSource
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
 from crawler.health import KINDS, NEEDED, Finding
 from crawler.jobs import watching
 from crawler.jobs.watching import Judged
+from crawler.printing import printer
 from crawler.store import health
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database
 
 FINE, WARNS, FAILS, UNKNOWN = 0, 1, 2, 3  # as monitors in the manner of Nagios expect
 HELP = f"""Judges every source against its own past, and the whole, freshly: no scheduler need run.
@@ -39,12 +37,8 @@ What can be found:
 """ + "\n".join(f"  {kind:<17} {meaning}" for kind, meaning in KINDS.items())
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Judges, shows; `--tell` does what a scheduler does."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
         return "[options] [source ...]"
@@ -66,21 +60,15 @@ class Command(ScrapyCommand):
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         end_with_the_reader()
-        assert self.settings is not None
-        try:
+        with self.refusals():
             if opts.test_alert:
                 self.exitcode = self.test_alert()
                 return
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
+            with self.database() as found:
                 self.exitcode = self.health(found, args, opts)
-        except SQLAlchemyError as error:
-            self.refuse(StoreError(str(error).splitlines()[0]))
-        except CrawlerError as error:
-            self.refuse(error)
 
-    def refuse(self, error: CrawlerError) -> None:
-        print(f"scrapy health: {error}", file=sys.stderr)
-        self.exitcode = UNKNOWN
+    def status_of(self, why: Exception | str) -> int:
+        return UNKNOWN
 
     def test_alert(self) -> int:
         assert self.settings is not None
@@ -114,6 +102,9 @@ class Command(ScrapyCommand):
             print("No source was ever crawled: `scrapy crawl SOURCE` begins, `scrapy list` shows the sources.")
         else:
             show(judged, whole, now)
+            for name in sorted(set(args)):
+                if judged[name].known < NEEDED:
+                    print(f"{name}: {judged[name].so_far}.")
         return status(judged, whole)
 
 
@@ -130,7 +121,7 @@ def status(judged: Mapping[str, Judged], whole: Sequence[Finding]) -> int:
 
 
 def show(judged: Mapping[str, Judged], whole: Sequence[Finding], now: datetime) -> None:
-    console = Console()
+    console = printer()
     found = rows(judged, whole)
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=False)
     for name, one in found:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +18,7 @@ from crawler.extraction import extract
 from crawler.items import Article, Page
 from crawler.pipelines.normalise import article_of
 from crawler.pipelines.validate import NO_ARTICLE
+from crawler.printing import printer
 from crawler.recurrence import Template
 from crawler.sources import Source, adhoc_source, find_source
 from crawler.spiders.look import Look, LookSpider
@@ -175,4 +175,4 @@ def put_out(inspection: Inspection, opts: argparse.Namespace) -> None:
         except OSError as error:
             raise CrawlerError(f"cannot write {opts.html}: {error.strerror}") from None
     else:
-        show(inspection, Console())
+        show(inspection, printer())

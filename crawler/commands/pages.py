@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar
 
-from rich.console import Console
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.export import PIPE, discard_output, opened
 from crawler.dates import parse_instant
-from crawler.errors import ConfigurationError, CrawlerError, StoreError
+from crawler.errors import ConfigurationError, StoreError
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
+from crawler.printing import printer
 from crawler.store import partitions, versions
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database
 from crawler.store.versions import Version
 from crawler.web.stored_pages import MB, plain, show_months, show_versions
 
@@ -36,12 +32,8 @@ OPTIONS = {"show": ("page", "json"), "save": ("page", "at"), "stats": ("json",),
 EVERY = ("page", "json", "at", "older_than", "dry_run")
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """One action a call."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
         return f"<{' | '.join(ACTIONS)}> [URL | ARTICLE ID] [FILE | -]"
@@ -68,17 +60,8 @@ class Command(ScrapyCommand):
             raise UsageError(f"say what to do: scrapy pages {' | '.join(ACTIONS)}")
         action, rest = args[0], list(args[1:])
         check(action, rest, opts)
-        assert self.settings is not None
-        url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
-        try:
-            with open_database(url, data_dir) as database:
-                getattr(self, action)(database, rest, opts)
-        except CrawlerError as error:
-            print(f"scrapy pages {action}: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except SQLAlchemyError as error:
-            print(f"scrapy pages {action}: the pages could not be read: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
+        with self.refusals(action), self.database() as database:
+            getattr(self, action)(database, rest, opts)
 
     def show(self, database: Database, args: list[str], opts: argparse.Namespace) -> None:
         with database.engine.connect() as connection:
@@ -86,7 +69,7 @@ class Command(ScrapyCommand):
         if opts.json:
             print(json.dumps([plain(one) for one in found], ensure_ascii=False, indent=2))
         else:
-            show_versions(found, Console())
+            show_versions(found, printer())
 
     def save(self, database: Database, args: list[str], opts: argparse.Namespace) -> None:
         until = _until(opts.at) if opts.at else None
@@ -106,7 +89,7 @@ class Command(ScrapyCommand):
         if opts.json:
             print(json.dumps([asdict(one) for one in found], indent=2))
         else:
-            show_months(found, Console())
+            show_months(found, printer())
 
     def prune(self, database: Database, _: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None

@@ -11,25 +11,22 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-from rich.console import Console
 from rich.status import Status
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.commands.choosing import add_question, asked_by, is_question
-from crawler.errors import CrawlerError
+from crawler.extensions.answering import AnsweringCommand
 from crawler.pipelines.extract import pool_of
+from crawler.printing import printer
 from crawler.reextraction.applying import Applying
 from crawler.reextraction.looking import Holder, Looking
 from crawler.reextraction.question import begin, joined, waits
 from crawler.store import reapplying, reextractions
-from crawler.store.engine import Database, open_database
+from crawler.store.engine import Database
 from crawler.store.patience import Patience
 from crawler.store.reapplying import Applied
 from crawler.store.reextractions import Begun
@@ -40,12 +37,10 @@ HOW = "nothing was applied: --apply applies it, and extracts nothing again; --dr
 T = TypeVar("T")
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Looks, reports, asks, applies."""
 
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    broken_off = "broken off; the same command goes on from here"
 
     def syntax(self) -> str:
         return "[options]"
@@ -77,19 +72,10 @@ class Command(ScrapyCommand):
         if opts.run is not None and is_question(opts):
             raise UsageError("--run N is a question already: it goes with --dry-run, --apply and --json only")
         assert self.settings is not None
-        try:
+        with self.refusals():
             work = Reextract(opts, self.settings)
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
+            with self.database() as found:
                 self.exitcode = work.run(found)
-        except SQLAlchemyError as error:
-            print(f"scrapy reextract: the database failed: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
-        except CrawlerError as error:
-            print(f"scrapy reextract: {error}", file=sys.stderr)
-            self.exitcode = 1
-        except KeyboardInterrupt:
-            print("scrapy reextract: broken off; the same command goes on from here", file=sys.stderr)
-            self.exitcode = 1
 
 
 class Reextract:
@@ -98,7 +84,7 @@ class Reextract:
     def __init__(self, opts: argparse.Namespace, settings: BaseSettings) -> None:
         self.opts, self.settings = opts, settings
         self.asked = asked_by(opts, settings) if opts.run is None else None
-        self.console = Console(stderr=True)
+        self.console = printer(stderr=True)
 
     def run(self, database: Database) -> int:
         """Returns the exit status. Raises StoreError, ConfigurationError."""
@@ -184,7 +170,7 @@ class Reextract:
         return self.console.status("reading ...") if self.console.is_terminal else nullcontext()
 
     def say(self, words: str) -> None:
-        self.console.print(words, highlight=False, soft_wrap=True)
+        self.console.print(words, soft_wrap=True)
 
     def end(self, report: Report, words: str, applied: Applied) -> None:
         """The last words; as JSON, the report with what was applied."""
@@ -194,6 +180,6 @@ class Reextract:
 
 
 def show(report: Report) -> None:
-    console = Console()
+    console = printer()
     for line in lines(report):
-        console.print(line, soft_wrap=not console.is_terminal)
+        console.print(line)

@@ -4,42 +4,39 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scrapy.commands import ScrapyCommand
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from crawler.errors import CrawlerError, UnknownSource
+from crawler.errors import UnknownSource
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.quiet import end_with_the_reader
 from crawler.jobs.duties import defaults
+from crawler.printing import print_table, printer
 from crawler.schedule import HOURS, Rhythm, daily, lasting, parse_schedule
 from crawler.store import timetable
-from crawler.store.engine import open_database
 from crawler.store.timetable import Entry, Leader
+from crawler.text import one_line
 
 WIDE = 120  # columns from which there is room for the reasons
 NEXT = 5  # times of a source that are shown
 SILENT = timedelta(seconds=60)  # after so long without a tick nobody schedules
 BARS = " ▁▂▃▄▅▆▇█"
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-COLOURS = {"running": "green", "waiting": "cyan", "due": "yellow", "disabled": "red", "gone": "red", "on demand": "dim"}
+COLOURS = {
+    "running": "green", "waiting": "cyan", "due": "yellow", "forgotten": "red", "disabled": "red", "gone": "red",
+    "on demand": "dim",
+}  # fmt: skip
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Only looks."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
         return "[options] [source ...]"
@@ -53,18 +50,9 @@ class Command(ScrapyCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
-        assert self.settings is not None
         end_with_the_reader()
-        try:
-            url, data_dir = self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])
-            with open_database(url, data_dir) as found, found.engine.connect() as connection:
-                self.show(connection, args, opts)
-        except SQLAlchemyError as error:
-            print(f"scrapy schedule: {str(error).splitlines()[0]}", file=sys.stderr)
-            self.exitcode = 1
-        except CrawlerError as error:
-            print(f"scrapy schedule: {error}", file=sys.stderr)
-            self.exitcode = 1
+        with self.refusals(), self.database() as found, found.engine.connect() as connection:
+            self.show(connection, args, opts)
 
     def show(self, connection: Connection, args: Sequence[str], opts: argparse.Namespace) -> None:
         """Raises UnknownSource."""
@@ -77,13 +65,16 @@ class Command(ScrapyCommand):
             shown = {"scheduler": lead and plain(asdict(lead)), "sources": [plain(asdict(one)) for one in found]}
             print(json.dumps(shown, ensure_ascii=False, indent=2))
             return
-        console = Console(highlight=False)
+        console = printer()
         for line in warnings(lead, tick):
             console.print(Text(line, style="bold red"), soft_wrap=True)
         if len(args) == 1 and found:
             self.show_one(connection, console, found[0])
             return
-        console.print(listing(found, wide=console.width >= WIDE) if found else "Nothing is due, waits or runs.")
+        if found:
+            print_table(console, listing(found, console.width, cut=console.is_terminal))
+        else:
+            console.print("Nothing is due, waits or runs.")
 
     def show_one(self, connection: Connection, console: Console, entry: Entry) -> None:
         assert self.settings is not None
@@ -95,8 +86,8 @@ class Command(ScrapyCommand):
         rows += [("seed", entry.seed_error)] if entry.seed_error else []
         rows += [("disabled", entry.disabled_why or "–")] if entry.disabled_at else []
         for name, value in rows:
-            grid.add_row(Text(name, style="bold"), Text(value))
-        console.print(grid)
+            grid.add_row(Text(name, style="bold"), one_line(value))
+        print_table(console, grid)
         if past.rhythm.hours:
             console.print()
             for line in picture(past.rhythm):
@@ -107,11 +98,12 @@ class Command(ScrapyCommand):
             console.print(f"next  {at.astimezone(UTC):%a %d %b %H:%M} UTC  {away}")
 
 
-def listing(found: Sequence[Entry], *, wide: bool) -> Table:
-    """A line a source."""
+def listing(found: Sequence[Entry], width: int, *, cut: bool) -> Table:
+    """A line a source, on so many columns; `cut`: names that are long are."""
+    wide = width >= WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("source", no_wrap=True, overflow="ellipsis", max_width=40 if wide else 20)
-    table.add_column("schedule", no_wrap=True, overflow="ellipsis", max_width=30 if wide else 14)
+    for name, most in (("source", 40 if wide else 20), ("schedule", 30 if wide else 14)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most if cut else None)
     table.add_column("due", no_wrap=True)
     table.add_column("last crawl", no_wrap=True)
     table.add_column("new", justify="right", no_wrap=True)
@@ -124,7 +116,7 @@ def listing(found: Sequence[Entry], *, wide: bool) -> Table:
         if one.seed_error:
             state.append(" broken", style="bold red")
         why = [one.seed_error or one.disabled_why or one.due_why or ""] if wide else []
-        table.add_row(Text(one.source), in_words(one), due(one), ago, new, state, *(Text(text) for text in why))
+        table.add_row(one.source, in_words(one), due(one), ago, new, state, *(one_line(words) or "" for words in why))
     return table
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 from scrapy.utils.log import configure_logging
 
-from crawler.errors import ConfigurationError, CrawlerError, NewerSchema
+from crawler.errors import ConfigurationError, NewerSchema
+from crawler.extensions.answering import AnsweringCommand
 from crawler.extensions.log_format import leave_out_inventory, set_up_json
 from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.opening import opened
@@ -22,11 +21,9 @@ from crawler.jobs.worker import NEWER
 from crawler.schedule import parse_quiet, parse_schedule
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Runs until it is told to stop (Ctrl-C, SIGTERM)."""
 
-    requires_project = True
-    requires_crawler_process = False
     default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": True, "LOG_LEVEL": "INFO"}
 
     def short_desc(self) -> str:
@@ -39,15 +36,15 @@ class Command(ScrapyCommand):
         if args:
             raise UsageError("it takes no arguments: the seeds say when their sources are due")
         assert self.settings is not None
-        try:
+        with self.refusals():
             check(self.settings)
             set_up_json(self.settings)
             configure_logging(self.settings)
             leave_out_inventory()
             asyncio.run(self.schedule())
-        except CrawlerError as error:
-            print(f"scrapy scheduler: {error}", file=sys.stderr)
-            self.exitcode = NEWER if isinstance(error, NewerSchema) else 1
+
+    def status_of(self, why: Exception | str) -> int:
+        return NEWER if isinstance(why, NewerSchema) else 1
 
     async def schedule(self) -> None:
         """Until a signal comes."""

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from sqlalchemy import Engine
 
-from crawler.errors import ConfigurationError, CrawlerError, UnknownSource
+from crawler.errors import ConfigurationError, UnknownSource
+from crawler.extensions.answering import AnsweringCommand
+from crawler.printing import printer
 from crawler.recurrence import WITNESSES, rule_of
 from crawler.sources import find_source
 from crawler.store import taught
-from crawler.store.engine import open_database
 from crawler.store.taught import Taught
+from crawler.text import one_line
 
 SHOWN_EXAMPLES = 3
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Shows it; `--forgive` and `--learn` change it."""
-
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
 
     def syntax(self) -> str:
         return "[options] <source>"
@@ -58,15 +54,10 @@ class Command(ScrapyCommand):
     def run(self, args: Sequence[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError("name one source; `scrapy list` shows them")
-        assert self.settings is not None
-        try:
-            with open_database(self.settings["DATABASE_URL"] or None, Path(self.settings["CRAWLER_DATA_DIR"])) as found:
-                self.check(found.engine, args[0])
-                said = self.change(found.engine, args[0], opts)
-                self.show(found.engine, args[0], said, opts.json)
-        except CrawlerError as error:
-            print(f"scrapy template: {error}", file=sys.stderr)
-            self.exitcode = 1
+        with self.refusals(), self.database() as found:
+            self.check(found.engine, args[0])
+            said = self.change(found.engine, args[0], opts)
+            self.show(found.engine, args[0], said, opts.json)
 
     def check(self, engine: Engine, source: str) -> None:
         """Raises UnknownSource for what neither a seed nor an earlier crawl knows."""
@@ -98,7 +89,7 @@ class Command(ScrapyCommand):
             shown = {"source": source, "articles": articles, **said, "blocks": [plain(block) for block in blocks]}
             print(json.dumps(shown, ensure_ascii=False, indent=2))
             return
-        console = Console()
+        console = printer()
         if said:
             console.print(sentence(said))
         if not blocks:
@@ -132,9 +123,10 @@ def print_block(console: Console, block: Taught) -> None:
     figures = f"seen in {block.articles} articles, {since}; taken out of {articles_of(block.cleaned)}"
     style = "yellow" if block.state == "learned" else "green"
     console.print(Text.assemble((block.key, "bold"), "  ", (block.state, style), f"  {figures}"))
-    console.print(Padding(Text(block.text), (0, 0, 0, 2)))
+    console.print(
+        Padding(Text(block.text if console.is_terminal else one_line(block.text) or ""), (0, 0, 0, 2), expand=False)
+    )
     for example in block.evidence[:SHOWN_EXAMPLES]:
-        console.print(
-            Padding(Text(f"{example.id}  {example.headline or '–'}  {example.url}", style="dim"), (0, 0, 0, 4))
-        )
+        words = Text(f"{example.id}  {example.headline or '–'}  {example.url}", style="dim")
+        console.print(Padding(words, (0, 0, 0, 4), expand=False))
     console.print()

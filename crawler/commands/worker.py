@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from crawler.errors import CrawlerError, NewerSchema
+from crawler.errors import NewerSchema
+from crawler.extensions.answering import AnsweringCommand
 from crawler.jobs.up import up
 from crawler.jobs.worker import NEWER
 
@@ -19,11 +19,10 @@ STOPPING = (
 )
 
 
-class Command(ScrapyCommand):
+class Command(AnsweringCommand):
     """Any number, on any machine that reaches the database."""
 
-    requires_project = True
-    requires_crawler_process = False
+    default_settings: ClassVar[dict[str, Any]] = {}  # it has a log
     name = "worker"
     scheduling = False
 
@@ -55,9 +54,9 @@ class Command(ScrapyCommand):
             if (number := getattr(opts, name)) is not None and number < 1:
                 raise UsageError(f"--{name} {number}: at least 1")
         assert self.settings is not None
-        try:
+        with self.refusals():
             self.check()
             self.exitcode = up(self.settings, processes=opts.processes, crawls=opts.crawls, scheduling=self.scheduling)
-        except CrawlerError as error:
-            print(f"scrapy {self.name}: {error}", file=sys.stderr)
-            self.exitcode = NEWER if isinstance(error, NewerSchema) else 1
+
+    def status_of(self, why: Exception | str) -> int:
+        return NEWER if isinstance(why, NewerSchema) else 1

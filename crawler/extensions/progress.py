@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Self
@@ -18,13 +17,13 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 
 from crawler import tally
+from crawler.printing import printer
 from crawler.store.session import CrawlStore
 
 logger = logging.getLogger(__name__)
 REFRESH = 0.5  # seconds, on a terminal
 LOG_EVERY = 15.0  # seconds, elsewhere
 LIVE_ROWS = 12
-LOG_WIDTH = 120  # characters, where there is no terminal to ask
 COLUMNS = {
     "lists": "lists",
     "found": "announced",
@@ -58,7 +57,7 @@ class Progress:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        extension = cls(crawler, Console(stderr=True, width=None if sys.stderr.isatty() else LOG_WIDTH))
+        extension = cls(crawler, printer(stderr=True))
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
         crawler.signals.connect(extension.engine_stopped, signals.engine_stopped)

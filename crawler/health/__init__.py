@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from crawler.health.articles import leaks, poor_articles
+from crawler.health.beginning import never_worked, so_far
 from crawler.health.crawled import HANGING, crawling
-from crawler.health.model import Day, Finding, Present, Recent, Severity, System
+from crawler.health.model import Day, Finding, Listing, Present, Recent, Severity, System
 from crawler.health.past import PAST, RECENT
 from crawler.health.reach import slow_answers, unreached
 from crawler.health.rhythm import LEAST_DAYS, observed
 from crawler.health.silence import silences
+from crawler.health.volume import fewer
 from crawler.health.wording import span
 
 __all__ = [
@@ -27,12 +29,14 @@ __all__ = [
     "RECENT",
     "Day",
     "Finding",
+    "Listing",
     "Present",
     "Recent",
     "System",
     "judge",
     "judge_system",
     "known",
+    "so_far",
 ]
 
 NEEDED = LEAST_DAYS  # days that have to be known
@@ -40,8 +44,11 @@ SCHEDULER_LATE, NO_WORKER_LATE, QUEUE_LATE = timedelta(minutes=5), timedelta(min
 CONNECTIONS = 0.9  # of those that the database allows
 
 EXPLAINS = frozenset(("template_changed", "blocked", "errors"))  # why there are no new articles
+STOPS = frozenset(("late", "failing"))  # why little is found of what is published
 KINDS = {
+    "never_worked": "nothing of it was ever stored, and that is no chance any more",
     "silent": "its lists are read and name nothing new, for longer than any usual pause",
+    "fewer": "for days it has published far less than in such days before",
     "template_changed": "pages come as always, and no articles, or only poorer ones, are made of them",
     "missing_dates": "its new articles have no dates",
     "missing_authors": "its new articles have no authors",
@@ -82,11 +89,16 @@ def judge(past: Sequence[Day], present: Present, now: datetime) -> list[Finding]
             *crawling(past, present, now),
         ]
     running = crawling(past, present, now)
+    if not present.has_articles:  # there is no past to hold it against, and one thing to tell
+        never = None if any(one.kind == "failing" for one in running) else never_worked(past, present, now)
+        return [*running, *filter(None, [never]), *slow_answers(past, present)]
     reach = list(unreached(past, present, now))
     made = list(poor_articles(past, present, now)) if not reach else []
     explained = bool(reach) or any(one.kind in EXPLAINS for one in made)
     quiet = [] if explained else silences(past, present, now)
-    found = [*running, *reach, *made, *quiet, *slow_answers(past, present), *leaks(past, present)]
+    explained = explained or bool(quiet) or any(one.kind in STOPS for one in running)
+    less = fewer(past, present) if "fewer" in present.open or not explained else []  # what is open is not over by that
+    found = [*running, *reach, *made, *quiet, *less, *slow_answers(past, present), *leaks(past, present)]
     return list({one.kind: one for one in reversed(found)}.values())[::-1]  # one of a kind, the first
 
 

@@ -24,6 +24,7 @@ from crawler.health.rhythm import LEAST_DAYS, last_article, midnight
 from crawler.health.wording import listed, percent
 
 AGAIN = 6  # of the latest articles: half of them as usual, and what was missing is back
+MANY = 60  # articles tell how long they are in two days; fewer in a week
 SHORT = 0.5  # of the bodies of a poor day
 DROPPED = 0.2  # of the blocks that are usually dropped
 
@@ -112,8 +113,9 @@ def _short(past: Sequence[Day], present: Present) -> Finding | None:
     if len(recent) < 10:
         return None
     before = days_before(past, present, "short_bodies", "template_changed")
-    medians = sorted(day.words for day in before if day.words and day.day < recent[-1].stored_at.date())
-    if len(medians) < LEAST_DAYS // 2:
+    before = [day for day in before if day.words and day.day < recent[-1].stored_at.date()]
+    medians = sorted(day.words or 0 for day in before)
+    if len(medians) < (2 if sum(day.fresh for day in before) >= MANY else LEAST_DAYS // 2):
         return None
     usual, poor = statistics.median(medians), medians[len(medians) // 10]
     short = [one.words < SHORT * poor for one in recent]

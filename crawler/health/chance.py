@@ -28,3 +28,13 @@ def at_most(hits: int, number: int, share: float) -> float:
 def has_fallen(hits: int, number: int, usual: float, limit: float) -> bool:
     """Whether a share is less than half of what is usual, and that by no chance."""
     return hits < 0.5 * usual * number and at_most(hits, number, DOUBT * usual) < limit
+
+
+def at_most_spread(hits: int, mean: float, spread: float) -> float:
+    """P(X <= hits) of a count whose rate itself varies so much (negative binomial)."""
+    size = 1 / spread
+    chance, found, ratio = math.exp(-size * math.log1p(mean / size)), 0.0, mean / (mean + size)
+    for number in range(hits + 1):
+        found += chance
+        chance *= (size + number) / (number + 1) * ratio
+    return min(1.0, found)

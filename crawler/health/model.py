@@ -72,13 +72,31 @@ class Recent:
     words: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A feed, sitemap, section or home page, as last asked for. `failures`: in a row."""
+
+    url: str
+    kind: str
+    outcome: str
+    failures: int = 0
+    entries: int = 0
+    checked_at: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Present:
-    """How a source stands now. `recent`: newest first. `open`: what was found before and is not over: kind -> since."""
+    """How a source stands now. `recent`: newest first. `open`: what was found before and is not over: kind -> since.
+
+    `listings` are known where they are looked at: of a source that never had an article, or of which no list is read.
+    """
 
     source: str
     today: Day
     recent: tuple[Recent, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    has_articles: bool = True  # whether one was ever stored
+    begun_at: datetime | None = None  # when a crawl first asked for its lists; known where it has no article
     crawled_at: datetime | None = None
     due_at: datetime | None = None
     disabled: bool = False

@@ -13,6 +13,7 @@ RECENT = 40  # articles that are looked at one by one
 LIMIT = 1e-6  # of the chance that it is chance
 LEAST_PAGES = 20  # of the past, for a share to be known
 LEAST_ROW = 6  # pages or articles in a row
+GOOD_LISTS = frozenset(("read", "not_modified"))
 
 
 def days_before(past: Sequence[Day], present: Present, *kinds: str) -> Sequence[Day]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crawler.health.chance import DOUBT, has_fallen
 from crawler.health.model import Day, Finding, Present, Severity
 from crawler.health.past import (
+    GOOD_LISTS,
     LEAST_PAGES,
     LEAST_ROW,
     LIMIT,
@@ -22,6 +23,8 @@ from crawler.health.rhythm import HOUR, LEAST_DAYS, midnight
 from crawler.health.wording import listed, percent, span
 
 SLOW, SLOW_SECONDS = 3.0, 2.0  # times what is usual, and seconds an answer
+AWAY = timedelta(minutes=50)  # for less, a host may be away
+ALL_FAIL = 2  # times in a row, each of its lists
 WALLS = frozenset(("forbidden", "bot_challenge", "consent_wall", "rate_limited"))
 ROBOTS = frozenset(("robots_forbidden",))
 NOT_FAILED = frozenset(
@@ -47,13 +50,18 @@ def unreached(past: Sequence[Day], present: Present, now: datetime) -> Iterator[
     today = present.today
     now_came, now_failed = today.fetched + today.unchanged, today.failed
     fallen = has_fallen(now_came, now_came + now_failed, usual, LIMIT)
-    in_a_row = usual > 0.2 and row >= LEAST_ROW and (1 - DOUBT * usual) ** row < chance_limit(came + failed, before)
+    since = max((day.came_at for day in days if day.came_at), default=None)
+    in_a_row = (
+        usual > 0.2
+        and row >= LEAST_ROW
+        and (1 - DOUBT * usual) ** row < chance_limit(came + failed, before)
+        and (since is None or now - since >= AWAY)
+    )
     still = opened and (row > 0 or now_came < 0.5 * usual * (now_came + now_failed))
     if not (fallen or in_a_row or still):
         return
     words = words_of(days[-2:] if row > today.failed else [today], lambda word: word not in NOT_FAILED | EMPTY)
     kind, severity = _kind_of(words)
-    since = max((day.came_at for day in days if day.came_at), default=None)
     sentence = (
         f"{row} pages in a row did not come"
         if in_a_row or (still and row)
@@ -68,12 +76,13 @@ def _lists(past: Sequence[Day], days: Sequence[Day], present: Present, now: date
     read_at = max((day.read_at for day in days if day.read_at), default=None)
     if not row or read_at is None:
         return None
-    read = sum(day.lists.get("read", 0) + day.lists.get("not_modified", 0) for day in past)
+    read = sum(day.lists.get(word, 0) for day in past for word in GOOD_LISTS)
     usual = read / max(1, sum(sum(day.lists.values()) for day in past))
     opened = {"feeds_failing", "blocked", "robots"} & present.open.keys()
-    if not opened and (row < 3 or (1 - DOUBT * usual) ** row > 1e-3 or now - read_at < 2 * HOUR):
+    by_chance = row < 3 or (1 - DOUBT * usual) ** row > 1e-3 or now - read_at < 2 * HOUR
+    if not opened and by_chance and not _all_fail(present, read_at):
         return None
-    words = words_of(days[-2:], lambda word: word not in ("read", "not_modified"), lists=True)
+    words = words_of(days[-2:], lambda word: word not in GOOD_LISTS, lists=True)
     kind, _ = _kind_of(words)
     sentence = f"no feed, sitemap or section could be read for {span(now - read_at)} ({row} requests: {listed(words)})"
     return Finding(
@@ -82,6 +91,16 @@ def _lists(past: Sequence[Day], days: Sequence[Day], present: Present, now: date
         sentence=sentence,
         since=read_at,
     )
+
+
+def _all_fail(present: Present, read_at: datetime) -> bool:
+    """Whether each list was seen to fail for a while, whatever the past: what failed is left alone for a time.
+
+    Home pages and sections are asked seldom, so they tell only where there is nothing else.
+    """
+    feeds = [one for one in present.listings if one.kind in ("feed", "sitemap")] or present.listings
+    seen = [one.checked_at - read_at for one in feeds if one.checked_at and one.failures >= ALL_FAIL]
+    return bool(seen) and len(seen) == len(feeds) and min(seen) >= AWAY
 
 
 def _kind_of(words: Mapping[str, int]) -> tuple[str, Severity]:

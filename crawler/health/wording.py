@@ -29,3 +29,8 @@ def rounded(value: float) -> str:
 def percent(share: float) -> str:
     """87 %."""
     return f"{max(0.0, share) * 100:.0f} %"
+
+
+def counted(number: int, what: str) -> str:
+    """1 crawl, 3 crawls."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

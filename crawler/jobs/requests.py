@@ -89,7 +89,7 @@ def plant(connection: Connection, sources: Sequence[Source]) -> None:
 
 
 def archives_of(connection: Connection, seeds_dir: Path, arguments: Mapping[str, str]) -> Request:
-    """A job for each WARC file that is not done. Raises ConfigurationError, OSError."""
+    """A job for each WARC file that is not done. Raises ConfigurationError."""
     check_arguments("archive", arguments)
     files = archives_at(arguments.get("warc"))
     asked, broken = admission(seeds_dir, arguments)
@@ -98,7 +98,10 @@ def archives_of(connection: Connection, seeds_dir: Path, arguments: Mapping[str,
     given = {name: value for name, value in arguments.items() if name != "warc"}
     jobs, names, done = [], [], 0
     for path in files:
-        file = warc.identity(path)
+        try:
+            file = warc.identity(path)
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}") from None
         if not again and archives.is_done(connection, file, asked.selection):
             done += 1
             continue

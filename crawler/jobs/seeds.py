@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crawler.errors import ConfigurationError, SeedError
 from crawler.seed_errors import short
 from crawler.sources import Source, load_source
-from crawler.store import schedules
+from crawler.store import disabling, schedules
 from crawler.store.engine import Database
 from crawler.store.patience import first_line, will_pass
 from crawler.store.schedules import Defaults
@@ -128,8 +128,14 @@ class SeedsFolder:
         return changed
 
     def _sow_batch(self, database: Database, names: Sequence[str]) -> list[str]:
+        given = [self.sources[name] for name in names]
         with database.engine.begin() as connection:
-            return schedules.sow(connection, self.defaults, [self.sources[name] for name in names])
+            forgotten = disabling.forgotten(connection, {one.id: str(one.homepage) for one in given})
+            changed = schedules.sow(connection, self.defaults, given, forgotten)
+        for name in changed:
+            if name in forgotten:
+                logger.warning("%s", disabling.said_of(name, forgotten[name]))
+        return [name for name in changed if name not in forgotten]
 
 
 def _told(broken: Mapping[str, str], good: Collection[str]) -> str:

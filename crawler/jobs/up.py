@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 
 from rich.console import Console
 from scrapy.settings import Settings
@@ -19,17 +18,17 @@ from crawler.jobs.metrics import serve_as_set
 from crawler.jobs.opening import opened
 from crawler.jobs.scheduler import in_thread, run_scheduler
 from crawler.jobs.worker import NEWER, OWN, SCHEDULING, Plan, Worker, joined
+from crawler.printing import printer
 from crawler.store.engine import Database
 from crawler.store.workers import Standing
 
 logger = logging.getLogger(__name__)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # to end in order
-WIDTH = 120  # characters, where there is no terminal to ask
 
 
 def up(settings: Settings, *, processes: int | None, crawls: int | None, scheduling: bool) -> int:
     """Run until told to stop; returns the exit status. Raises CrawlerError for what cannot begin."""
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
+    console = printer(stderr=True)
     leave_out_inventory()
     set_up_json(settings)
     configure_logging(settings)

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from crawler import alerts
-from crawler.health import Finding, Present, judge, judge_system, known
+from crawler.health import Finding, Present, judge, judge_system, known, so_far
 from crawler.store import facts, health, incidents
 from crawler.store.engine import Database
 from crawler.store.incidents import Told
@@ -30,10 +30,11 @@ NOTING = (incidents.CLAIM - timedelta(minutes=1)).total_seconds()  # after it, w
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
-    """How a source was found. `known`: days of its past that are known, of those that are needed."""
+    """How a source was found. `known`: days of its past that are known, of those needed; `so_far`: in words."""
 
     findings: tuple[Finding, ...]
     known: int
+    so_far: str
     present: Present
 
 
@@ -79,7 +80,9 @@ def judge_sources(database: Database, sources: Sequence[str]) -> dict[str, Judge
             now, records = health.now(connection), health.records(connection, sources[start : start + BATCH])
         for source, one in records.items():
             findings = tuple(judge(one.past, one.present, now))
-            found[source] = Judged(findings=findings, known=known(one.past), present=one.present)
+            found[source] = Judged(
+                findings=findings, known=known(one.past), so_far=so_far(one.past, one.present), present=one.present
+            )
     return found
 
 

@@ -6,7 +6,7 @@ statement; a crawl that runs asks about its own sources every DISABLED_CHECK sec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, text
 
@@ -16,11 +16,17 @@ from crawler.store import tombstones
 from crawler.urls import url_key
 
 _DISABLED = text("""
-SELECT id, disabled_why AS why, EXISTS (
-    SELECT FROM tombstones WHERE kind = 'source' AND source = sources.id AND digest IS NOT NULL) AS is_forgotten
+SELECT id, disabled_why AS why,
+    EXISTS (SELECT FROM tombstones WHERE digest = sha256(convert_to('source ' || sources.id, 'UTF8'))) AS is_forgotten
 FROM sources WHERE id = ANY(:ids) AND disabled_at IS NOT NULL
 """)
-_SOURCES_OF = text("SELECT act, source FROM tombstones WHERE kind = 'source' AND act = ANY(:acts)")
+# With the source that was forgotten as a whole, if it was one.
+_BARRING = text("""
+SELECT t.digest, whole.source FROM tombstones AS t
+LEFT JOIN tombstones AS whole ON whole.act = t.act AND whole.kind = 'source' AND whole.digest IS NOT NULL
+WHERE t.digest = ANY(:digests)
+""")
+_HOMEPAGE = text("SELECT homepage FROM sources WHERE id = :id")
 _DISABLE = text("""
 UPDATE sources SET disabled_at = coalesce(disabled_at, now()), disabled_why = :why WHERE id = :id
 """)
@@ -30,17 +36,23 @@ _ENABLE = text("UPDATE sources SET disabled_at = NULL, disabled_why = NULL WHERE
 def disabled(connection: Connection, sources: Collection[str]) -> dict[str, str]:
     """Those of these that are, each with what is to be said to a person."""
     rows = connection.execute(_DISABLED, {"ids": list(sources)}).all()
-    return {row.id: _forgotten(row.id) if row.is_forgotten else _said(row.id, row.why) for row in rows}
+    return {row.id: said_of(row.id, row.id) if row.is_forgotten else _said(row.id, row.why) for row in rows}
 
 
 def barred(connection: Connection, sources: Iterable[Source]) -> dict[str, str]:
     """The same of seeds, and those whose site was forgotten under whatever name."""
-    given = list(sources)
-    keys = {source.id: url_key(str(source.homepage)) or str(source.homepage) for source in given}
-    gone = tombstones.forgotten(connection, dict.fromkeys(keys.values(), ""))
-    named: dict[int, str] = dict(connection.execute(_SOURCES_OF, {"acts": list(gone.values())}).all()) if gone else {}
-    refused = {source: _forgotten(source, named.get(gone[key])) for source, key in keys.items() if key in gone}
-    return refused | disabled(connection, list(keys))
+    homepages = {source.id: str(source.homepage) for source in sources}
+    refused = {source: said_of(source, under) for source, under in forgotten(connection, homepages).items()}
+    return disabled(connection, list(homepages)) | refused
+
+
+def forgotten(connection: Connection, homepages: Mapping[str, str]) -> dict[str, str]:
+    """Those of these sources that were, or whose home page lies where all was; each with what --undo has to name."""
+    wanted = {source: tombstones.digests(url_key(url) or url, source) for source, url in homepages.items()}
+    given = list({one for some in wanted.values() for one in some})
+    found: dict[bytes, str | None] = dict(connection.execute(_BARRING, {"digests": given}).all())
+    barring = {source: [found[one] for one in some if one in found] for source, some in wanted.items()}
+    return {source: some[0] or homepages[source] for source, some in barring.items() if some}
 
 
 def disable(connection: Connection, source: str, why: str | None) -> bool:
@@ -50,8 +62,9 @@ def disable(connection: Connection, source: str, why: str | None) -> bool:
 
 def refuse_forgotten(connection: Connection, source: str) -> None:
     """Raises ConfigurationError."""
-    if connection.execute(_DISABLED, {"ids": [source]}).scalars(2).first():
-        raise ConfigurationError(_forgotten(source))
+    homepage = connection.execute(_HOMEPAGE, {"id": source}).scalar_one()
+    for under in forgotten(connection, {source: homepage}).values():
+        raise ConfigurationError(said_of(source, under))
 
 
 def enable(connection: Connection, source: str) -> bool:
@@ -59,12 +72,11 @@ def enable(connection: Connection, source: str) -> bool:
     return connection.execute(_ENABLE, {"id": source}).rowcount == 1
 
 
-def _forgotten(source: str, under: str | None = None) -> str:
-    """`under`: the name that it had then."""
-    name = under or source
+def said_of(source: str, under: str) -> str:
+    """That it was forgotten, for a person. `under`: the name that it had then, or its home page."""
     return (
-        f"{source} was forgotten{f' as {name}' if name != source else ''}: its publisher does not want it here; "
-        f"if that has changed: scrapy forget --undo {name}"
+        f"{source} was forgotten{f' as {under}' if under != source else ''}: its publisher does not want it here; "
+        f"if that has changed: scrapy forget --undo {under}"
     )
 
 

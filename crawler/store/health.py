@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from crawler.health import HANGING, PAST, RECENT, Day, Present, Recent, System
+from crawler.health import HANGING, PAST, RECENT, Day, Listing, Present, Recent, System
 from crawler.store.checks import alive
+from crawler.store.listings import NOT_MODIFIED, READ, USUAL
 from crawler.store.queue import GONE
 from crawler.store.schedules import LATE, OVERDUE
 from crawler.store.workers import LIVING
 
 LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were edited
+LISTINGS = 20  # of a source that are looked at, where they are
 
 _COLUMNS = ", ".join(f'd."{one.name}"' for one in fields(Day))
 _DAYS = text(f"""
@@ -39,6 +41,20 @@ _SOURCES = text("""
 SELECT id, crawled_at, due_at, disabled_at IS NOT NULL AS disabled, seed_error AS seed_lost,
     seeded_at IS NULL AND due_why IS NOT NULL OR seed -> 'enabled' = 'false' AS retired
 FROM sources s WHERE id = ANY(:sources)
+""")
+_WITH_ARTICLES = text("""
+SELECT s.source FROM unnest(CAST(:sources AS text[])) AS s(source)
+WHERE EXISTS (SELECT FROM articles a WHERE a.source = s.source)
+""")
+# Only what a crawl begins with: how a sitemap of an index or a further page does, tells little of the source.
+_LISTINGS = text("""
+SELECT s.source, l.* FROM unnest(CAST(:sources AS text[])) AS s(source) CROSS JOIN LATERAL (
+    SELECT url, kind, outcome, failures, entries, checked_at, found_at
+    FROM listings l WHERE l.source = s.source AND outcome IS NOT NULL AND not_before IS NOT NULL
+        AND (parent IS NULL OR kind IN ('homepage', 'feed') OR parent LIKE '%/robots.txt')
+        AND parent IS DISTINCT FROM :usual
+    ORDER BY failures DESC, id LIMIT :most
+) AS l ORDER BY s.source, l.failures DESC
 """)
 _OPEN = text("SELECT source, kind, opened_at FROM incidents WHERE closed_at IS NULL AND source = ANY(:sources)")
 _RUNNING = text("""
@@ -132,6 +148,8 @@ def records(connection: Connection, sources: Sequence[str]) -> dict[str, Record]
         for row in connection.execute(_RUNNING, {"alive": list(alive(connection))})
         if len(row.sources) == 1
     }
+    without = _without_articles(connection, sources, days)
+    listings = _listings(connection, without | {name for name, its in days.items() if _lists_fail(its[-2:])})
     found = {}
     for row in connection.execute(_SOURCES, given).mappings():
         source, its = row["id"], days.get(row["id"], [])
@@ -142,6 +160,9 @@ def records(connection: Connection, sources: Sequence[str]) -> dict[str, Record]
                 source=source,
                 today=next((day for day in its if day.day == today), Day(day=today)),
                 recent=tuple(recent.get(source, [])[:RECENT]),
+                listings=tuple(one for one, _ in listings.get(source, [])),
+                has_articles=source not in without,
+                begun_at=min((at for _, at in listings.get(source, [])), default=None),
                 crawled_at=row["crawled_at"],
                 due_at=row["due_at"],
                 disabled=row["disabled"],
@@ -155,6 +176,29 @@ def records(connection: Connection, sources: Sequence[str]) -> dict[str, Record]
             ),
         )
     return found
+
+
+def _without_articles(
+    connection: Connection, sources: Sequence[str], days: Mapping[str, Sequence[Day]]
+) -> frozenset[str]:
+    """Those of which none was ever stored: most are seen to have some by their days."""
+    unknown = {name for name in sources if not any(day.articles for day in days.get(name, ()))}
+    found = connection.execute(_WITH_ARTICLES, {"sources": sorted(unknown)}).scalars() if unknown else ()
+    return frozenset(unknown.difference(found))
+
+
+def _listings(connection: Connection, sources: Collection[str]) -> dict[str, list[tuple[Listing, datetime]]]:
+    """Those of each, and when each was found; the one that fails for longest first."""
+    found: dict[str, list[tuple[Listing, datetime]]] = {}
+    given = {"sources": sorted(sources), "usual": USUAL, "most": LISTINGS}
+    for source, *its, at in connection.execute(_LISTINGS, given) if sources else ():
+        found.setdefault(source, []).append((Listing(*its), at))
+    return found
+
+
+def _lists_fail(days: Iterable[Day]) -> bool:
+    """Whether any list could not be read on one of these days."""
+    return any(word not in (READ, NOT_MODIFIED) for day in days for word in day.lists)
 
 
 def _day(row: Mapping[Any, Any]) -> Day:

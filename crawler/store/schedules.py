@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from crawler.schedule import HOURS, WINDOW, Due, Past, Rhythm, next_due, parse_schedule, quiet_for
+from crawler.schedule import HOURS, RESTING, WINDOW, Due, Past, Rhythm, next_due, parse_schedule, quiet_for, resting
 from crawler.sources import Source
-from crawler.store import crawls
+from crawler.store import crawls, disabling
 from crawler.store.queue import SCHEDULED
 
 BATCH = 1_000  # sources that are queued in one transaction
@@ -61,16 +61,21 @@ SELECT {PAST}, queued.lock IS NOT NULL AS is_queued
 FROM due JOIN sources s USING (id) LEFT JOIN rhythms r ON r.source = s.id LEFT JOIN queued ON queued.lock = s.id
 """)  # noqa: S608 (our own words)
 
+# Whoever writes several rows locks them in the order of crawls.save_sources first.
 _PLANNED = text("""
+WITH planned AS MATERIALIZED (
+    SELECT id, p.due_at, why, is_queued
+    FROM sources JOIN unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:why AS text[]),
+        CAST(:queued AS boolean[])) AS p(id, due_at, why, is_queued) USING (id)
+    ORDER BY id COLLATE "C" FOR NO KEY UPDATE OF sources
+)
 UPDATE sources SET due_at = planned.due_at, due_why = planned.why,
     queued_at = CASE WHEN planned.is_queued THEN now() ELSE queued_at END
-FROM unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:why AS text[]), CAST(:queued AS boolean[]))
-    AS planned(id, due_at, why, is_queued)
-WHERE sources.id = planned.id
+FROM planned WHERE sources.id = planned.id
 """)
 
 _KNOWN = text(f"""
-SELECT {PAST}, s.seed, s.seed_error, s.seeded_at IS NOT NULL AS is_seeded
+SELECT {PAST}, s.seed, s.seed_error, s.seeded_at IS NOT NULL AS is_seeded, s.due_why
 FROM sources s LEFT JOIN rhythms r ON r.source = s.id WHERE s.id = ANY(:ids)
 """)  # noqa: S608
 
@@ -86,8 +91,8 @@ FROM sources WHERE id = ANY(:ids)
 ON CONFLICT (source) DO UPDATE SET learn_at = EXCLUDED.learn_at
 """)
 
+_AT_REST = text("SELECT id, homepage FROM sources WHERE seeded_at IS NOT NULL AND starts_with(due_why, :forgotten)")
 _SEEDED_OF = text("SELECT id FROM sources WHERE seeded_at IS NOT NULL AND id = ANY(:ids)")
-# Both lock their rows in the order of crawls.save_sources.
 _BROKEN = text("""
 WITH broken AS MATERIALIZED (
     SELECT id, error FROM sources JOIN unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS b(id, error) USING (id)
@@ -132,13 +137,19 @@ def queue_due(connection: Connection, defaults: Defaults, most: int = BATCH) -> 
     return Queued(len(rows), sum(row.is_queued for row in rows))
 
 
-def sow(connection: Connection, defaults: Defaults, sources: Sequence[Source]) -> list[str]:
-    """Make the rows say what the seeds say; returns the ids of those that had said something else."""
+def sow(
+    connection: Connection, defaults: Defaults, sources: Sequence[Source], forgotten: Mapping[str, str] | None = None
+) -> list[str]:
+    """Make the rows say what the seeds say; returns the ids of those that had said something else.
+
+    `forgotten`: those that are not to be crawled, and as what (disabling.forgotten).
+    """
     given = {source.id: source for source in sources}
     known = {row.id: row for row in connection.execute(_KNOWN, {"ids": list(given), "window": WINDOW})}
     seeds = {name: source.model_dump(mode="json", exclude_defaults=True) for name, source in given.items()}
     schedules = {name: source.schedule or defaults.schedule for name, source in given.items()}
-    changed = [name for name in given if not _says(known.get(name), seeds[name], schedules[name])]
+    at_rest = {name: resting(under) for name, under in (forgotten or {}).items()}
+    changed = [name for name in given if not _says(known.get(name), seeds[name], schedules[name], at_rest.get(name))]
     if not changed:
         return []
     crawls.save_sources(connection, [given[name] for name in changed])  # all: it locks them in the order of a crawl
@@ -147,12 +158,25 @@ def sow(connection: Connection, defaults: Defaults, sources: Sequence[Source]) -
     again = [
         name
         for name in changed
-        if _timing(known.get(name)) != (schedules[name], given[name].quiet_hours, _on(seeds[name]))
+        if _timing(known.get(name)) != (schedules[name], given[name].quiet_hours, _on(seeds[name]), at_rest.get(name))
     ]
-    if again:
-        rows = connection.execute(_KNOWN, {"ids": again, "window": WINDOW}).all()
-        _write(connection, {row.id: planned(row, defaults) if _on(row.seed) else OFF for row in rows}, set())
+    _plan(connection, defaults, again, at_rest)
     return changed
+
+
+def wake(connection: Connection, defaults: Defaults) -> list[str]:
+    """Plan those that were forgotten and are allowed again; returns their ids."""
+    homepages: dict[str, str] = dict(connection.execute(_AT_REST, {"forgotten": RESTING}).all())
+    allowed = sorted(homepages.keys() - disabling.forgotten(connection, homepages).keys())
+    _plan(connection, defaults, allowed, {})
+    return allowed
+
+
+def _plan(connection: Connection, defaults: Defaults, names: Sequence[str], at_rest: Mapping[str, Due]) -> None:
+    if names:
+        rows = connection.execute(_KNOWN, {"ids": names, "window": WINDOW}).all()
+        planning = {row.id: planned(row, defaults) if _on(row.seed) else OFF for row in rows}
+        _write(connection, {name: at_rest.get(name, due) for name, due in planning.items()}, set())
 
 
 def mark_broken(connection: Connection, errors: Mapping[str, str]) -> list[str]:
@@ -206,13 +230,19 @@ def _write(connection: Connection, due: Mapping[str, Due], queued: set[str]) -> 
     connection.execute(_PLANNED, given)
 
 
-def _says(row: Row[Any] | None, seed: Mapping[str, Any], schedule: str) -> bool:
-    return row is not None and row.is_seeded and not row.seed_error and (row.seed, row.schedule) == (seed, schedule)
+def _says(row: Row[Any] | None, seed: Mapping[str, Any], schedule: str, at_rest: Due | None) -> bool:
+    if row is None or not row.is_seeded or row.seed_error:
+        return False
+    return (row.seed, row.schedule, _at_rest(row)) == (seed, schedule, at_rest)
 
 
-def _timing(row: Row[Any] | None) -> tuple[str | None, str | None, bool] | None:
+def _timing(row: Row[Any] | None) -> tuple[str | None, str | None, bool, Due | None] | None:
     """What decides when a source is due; None: nothing has yet."""
-    return (row.schedule, row.seed_quiet, _on(row.seed)) if row is not None and row.is_seeded else None
+    return (row.schedule, row.seed_quiet, _on(row.seed), _at_rest(row)) if row is not None and row.is_seeded else None
+
+
+def _at_rest(row: Row[Any]) -> Due | None:
+    return Due(None, row.due_why) if (row.due_why or "").startswith(RESTING) else None
 
 
 def _on(seed: Mapping[str, Any]) -> bool:

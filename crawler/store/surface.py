@@ -1,7 +1,7 @@
 """Puts in place what is kept as it should be and not as changes: the views, `news.search`, the comments, the grants.
 
 Done after every migration and by `scrapy db migrate`; doing it twice changes nothing. The comments are those of
-models/, views.py and search.py, so that there is one place for each.
+models/, views/ and search.py, so that there is one place for each.
 """
 
 from __future__ import annotations

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection
 
+from crawler.printing import print_table
 from crawler.store import awaited, queue, slices
 from crawler.store.queue import Running, Waiting
+from crawler.text import one_line
 
-SHORT = 60  # characters of a reason
 Row = tuple[str, str, str, str, str, str]
 
 
@@ -25,16 +26,16 @@ def show_queue(connection: Connection, console: Console) -> None:
     for name in ("job", "task", "what", "state", "tries", "where, why"):
         table.add_column(name, justify="right" if name in ("job", "tries") else "left", overflow="fold")
     for row in (*map(_running, running), *_waiting(waiting)):
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(one_line(cell) or "") for cell in row))
     if table.row_count:
-        console.print(table)
+        print_table(console, table)
     jobs: list[Running | Waiting] = [*running, *waiting]
     for run in sorted({one.arguments["run"] for one in jobs if one.task == "reextract"}):
         extent = slices.extent(connection, run)
         said = f"re-extraction {run}: {extent.looked_at:,} of {extent.pages:,} pages, {extent.slices:,} slices to go"
-        console.print(said, highlight=False)
+        console.print(said)
     said = f"{counted['running']:,} running, {counted['due']:,} waiting, {counted['later']:,} for later"
-    console.print(f"{said}; {alive(len(hosts))}", highlight=False)
+    console.print(f"{said}; {alive(len(hosts))}")
 
 
 def _running(one: Running) -> Row:
@@ -53,7 +54,7 @@ def _waiting(jobs: Iterable[Waiting]) -> Iterable[Row]:
             yield (f"run:{run}", one.task, f"run {run}, its slices", "waits", "", "")
             continue
         state = f"from {_at(one.due)}" if one.due > one.since else "waits"
-        yield (str(one.id), one.task, about(one.task, one.arguments), state, _tries(one), (one.reason or "")[:SHORT])
+        yield (str(one.id), one.task, about(one.task, one.arguments), state, _tries(one), one.reason or "")
 
 
 def _tries(one: Running | Waiting) -> str:

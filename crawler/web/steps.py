@@ -6,16 +6,17 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.status import Status
 from rich.text import Text
+
+from crawler.printing import printer
 
 
 class Steps:
     """On standard error. The present step has a sign that moves; earlier ones stay above it."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = printer(stderr=True)
         self.status: Status | None = None
         self.step = ""
 

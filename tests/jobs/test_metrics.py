@@ -255,12 +255,12 @@ def test_what_the_database_knows(stocked: Database) -> None:
     assert 0 < value(samples, "news_database_connections") < value(samples, "news_database_connections_max")
 
 
-def test_dashboard_and_alerts_ask_for_what_is_told(stocked: Database) -> None:
+def test_dashboard_alerts_and_documentation_name_what_is_told(stocked: Database) -> None:
     dashboard = json.loads((DEPLOY / "grafana/news.json").read_text())
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     (group,) = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]
     asked += [rule["expr"] for rule in group["rules"]]
-    with served(board(), stocked) as url:
+    with served(board(), stocked, sources=2) as url:
         told = {one.name: one.labels.keys() for one in scraped(url)}
 
     for expression in asked:
@@ -269,6 +269,15 @@ def test_dashboard_and_alerts_ask_for_what_is_told(stocked: Database) -> None:
             assert set(re.findall(r"(\w+)=", wanted)) <= told[name], expression
         labels = {label for by in re.findall(r"by \(([^)]*)\)", expression) for label in by.split(", ")}
         assert labels <= set().union(*(told[name] for name, _ in METRIC.findall(expression))), expression
+    rows = re.findall(
+        r"^\| (.*) \| (?:worker|scheduler) \|", (PROJECT / "docs/operations.md").read_text(), re.MULTILINE
+    )
+    described = {name: wanted for row in rows for name, wanted in METRIC.findall(row)}
+    assert len(described) > 25
+    for name, wanted in described.items():
+        assert set(re.findall(r"\w+", wanted)) <= told[name if name in told else f"{name}_bucket"], name
+    ends = re.compile(r"_(bucket|g?count|g?sum)$")
+    assert {ends.sub("", name) for name in told if name.startswith("news_")} - described.keys() == set()
     places = [tuple(panel["gridPos"][key] for key in "xy") for panel in dashboard["panels"]]
     assert len(set(places)) == len(places)
 
@@ -350,6 +359,7 @@ def test_a_scheduler_serves_them_and_logs_in_json(database_url: str, tmp_path: P
     with bench.start("scheduler") as scheduler:
         try:
             until(lambda: answers(port))
+            until(lambda: bench.value("SELECT count(*) FROM schedulers WHERE ticked_at IS NOT NULL"))  # it says that
             assert "news_database_up" in names(scraped(f"http://{HOST}:{port}"))
         finally:
             scheduler.terminate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,8 +26,6 @@ from crawler.store import (
     dictionaries,
     disabling,
     dump,
-    duplicates,
-    forgetting,
     frontier,
     identity,
     intake,
@@ -36,6 +35,8 @@ from crawler.store import (
 )
 from crawler.store.account import ENVIRONMENT
 from crawler.store.engine import Database
+from crawler.store.forgetting import acts, finding, removing, sources
+from crawler.store.forgetting.finding import Found
 from crawler.store.frontier import Visit
 from crawler.store.pages import Archived, sha256
 from crawler.store.programs import binary
@@ -163,12 +164,11 @@ def everything(database: Database) -> str:
     return b"\n".join(parts).decode(errors="replace").lower()
 
 
-def forget(database: Database, **what: Any) -> forgetting.Found:
+def forget(database: Database, **what: Any) -> Found:
     with database.engine.connect() as connection:
-        found = forgetting.find(connection, **what)
-    forgetting.forget_page(database.engine, found, "they asked", "me@here")
-    list(dictionaries.retire(database.engine))
-    duplicates.catch_up(database.engine)
+        found = finding.find(connection, **what)
+    removing.forget_page(database.engine, found, "they asked", "me@here")
+    list(removing.settle(database.engine))
     return found
 
 
@@ -237,7 +237,7 @@ def test_it_does_not_come_back_by_any_way(filled: Database) -> None:
     assert broken(filled) == {}
     with filled.engine.begin() as connection:  # allowed again, by its former number
         number = connection.execute(text("SELECT min(article_id) FROM tombstones")).scalar_one()
-        forgetting.undo(connection, forgetting.acts_of(connection, article_id=number))
+        acts.undo(connection, acts.acts_of(connection, article_id=number))
         assert not tombstones.is_forgotten(connection, fresh)
         assert intake.add(connection, "herald", named).new == 2
         assert connection.execute(text("SELECT count(*) FROM news.forgotten")).scalar_one() == 3
@@ -275,12 +275,17 @@ def test_what_names_it_wrongly_stays(filled: Database) -> None:
 
 
 def test_a_source_goes_in_batches_and_goes_on_where_it_was(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "BATCH", 2)
+    monkeypatch.setattr(sources, "BATCH", 2)
     engine = filled.engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.connect() as connection:
         cursor = cursors.current(connection, {"source": ["herald"]})
     ids = column(filled, "SELECT id FROM articles WHERE source = 'herald' ORDER BY id")
-    for some in forgetting.forget_source(filled.engine, "herald", None, "me@here"):
+    found_by_it = (
+        "UPDATE urls SET source = 'herald' WHERE article_id IN (SELECT id FROM articles WHERE source = 'courier')"
+    )
+    with filled.engine.begin() as connection:
+        connection.execute(text(found_by_it))
+    for some in sources.forget_source(filled.engine, "herald", None, "me@here"):
         if some["articles"]:
             break  # Ctrl-C
     assert 0 < ask(filled, "SELECT count(*) FROM articles WHERE source = 'herald'") < len(ids)
@@ -288,11 +293,11 @@ def test_a_source_goes_in_batches_and_goes_on_where_it_was(filled: Database, mon
     with filled.engine.begin() as connection:  # meanwhile nothing of it is let in
         assert intake.add(connection, "herald", candidates([1, 500])).forgotten == 2
         assert intake.add(connection, "courier", candidates([501], OTHER)).new == 1
-    list(forgetting.forget_source(filled.engine, "herald", None, "me@here"))
-    list(dictionaries.retire(filled.engine))
-    duplicates.catch_up(filled.engine)
+    list(sources.forget_source(filled.engine, "herald", None, "me@here"))
+    list(removing.settle(filled.engine))
     assert broken(filled) == {}
     assert column(filled, "SELECT source FROM articles") == ["courier"]
+    assert column(filled, "SELECT source FROM urls WHERE article_id IS NOT NULL") == ["courier"]
     for table in ("urls", "listings", "boilerplate_blocks", "url_shapes", "page_dictionaries", "reextracted"):
         assert ask(filled, f"SELECT count(*) FROM {table} WHERE source = 'herald'") == 0, table
     assert ask(filled, "SELECT count(*) FROM pages") == 1
@@ -306,8 +311,8 @@ def test_a_source_goes_in_batches_and_goes_on_where_it_was(filled: Database, mon
         assert frontier.take(connection, 1, {"herald": 5}, 5) == []
         for one in ({"url": SLUG}, {"url": f"{SITE}/never-stored"}, {"article_id": ids[0]}):
             with pytest.raises(ConfigurationError, match="with all of herald: scrapy forget --undo herald"):
-                forgetting.acts_of(connection, **one)
-        forgetting.undo(connection, forgetting.acts_of(connection, source="herald"))
+                acts.acts_of(connection, **one)
+        acts.undo(connection, acts.acts_of(connection, source="herald"))
         assert disabling.barred(connection, [SOURCE, again]) == {}
         assert intake.add(connection, "herald", candidates([1])).new == 1
 
@@ -342,10 +347,10 @@ def test_a_site_is_what_lies_below_its_home_page(database: Database, homepage: s
 def test_what_goes_with_a_source_is_known_before(filled: Database) -> None:
     with filled.engine.begin() as connection:
         connection.execute(text("UPDATE articles SET source = 'courier' WHERE key = 'herald.example/1'"))
-        extent = forgetting.extent(connection, "herald")
+        extent = sources.extent(connection, "herald")
         assert (extent.site, extent.strays) == ("herald.example", 1)
         connection.execute(text("UPDATE sources SET homepage = 'https://herald.example/en/' WHERE id = 'courier'"))
-        assert forgetting.extent(connection, "herald").site is None
+        assert sources.extent(connection, "herald").site is None
 
 
 def test_pages_that_were_packed_with_it_are_packed_anew(database: Database) -> None:
@@ -381,8 +386,8 @@ def test_pages_that_were_packed_with_it_are_packed_anew(database: Database) -> N
         connection.execute(text("UPDATE articles SET body = body"))
     assert ask(database, "SELECT count(*) FROM pages WHERE dictionary_id = 2") == 5
     with database.engine.connect() as connection:
-        found = forgetting.find(connection, url=due[0].candidate.url)
-    forgetting.forget_page(database.engine, found, None, "me@here")
+        found = finding.find(connection, url=due[0].candidate.url)
+    removing.forget_page(database.engine, found, None, "me@here")
     with database.engine.begin() as connection:  # what is stored meanwhile is packed with another
         page = a_page(3, url_id=due[2].url_id, html=b"<p>harmless and new")
         pages.store(connection, [Archived(page=page, outcome="article")], None)
@@ -400,38 +405,60 @@ def test_an_older_backup_brings_it_back_but_not_what_is_known_of_it(filled: Data
     dump.restore(filled, tmp_path / "before.dump", replace=True)
     assert "forgotten" in broken(filled)
     with filled.engine.connect() as connection:
-        returned = forgetting.returned(connection)
+        returned = acts.returned(connection)
     assert {SLUG, f"{SITE}/go/{SECRET}"} <= set(returned)
-    for url in returned:
-        forget(filled, url=url)
+    acts_before = ask(filled, "SELECT count(DISTINCT act) FROM tombstones")
+    done = sum(removing.forget_returned(filled.engine, returned, None, "me@here"), Counter())
+    list(removing.settle(filled.engine))
+    assert (done["articles"], done["returned"]) == (1, len(returned))
+    assert ask(filled, "SELECT count(DISTINCT act) FROM tombstones") == acts_before
     assert broken(filled) == {}
     assert ask(filled, "SELECT count(*) FROM articles") == 5
 
 
-def test_a_source_that_came_back_goes_as_a_whole(filled: Database, tmp_path: Path) -> None:
-    dump.backup(filled, tmp_path / "before.dump")
-    list(forgetting.forget_source(filled.engine, "herald", None, "me@here"))
-    dump.restore(filled, tmp_path / "before.dump", replace=True)
-    with filled.engine.connect() as connection:
-        assert forgetting.returned_sources(connection) == ["herald"]
-        assert forgetting.returned(connection, ["herald"]) == []
-    list(forgetting.forget_source(filled.engine, "herald", None, "me@here"))
-    list(dictionaries.retire(filled.engine))
-    duplicates.catch_up(filled.engine)
-    with filled.engine.connect() as connection:
-        assert (forgetting.returned_sources(connection), forgetting.returned(connection)) == ([], [])
+def test_what_has_come_back_with_a_new_address_goes_alone(filled: Database) -> None:
+    """Who allows one of them again allows no other."""
+    ids = column(filled, "SELECT id FROM articles WHERE source = 'herald' ORDER BY id DESC LIMIT 2")
+    put = """INSERT INTO tombstones (act, kind, digest, article_id, source, by_whom)
+        SELECT id, 'page', sha256(convert_to(key, 'UTF8')), id, source, 'x' FROM articles WHERE id = ANY(:ids)"""
+    alias = """INSERT INTO url_aliases (url, key, url_id, how)
+        SELECT url || '/more', key || '/more', id, 'redirect' FROM urls WHERE article_id = :id"""
+    with filled.engine.begin() as connection:
+        connection.execute(text(put), {"ids": ids})
+        connection.execute(text(alias), {"id": ids[0]})
+        returned = acts.returned(connection)
+    done = sum(removing.forget_returned(filled.engine, returned, None, "me@here"), Counter())
+    assert (done["articles"], len(returned)) == (2, 2)
+    acts_of = column(filled, "SELECT act FROM tombstones ORDER BY id")
+    assert acts_of[:2] == sorted(ids) and acts_of[2] not in ids and len(acts_of) == 3
+    list(removing.settle(filled.engine))
     assert broken(filled) == {}
 
 
-def test_no_statement_for_a_page_reads_all_addresses(database: Database) -> None:
+def test_a_source_that_came_back_goes_as_a_whole(filled: Database, tmp_path: Path) -> None:
+    dump.backup(filled, tmp_path / "before.dump")
+    list(sources.forget_source(filled.engine, "herald", None, "me@here"))
+    dump.restore(filled, tmp_path / "before.dump", replace=True)
+    with filled.engine.connect() as connection:
+        assert acts.returned_sources(connection) == ["herald"]
+        assert acts.returned(connection, ["herald"]) == []
+    list(sources.forget_source(filled.engine, "herald", None, "me@here"))
+    list(removing.settle(filled.engine))
+    with filled.engine.connect() as connection:
+        assert (acts.returned_sources(connection), acts.returned(connection)) == ([], [])
+    assert broken(filled) == {}
+
+
+def test_no_statement_for_a_page_or_a_batch_reads_whole_tables(database: Database) -> None:
     """Without sequential scans the planner still takes one where there is no other way."""
-    given = {"ids": [1], "keys": ["herald.example/1"], "addresses": [SITE]}
+    given = {"ids": [1], "articles": [1], "keys": ["herald.example/1"], "addresses": [SITE], "source": "herald"}
+    found = ("_ARTICLES_AT", "_ROWS", "_REDIRECTING", "_OTHER_ADDRESSES", "_OTHERS")
+    asked_of = {finding: found, removing: ("_ASKED", "_STAGED"), sources: ("_URLS_OF", "_GIVE_AWAY", "_STAGED")}
     with database.engine.begin() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
-        for statement in ("_ARTICLES_AT", "_ROWS", "_REDIRECTING", "_OTHER_ADDRESSES", "_OTHERS", "_ASKED"):
-            explained = getattr(forgetting, statement)
+        for module, statement in [(module, name) for module, names in asked_of.items() for name in names]:
+            explained = getattr(module, statement)
             asked = {name: given[name] for name in explained.compile().params}
-            explained = text(f"EXPLAIN {explained.text}").bindparams(*explained._bindparams.values())
-            plan = "\n".join(connection.execute(explained, asked).scalars())
+            plan = "\n".join(connection.execute(text(f"EXPLAIN {explained.text}"), asked).scalars())
             assert "Seq Scan" not in plan and "SubPlan" not in plan, f"{statement}: {plan}"
             assert statement != "_REDIRECTING" or "ix_urls_leading" in plan, plan

@@ -3,7 +3,7 @@
 The generated column rewrites `articles` and all its indexes under an exclusive lock, and needs as much free space
 again. Measured: 0.3 ms an article of 400 words, 1.6 ms one of 800 Chinese signs, to which the GIN index comes; at a
 million that is an estimated 10 to 15 minutes. Crawls that run meanwhile wait for it: better stop them first.
-The views of the schema come from crawler/store/views.py, which env.py puts in place after every migration.
+The views of the schema come from crawler/store/views/, which env.py puts in place after every migration.
 """
 
 from __future__ import annotations
