@@ -61,12 +61,17 @@ SELECT {PAST}, queued.lock IS NOT NULL AS is_queued
 FROM due JOIN sources s USING (id) LEFT JOIN rhythms r ON r.source = s.id LEFT JOIN queued ON queued.lock = s.id
 """)  # noqa: S608 (our own words)
 
+# Whoever writes several rows locks them in the order of crawls.save_sources first.
 _PLANNED = text("""
+WITH planned AS MATERIALIZED (
+    SELECT id, p.due_at, why, is_queued
+    FROM sources JOIN unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:why AS text[]),
+        CAST(:queued AS boolean[])) AS p(id, due_at, why, is_queued) USING (id)
+    ORDER BY id COLLATE "C" FOR NO KEY UPDATE OF sources
+)
 UPDATE sources SET due_at = planned.due_at, due_why = planned.why,
     queued_at = CASE WHEN planned.is_queued THEN now() ELSE queued_at END
-FROM unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:why AS text[]), CAST(:queued AS boolean[]))
-    AS planned(id, due_at, why, is_queued)
-WHERE sources.id = planned.id
+FROM planned WHERE sources.id = planned.id
 """)
 
 _KNOWN = text(f"""
@@ -88,7 +93,6 @@ ON CONFLICT (source) DO UPDATE SET learn_at = EXCLUDED.learn_at
 
 _AT_REST = text("SELECT id, homepage FROM sources WHERE seeded_at IS NOT NULL AND starts_with(due_why, :forgotten)")
 _SEEDED_OF = text("SELECT id FROM sources WHERE seeded_at IS NOT NULL AND id = ANY(:ids)")
-# Both lock their rows in the order of crawls.save_sources.
 _BROKEN = text("""
 WITH broken AS MATERIALIZED (
     SELECT id, error FROM sources JOIN unnest(CAST(:ids AS text[]), CAST(:errors AS text[])) AS b(id, error) USING (id)
