@@ -184,11 +184,15 @@ def test_the_whole() -> None:
             connections=95,
             most_connections=97,
             lost=("a (process 7)",),
+            schedulers_lost=("b (process 8)",),
+            scheduler_lost_at=at,
+            restarted_at=at,
             trouble=("seeds: x",),
         ),
         NOW,
     )
-    assert kinds(found) == ["no_scheduler", "no_worker", "worker_lost", "trouble", "connections"]
+    told = ["no_scheduler", "no_worker", "worker_lost", "scheduler_lost", "restarted", "trouble", "connections"]
+    assert kinds(found) == told
     assert "3 sources are due and not queued for up to 20 min" in found[0].sentence
     for ticked_at in (NOW, None):  # one that ticks is there; or none was ever meant to be
         assert judge_system(System(overdue=3, due_since=hour, ticked_at=ticked_at), NOW) == []

@@ -99,6 +99,7 @@ def test_of_two_one_acts_and_the_other_takes_over(bench: Bench) -> None:
         assert bench.value("SELECT count(*) FROM schedulers") == 1, "the second stands by"
         said = ended(first, signal.SIGKILL)
         until(lambda: bench.value(f"SELECT ({LEADS}) = %s", second.pid))
+        assert f"(process {first.pid}) led and vanished; another took over" in bench.scrapy("health").out
         assert "seeds: b broken\nb: line " in said and "(goes on as it last was)" in said
 
         seed(bench, "b", "schedule: 2h\n")
@@ -124,6 +125,7 @@ def test_of_two_one_acts_and_the_other_takes_over(bench: Bench) -> None:
         until(lambda: bench.rows("SELECT FROM schedulers WHERE pid = %s AND ended_at IS NULL", second.pid))
     finally:
         said = ended(second)
+    assert said.count(f"this scheduler stands by: process {first.pid} on ") == 1
     assert "this scheduler leads no longer" in said or "waiting for the database" in said
     assert "Traceback" not in said
     assert bench.rows(LEADS) == []

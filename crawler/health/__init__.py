@@ -67,6 +67,8 @@ KINDS = {
     "no_worker": "jobs wait and no worker is alive",
     "queue_behind": "jobs wait for too long",
     "worker_lost": "a worker vanished",
+    "scheduler_lost": "the scheduler that led vanished, within the last hour",
+    "restarted": "the database was started anew while crawls ran, within the last hour",
     "trouble": "the scheduler cannot do something",
     "connections": "the database is nearly out of connections",
 }

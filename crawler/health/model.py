@@ -129,6 +129,9 @@ class System:
     workers: int = 0  # alive
     lost: tuple[str, ...] = ()  # workers that vanished
     lost_since: datetime | None = None
+    schedulers_lost: tuple[str, ...] = ()  # that led, and vanished
+    scheduler_lost_at: datetime | None = None
+    restarted_at: datetime | None = None  # the database, while workers or a scheduler ran
     trouble: tuple[str, ...] = ()  # what the scheduler cannot do
     connections: int = 0
     most_connections: int = 0

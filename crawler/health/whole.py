@@ -28,18 +28,43 @@ def judge_system(system: System, now: datetime) -> list[Finding]:
         add("no_scheduler", "fail", sentence, system.ticked_at)
     waited = now - system.waiting_since if system.waiting and system.waiting_since else timedelta(0)
     if system.waiting and not system.workers and waited > NO_WORKER_LATE:
-        add("no_worker", "fail", f"{system.waiting} jobs wait, and no worker is alive", system.waiting_since)
+        sentence = (
+            f"{system.waiting} jobs wait, and no worker is alive: start `scrapy worker`, and see the log of the last"
+        )
+        add("no_worker", "fail", sentence, system.waiting_since)
     elif waited > QUEUE_LATE:
-        sentence = f"{system.waiting} jobs wait, the first for {span(waited)}; {system.workers} workers are alive"
+        sentence = (
+            f"{system.waiting} jobs wait, the first for {span(waited)}; {system.workers} workers are alive: "
+            "start more, or give these more --crawls (`scrapy enqueue --list` shows what waits)"
+        )
         add("queue_behind", "warn", sentence, system.waiting_since)
     if system.lost:
         add("worker_lost", "warn", _lost(system, now), system.lost_since)
+    if system.schedulers_lost:
+        sentence = (
+            f"{', '.join(system.schedulers_lost)} led and vanished; another took over: see that it was started again, "
+            "and its log and the machine's"
+        )
+        add("scheduler_lost", "warn", sentence, system.scheduler_lost_at)
+    if system.restarted_at:
+        sentence = (
+            f"the database was started anew {span(now - system.restarted_at)} ago while crawls ran: they went on, and "
+            "its log says why it ended"
+        )
+        add("restarted", "warn", sentence, system.restarted_at)
     if system.trouble:
         add("trouble", "warn", "\n".join(system.trouble[:3]), None)
     if system.hanging:
-        add("hanging", "warn", f"crawls that do nothing: {', '.join(system.hanging[:NAMED])}", system.hanging_since)
+        sentence = (
+            f"crawls that do nothing: {', '.join(system.hanging[:NAMED])}; their workers' logs say why, and "
+            "`scrapy enqueue --cancel` ends one"
+        )
+        add("hanging", "warn", sentence, system.hanging_since)
     if system.most_connections and system.connections >= CONNECTIONS * system.most_connections:
-        sentence = f"{system.connections} of the database's {system.most_connections} connections are taken"
+        sentence = (
+            f"{system.connections} of the database's {system.most_connections} connections are taken: raise its "
+            "max_connections, or run fewer --crawls"
+        )
         add("connections", "fail", sentence, None)
     return found
 

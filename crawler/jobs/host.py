@@ -32,7 +32,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
@@ -89,6 +89,7 @@ class Crawling:
     def __init__(self, crawler: QueuedCrawler) -> None:
         self.crawler = crawler
         self.stopping: asyncio.Future[None] | None = None
+        self.context = copy_context()  # what the log tells of its end is told of its source, too
 
     def stats(self) -> Mapping[str, Any]:
         with contextlib.suppress(RuntimeError):  # it is just beginning
@@ -98,7 +99,7 @@ class Crawling:
     def stop(self, reason: str) -> None:
         if self.stopping is None and is_running(self.crawler):
             self.crawler.spider.ending = reason  # type: ignore[union-attr]
-            self.stopping = asyncio.ensure_future(stopped(self.crawler))
+            self.stopping = asyncio.get_running_loop().create_task(self.crawler.stop_async(), context=self.context)
 
 
 class Host:
@@ -277,12 +278,6 @@ def outcome_of(crawler: QueuedCrawler) -> Ended:
             outcome = failed
     word, met = ending.ended(outcome, stats)
     return Ended(outcome=word, detail=met, crawl_id=stats.get("crawl_id"), stats=stats)
-
-
-async def stopped(crawler: Crawler) -> None:
-    """End a crawl; what the log tells of it is told of its source."""
-    about.set(crawler.spidercls.name)
-    await crawler.stop_async()
 
 
 def is_running(crawler: Crawler) -> bool:

@@ -67,7 +67,7 @@ class Scheduler:
 
     async def _lead(self) -> None:
         """Tick while it leads; else try to lead. A tick that fails again and again is for another to try."""
-        failed = 0
+        failed, leader = 0, ""
         while True:
             ticked = await self._guarded(TICK, self.act) is not None
             leads = self.leadership.leads
@@ -86,6 +86,9 @@ class Scheduler:
             elif not leads and self.leads.is_set():
                 logger.warning("this scheduler leads no longer")
                 self.leads.clear()
+            if self.leadership.leader not in ("", leader):
+                logger.info("this scheduler stands by: %s leads", self.leadership.leader)
+            leader = self.leadership.leader
             await asyncio.sleep(self.tick if leads else min(STAND_BY, self.tick))
 
     def act(self) -> int | None:

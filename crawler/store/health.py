@@ -19,6 +19,7 @@ from crawler.store.workers import LIVING
 
 LOOKED_AT = RECENT + 20  # some of the latest rows are old articles that were edited
 SILENT = timedelta(minutes=2)  # a worker that has said nothing for so long is taken for lost
+TRACE = timedelta(hours=1)  # what went well in the end is told for so long
 LISTINGS = 20  # of a source that are looked at, where they are
 
 _COLUMNS = ", ".join(f'd."{one.name}"' for one in fields(Day))
@@ -91,6 +92,20 @@ FROM ready
 """)
 _TROUBLE = text("""
 SELECT trouble, ticked_at FROM schedulers WHERE ended_at IS NULL AND trouble <> '{}' ORDER BY id DESC LIMIT 1
+""")
+# A scheduler's row is ended by itself, before; by the next that leads, in the transaction in which that begins, if it
+# vanished. One whose session went with the database has not vanished.
+_SCHEDULERS = text("""
+SELECT one.host, one.pid, one.ended_at FROM schedulers one JOIN schedulers next ON next.led_at = one.ended_at
+WHERE one.ended_at > now() - :past AND (one.host, one.pid) <> (next.host, next.pid)
+    AND pg_postmaster_start_time() NOT BETWEEN one.ticked_at AND next.led_at
+ORDER BY one.ended_at
+""")
+_RESTARTED = text("""
+SELECT since FROM pg_postmaster_start_time() AS since
+WHERE since > now() - :past AND (
+    EXISTS (SELECT FROM workers WHERE started_at < since AND (stopped_at IS NULL OR stopped_at > since))
+    OR EXISTS (SELECT FROM schedulers WHERE led_at < since AND (ended_at IS NULL OR ended_at > since)))
 """)
 # One whose machine has frozen holds its lock and says nothing. After a day it is history.
 _ALIVE = text(f"""
@@ -214,6 +229,7 @@ def system(connection: Connection) -> System:
     lost = _lost(connection)
     trouble = connection.execute(_TROUBLE).one_or_none()
     still = list(_still(connection))
+    vanished = connection.execute(_SCHEDULERS, {"past": TRACE}).all()
     return System(
         overdue=overdue,
         due_since=due_since,
@@ -223,6 +239,9 @@ def system(connection: Connection) -> System:
         workers=connection.execute(_ALIVE, {"silent": SILENT}).scalar_one(),
         lost=tuple(f"{one.host} (process {one.pid})" for one in lost),
         lost_since=lost[0].gone_at if lost else None,
+        schedulers_lost=tuple(f"{one.host} (process {one.pid})" for one in vanished),
+        scheduler_lost_at=vanished[0].ended_at if vanished else None,
+        restarted_at=connection.execute(_RESTARTED, {"past": TRACE}).scalar(),
         connections=taken,
         most_connections=most,
         trouble=tuple(f"{name}: {what}" for name, what in trouble.trouble.items()) if trouble else (),

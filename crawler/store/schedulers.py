@@ -36,6 +36,7 @@ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND 
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 """)
 _LOCK = text("SELECT pg_try_advisory_lock(:key)")
+_LEADER = text("SELECT host, pid FROM schedulers WHERE ended_at IS NULL ORDER BY id DESC LIMIT 1")
 _ENDED = text("UPDATE schedulers SET ended_at = now() WHERE ended_at IS NULL")
 _FORGET = text("DELETE FROM schedulers WHERE ended_at < now() - CAST(:kept AS interval)")
 # Until it has ticked itself, what counts is when another last did.
@@ -63,6 +64,7 @@ class Leadership:
         self._connection: Connection | None = None
         self._id: int | None = None  # of its row while it leads
         self._alone = threading.Lock()
+        self.leader = ""  # who leads, as far as this one knows that stands by
 
     def take(self) -> bool:
         """Whether it leads now. Raises SQLAlchemyError when the database is away, and NewerSchema for one that is newer
@@ -128,6 +130,8 @@ class Leadership:
             keep_schema(self._connection)  # a round trip, too: whether the session is there, and the lock with it
             if self._id is None and self._connection.execute(_LOCK, {"key": SCHEDULER_LOCK}).scalar_one():
                 self._id = self._begin(self._connection)
+            leader = self._connection.execute(_LEADER).one_or_none() if self._id is None else None
+            self.leader = f"process {leader.pid} on {leader.host}" if leader else ""
         return self._id is not None
 
     def _begin(self, connection: Connection) -> int:

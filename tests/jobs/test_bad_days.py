@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -55,9 +56,12 @@ def cut_and_buried(shift: Shift) -> list[int]:
 
 def test_a_worker_that_is_stopped_gives_back_and_one_that_is_killed_takes_no_crawl_along(shift: Shift) -> None:
     (job,) = shift.put(crawl_of(HERALD))
-    with shift.worker(*SLOW) as first:
+    with shift.worker(*SLOW, "-s", "LOG_JSON=1") as first:
         shift.until_stored(2)
         assert first.stop() == 0, first.said()
+        lines = [json.loads(line) for line in first.said().splitlines()]
+        closing = [line for line in lines if line["message"].startswith(("Closing spider", "Spider closed"))]
+        assert closing and all(line["source"] in (HERALD, KURIER) and line["job"] for line in closing)
     assert shift.job(job) == ("todo", 0)
     assert shift.rows("SELECT outcome, reason FROM crawls") == [("shutdown", "shutdown")]
     assert shift.value("SELECT count(*) FROM articles") == shift.value(
@@ -151,6 +155,7 @@ def test_a_source_without_end_ends_and_a_database_that_is_away_stops_nobody(pape
             server.stop()
             until(lambda: worker.said().count("waiting for the database") >= 2)  # the worker and its host
             server.acquire()
+            until(lambda: "the database was started anew" in shift.bench.scrapy("health").out)
             shift.until_over(first, second)
             assert [shift.job(one) for one in (first, second)] == [("succeeded", 1)] * 2
             assert set(shift.rows("SELECT outcome, reason FROM crawls")) == {("shutdown", "time_max")}

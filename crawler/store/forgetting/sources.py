@@ -44,14 +44,16 @@ def extent(connection: Connection, source: str) -> Extent:
 
 
 _HOMEPAGE = text("SELECT homepage FROM sources WHERE id = :source")
-_OTHER_HOMEPAGES = text("SELECT homepage FROM sources WHERE id <> :source")
+# Whoever is on the site has its name in the address; of those that do, few are left to be looked at.
+_OTHER_HOMEPAGES = text("SELECT homepage FROM sources WHERE id <> :source AND strpos(lower(homepage), :host) > 0")
 
 
 def _site(connection: Connection, source: str) -> str | None:
     """None: another source has its home page there."""
     homepage = connection.execute(_HOMEPAGE, {"source": source}).scalar_one()
     site = tombstones.of_site(homepage)
-    others = connection.execute(_OTHER_HOMEPAGES, {"source": source}).scalars()
+    host = tombstones.site_of(homepage).partition("/")[0]
+    others = connection.execute(_OTHER_HOMEPAGES, {"source": source, "host": host}).scalars()
     is_shared = any(site in tombstones.digests(url_key(other) or other) for other in others)
     return None if is_shared else tombstones.site_of(homepage)
 
@@ -70,8 +72,12 @@ def _strays(connection: Connection, what: TextClause, source: str, site: str | N
 _ARTICLES = text("SELECT id FROM articles WHERE source = :source ORDER BY id")
 _URLS = text("SELECT id FROM urls WHERE source = :source AND article_id IS NULL ORDER BY id")
 _URLS_OF = text("SELECT id, key FROM urls WHERE article_id = ANY(:ids)")
+# With what they failed of, which names addresses.
 _JOBS_OF = text("""
-DELETE FROM procrastinate.procrastinate_jobs WHERE status <> 'doing' AND args ->> 'source' = :source
+WITH gone AS (
+    DELETE FROM procrastinate.procrastinate_jobs WHERE status <> 'doing' AND args ->> 'source' = :source RETURNING id
+)
+DELETE FROM job_failures WHERE job_id IN (SELECT id FROM gone)
 """)
 # Addresses that it had found, of articles that are another's.
 _OTHERS = text("""
