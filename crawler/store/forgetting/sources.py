@@ -53,6 +53,7 @@ def _site(connection: Connection, source: str) -> str | None:
     homepage = connection.execute(_HOMEPAGE, {"source": source}).scalar_one()
     site = tombstones.of_site(homepage)
     host = tombstones.site_of(homepage).partition("/")[0]
+    host = "" if "xn--" in host else host  # written in another way, in some
     others = connection.execute(_OTHER_HOMEPAGES, {"source": source, "host": host}).scalars()
     is_shared = any(site in tombstones.digests(url_key(other) or other) for other in others)
     return None if is_shared else tombstones.site_of(homepage)
