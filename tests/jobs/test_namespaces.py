@@ -161,7 +161,9 @@ def test_a_host_that_is_cut_off_loses_its_crawls_to_another_and_works_again_when
         assert [
             found.check.name for found in (checks.run(database.engine, c) for c in checks.CHECKS) if found.count
         ] == []
-    seen = manners(read(hosts.log), DELAY)
+    # Half of it, since a busy machine may deliver one request later than the next; two that knew nothing of each other
+    # would have been closer, and more than one at a time.
+    seen = manners(read(hosts.log), DELAY / 2)
     assert seen.too_soon == 0 and seen.concurrency == 1 and seen.before_robots == (), seen
 
     for process in (one, other):
