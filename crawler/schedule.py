@@ -37,6 +37,8 @@ AFTER_QUIET = 300  # seconds after the end of quiet hours, over which the source
 CRON_FIELDS = {"minute": (0, 59), "hour": (0, 23), "day of month": (1, 31), "month": (1, 12), "day of week": (0, 7)}
 _CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?")
 _RANGE_OF_ONE = re.compile(r"\b0?(\d+)-0?\1(?:/\d+)?\b")  # croniter takes 9-9 for every value
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _INTERVAL = re.compile(r"([1-9]\d{0,4})([mhd])")
 _MEANT = re.compile(r"(?:every\s+)?(\d+)\s*(m|h|d)(?:in|ins|inutes?|ours?|rs?|ays?)?", re.IGNORECASE)
 _WORDS = {"hourly": "1h", "daily": "1d", "weekly": "7d", "always": "auto", "automatic": "auto", "none": "never"}
@@ -198,7 +200,8 @@ def parse_schedule(text: str) -> Schedule:
             raise ValueError(f"{text!r} must be between {lasting(LEAST_INTERVAL)} and {lasting(MOST_INTERVAL)}")
         return Every(interval)
     if len(words) in (5, 6) and any(character in text for character in "*0123456789"):
-        fields = _RANGE_OF_ONE.sub(r"\1", " ".join(words[:5]))
+        numbered = (*words[:3], _numbered(words[3], _MONTHS, 1), _numbered(words[4], _DAYS))
+        fields = _RANGE_OF_ONE.sub(r"\1", " ".join(numbered))
         cron = Cron(fields, words[5] if len(words) == 6 else "UTC")
         _check_cron(cron, text)
         return cron
@@ -228,6 +231,13 @@ def parse_quiet(text: str) -> Quiet | None:
     zone = match[3] or "UTC"
     _zone(zone)
     return Quiet(start, end, zone)
+
+
+def _numbered(field: str, names: Sequence[str], first: int = 0) -> str:
+    """Names of months and days as numbers; a Sunday that ends a range is the seventh day."""
+    field = re.sub(r"-sun\b", "-7", field, flags=re.IGNORECASE) if "sun" in names else field
+    numbers = {name: str(number) for number, name in enumerate(names, first)}
+    return re.sub(r"[a-z]+", lambda match: numbers.get(match[0].lower(), match[0]), field, flags=re.IGNORECASE)
 
 
 def _check_cron(cron: Cron, text: str) -> None:

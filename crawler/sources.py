@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from crawler.errors import ConfigurationError, SeedError, UnknownSource
 from crawler.seed_errors import Keys, problems, unknown_key
 from crawler.seed_files import read_mapping
 from crawler.seed_types import Country, Language, QuietHours, Regex, Schedule, SeedModel, Text, Url, compiled, http_url
+from crawler.urls import url_key
 
 __all__ = [
     "Articles",
@@ -196,9 +198,19 @@ def main(arguments: list[str]) -> int:
     if found:
         print(*found, sep="\n", file=sys.stderr)
         return 1
+    for homepage, names in _shared(sources.values()).items():
+        print(f"{', '.join(names)} have the same home page, {homepage}: each is crawled", file=sys.stderr)
     countries = {source.country for source in sources.values() if source.country}
     print(f"{folder}: {len(sources)} sources in {len(countries)} countries: all valid")
     return 0
+
+
+def _shared(sources: Iterable[Source]) -> dict[str, list[str]]:
+    """Home pages of more than one source, with these."""
+    found: dict[str, list[str]] = {}
+    for source in sources:
+        found.setdefault(url_key(str(source.homepage)) or str(source.homepage), []).append(source.id)
+    return {homepage: names for homepage, names in found.items() if len(names) > 1}
 
 
 def _seeds_in(seeds_dir: Path) -> Path:

@@ -92,7 +92,7 @@ def test_only_what_is_asked_for_is_stored_and_the_rest_is_not_done(bench: Bench,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say which files: scrapy crawl archive -a warc='archives/*.warc.gz'"),
+        ([], "say which files: -a warc='archives/*.warc.gz'"),
         (["warc=none/*.warc.gz"], "-a warc=none/*.warc.gz names no file"),
         (["warc=tests"], "tests is a folder; name its files: -a warc='tests/*.warc.gz'"),
         (["warc=README.md", "sources=heralt"], "There is no source 'heralt'"),

@@ -104,4 +104,5 @@ def test_wrong_names(bench: Bench) -> None:
     )
     assert unknown.err.startswith("scrapy forget: There is no source 'no_such_source' in")
     assert number.err == "scrapy forget: there is no stored article with the id 77\n"
-    assert never.status == 0 and "nothing is stored of it; it will not be" in never.out
+    assert never.status == 0 and "nothing is stored of it (is the address right?), and nothing will be" in never.out
+    assert never.out.splitlines()[-1].startswith("Nothing was removed, since nothing of it was stored")

@@ -70,6 +70,8 @@ def test_cron_is_read_as_vixie_reads_it() -> None:
     assert times("30 9 * * 1-1", "2026-11-26", 2, "UTC") == ["30 09:30+0000", "07 09:30+0000"], "Mondays"
     assert times("0 5-5/2 * * *", "2026-11-26", 2, "UTC") == ["26 05:00+0000", "27 05:00+0000"]
     assert str(parse_schedule("30 9-9 * * *")) == "daily at 09:30"
+    for names, numbers in (("* mon-fri", "* 1-5"), ("* Sat-Sun,wed", "* 6-7,3"), ("jan,JUN-dec/2 *", "1,6-12/2 *")):
+        assert parse_schedule(f"0 9 * {names} Europe/Berlin") == parse_schedule(f"0 9 * {numbers} Europe/Berlin")
     with pytest.raises(ValueError, match="there is no such day"):
         parse_schedule("0 0 31-31 2 *")
     both, either = "0 0 */10 * 1", "0 0 1,11,21,31 * 1"

@@ -61,7 +61,7 @@ def test_the_list(shown: Callable[..., str]) -> None:
     rows = {line.split()[0]: " ".join(line.split()) for line in out.splitlines()[2:]}
     assert "herald auto in 1 h" in rows["herald"] and "ago 7 scheduled broken herald.yaml: line 3" in rows["herald"]
     assert "daily at 06:30 Europe/Berlin –" in rows["courier"] and "never disabled A wish" in rows["courier"]
-    assert "waiting" in rows["mail"]
+    assert "waiting" in rows["mail"] and " waits " in rows["mail"]
 
 
 def test_one_source_and_what_is_due(shown: Callable[..., str]) -> None:

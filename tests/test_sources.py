@@ -171,7 +171,8 @@ BROKEN = {
     "quiet_hours: 06:00-06:00": "quiet_hours: '06:00-06:00': start and end are the same",
     "schedule: 60 * * * *": "schedule: '60 * * * *': '60' is not a valid minute (0 to 59, or *)",
     "schedule: 0 5-2 * * *": "schedule: '0 5-2 * * *': '5-2' is not a valid hour (0 to 23, or *)",
-    "schedule: 0 0 * * mon": "schedule: '0 0 * * mon': 'mon' is not a valid day of week (0 to 7, or *)",
+    "schedule: 0 0 * * fri-mon": "schedule: '0 0 * * fri-mon': '5-1' is not a valid day of week (0 to 7, or *)",
+    "schedule: 0 0 * * mo": "schedule: '0 0 * * mo': 'mo' is not a valid day of week (0 to 7, or *)",
     "boilerplate: [x]": "boilerplate[0]: must be a mapping with the keys id, kind, equals, starts_with",
     "name: Again": "line 3, column 1: key 'name' stands twice",
     "articles: {allow: [a], allow: [b]}": "line 3, column 24: key 'allow' stands twice",
@@ -410,6 +411,17 @@ def test_check_of_a_good_folder(tmp_path: Path, capsys: pytest.CaptureFixture[st
     seed(tmp_path, f"{MINIMAL}country: NO\n", "another")
     assert main([str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path}: 2 sources in 2 countries: all valid\n"
+
+
+def test_check_tells_of_two_seeds_for_one_home_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, homepage in (
+        ("a", "https://www.herald.example/"),
+        ("b", "http://herald.example"),
+        ("c", "https://c.example/"),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nhomepage: {homepage}\n")
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().err == "a, b have the same home page, herald.example/: each is crawled\n"
 
 
 def test_check_prints_every_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def said(one: Asked, *, with_copies: bool, everything: bool) -> Iterator[str]:
 
 def _said_of_page(name: str, found: Found, with_copies: bool) -> Iterator[str]:
     if not (found.articles or found.urls):
-        yield f"{name}: nothing is stored of it; it will not be"
+        yield f"{name}: nothing is stored of it (is the address right?), and nothing will be"
         return
     ids = ", ".join(map(str, sorted(found.articles))) or "none"
     yield (

@@ -136,6 +136,9 @@ class Command(AnsweringCommand):
                     status.update(f"{done['repacked']:,} raw pages that were packed with a removed one are packed anew")
         if not asked:
             return
+        if not any(done.values()):
+            print("Nothing was removed, since nothing of it was stored; it will not be fetched or stored.")
+            return
         print(
             f"Removed {done['articles']:,} articles with {done['revisions']:,} earlier versions, {done['pages']:,} raw "
             f"pages, {done['addresses']:,} addresses; {done['repacked']:,} raw pages packed anew. It will not be "

@@ -129,6 +129,8 @@ def in_words(entry: Entry) -> str:
 
 
 def due(entry: Entry) -> str:
+    if entry.state == "waiting" and entry.waits is not None:  # what is due after that tells nothing
+        return f"waits {lasting(entry.waits)}"
     if entry.due_in is None or entry.disabled_at:
         return "–"
     return f"in {lasting(entry.due_in)}" if entry.due_in > timedelta(0) else f"{lasting(-entry.due_in)} ago"

@@ -23,7 +23,7 @@ Event = Capture | Skipped | End
 def archives_at(pattern: object) -> list[Path]:
     """The files that a path or a glob names, sorted. Raises ConfigurationError when there is none."""
     if not isinstance(pattern, str) or not pattern.strip():
-        raise ConfigurationError("say which files: scrapy crawl archive -a warc='archives/*.warc.gz'")
+        raise ConfigurationError("say which files: -a warc='archives/*.warc.gz'")
     if Path(pattern).is_dir():
         raise ConfigurationError(f"{pattern} is a folder; name its files: -a warc='{pattern.rstrip('/')}/*.warc.gz'")
     found = [pattern] if Path(pattern).is_file() else glob.glob(pattern, recursive=True)  # noqa: PTH207 (absolute ones)

@@ -14,7 +14,8 @@ from crawler.store import schedules
 from crawler.store.schedules import Defaults
 
 _ENTRIES = text("""
-SELECT v.*, v.due_at - now() AS due_in, now() - v.last_started_at AS last_ago
+SELECT v.*, v.due_at - now() AS due_in, now() - v.last_started_at AS last_ago,
+    now() - v.queued_at AS waits
 FROM news.schedule v
 WHERE (CAST(:names AS text[]) IS NULL AND v.state <> 'gone' OR v.source = ANY(:names))
     AND (NOT :due OR v.state IN ('due', 'waiting', 'running'))
@@ -49,6 +50,7 @@ class Entry:
     last_reason: str | None
     due_in: timedelta | None
     last_ago: timedelta | None
+    waits: timedelta | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
