@@ -348,7 +348,7 @@ def _next_of(cron: Cron, after: datetime) -> datetime:
     """
     start = after.astimezone(_zone(cron.zone))
     times = croniter(cron.fields, start, ret_type=datetime, implement_cron_bug=True)
-    once = not cron.fields.split()[1].startswith("*")
+    once = cron.fields.split()[1] != "*"
     while (found := times.get_next()).fold and once:
         pass
     at: datetime = found.astimezone(UTC)

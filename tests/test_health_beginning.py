@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.post import serving
 from tests.runs import Bench, cloned
 
 PAGES = 8
@@ -71,23 +70,12 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-@contextlib.contextmanager
-def serving() -> Iterator[int]:
-    """Its port, while it serves."""
-    with Server(("127.0.0.1", 0), Site) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def bench(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     room = tmp_path_factory.mktemp("beginning")
-    with cloned(server_url, template) as url, serving() as port:
+    with cloned(server_url, template) as url, serving(Server(("127.0.0.1", 0), Site)) as server:
         bench = Bench(seeds=room, data_dir=room / "data", database_url=url)
-        write_seeds(room, f"http://127.0.0.1:{port}")
+        write_seeds(room, f"http://127.0.0.1:{server.server_port}")
         assert bench.crawl("news", "-s", "RETRY_ENABLED=0").status == 0
         yield bench
 

@@ -99,6 +99,11 @@ def test_every_hour_is_every_hour() -> None:
     assert found == ["25 02:00+0200", "25 02:00+0100", "25 03:00+0100"]
 
 
+def test_every_second_hour_comes_once_where_the_clocks_show_it_twice() -> None:
+    found = times("0 */2 * * * Europe/Berlin", "2026-10-24T21:30", 3, "UTC")
+    assert found == ["24 22:00+0000", "25 00:00+0000", "25 03:00+0000"]
+
+
 def test_sources_of_one_cron_line_spread_over_its_minute() -> None:
     at = [next_due(parse_schedule("0 7 * * *"), None, f"s{n}", NOW, Past()).at for n in range(200)]
     assert {f"{one:%H:%M}" for one in at if one} == {"07:00"}

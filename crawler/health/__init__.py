@@ -68,7 +68,7 @@ KINDS = {
     "queue_behind": "jobs wait for too long",
     "worker_lost": "a worker vanished",
     "scheduler_lost": "the scheduler that led vanished, within the last hour",
-    "restarted": "the database was started anew while crawls ran, within the last hour",
+    "restarted": "the database was started anew under workers or a scheduler, within the last hour",
     "trouble": "the scheduler cannot do something",
     "connections": "the database is nearly out of connections",
 }

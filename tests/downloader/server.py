@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.post import serving
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -56,16 +58,9 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serve(script: Script) -> Iterator[Hosts]:
     hosts = Hosts()
-    server = _Server(("127.0.0.1", 0), _handler(script, hosts))
-    hosts.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(_Server(("127.0.0.1", 0), _handler(script, hosts))) as server:
+        hosts.port = server.server_port
         yield hosts
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _handler(script: Script, hosts: Hosts) -> type[BaseHTTPRequestHandler]:
