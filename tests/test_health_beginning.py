@@ -76,7 +76,7 @@ def bench(server_url: str, template: str, tmp_path_factory: pytest.TempPathFacto
     with cloned(server_url, template) as url, serving(Server(("127.0.0.1", 0), Site)) as server:
         bench = Bench(seeds=room, data_dir=room / "data", database_url=url)
         write_seeds(room, f"http://127.0.0.1:{server.server_port}")
-        assert bench.crawl("news", "-s", "RETRY_ENABLED=0").status == 0
+        assert bench.crawl("news", "-s", "RETRY_BACKOFF_BASE=0.05").status == 0
         yield bench
 
 
